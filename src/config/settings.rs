@@ -1,0 +1,91 @@
+//! Every setting with its unit, default and reason.
+
+use super::Secret;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How often a node's status is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeartbeatMode {
+    /// With every report, so that each report is seen as a watch event on nodes.
+    Report,
+    /// Every five minutes, as a kubelet writes an unchanged status; leases go with every report.
+    Kubelet,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The agent's settings after all sources are merged. The key of each in the file is the field name in UpperCamelCase as given
+/// in the comment; in the environment `SCALE_AGENT_<UPPER_SNAKE>`.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `RancherURL`: base URL of the Rancher server, `https://HOST[:PORT][/PREFIX]`.
+    pub rancher_url: String,
+    /// `BearerToken`: Rancher API token, `token-xxxxx:<secret>`.
+    pub bearer_token: Secret,
+    /// `BearerTokenFile`: file that holds the token instead.
+    pub bearer_token_file: Option<PathBuf>,
+    /// `CAFile`: PEM file with certificates trusted beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// `CAChecksum`: SHA-256 (hex) of Rancher's `cacerts` setting; when it matches, that certificate is trusted too.
+    pub ca_checksum: Option<String>,
+    /// Set by `--insecure-skip-tls-verify` only: accept any certificate.
+    pub insecure_skip_tls_verify: bool,
+    /// `ListenAddress`: where the REST API listens; default `127.0.0.1`.
+    pub listen_address: String,
+    /// `ListenPort`: default 9090; 0 takes a free port and logs it.
+    pub listen_port: u16,
+    /// `LogLevel`: `off`, `error`, `warn`, `info`, `debug` or `trace`; default `info`.
+    pub log_level: log::LevelFilter,
+    /// `LogFormat`: `text` or `json`; default `text`.
+    pub log_format: LogFormat,
+    /// `Template`: the cluster template; default `cluster.yaml` beside the configuration, else the built-in one.
+    pub template: Option<PathBuf>,
+    /// `ReportInterval`: how often a cluster renews leases and heartbeats; default 30 s.
+    pub report_interval: Duration,
+    /// `NodeHeartbeat`: `report` or `kubelet`; default `report`.
+    pub node_heartbeat: HeartbeatMode,
+    /// `PingInterval`: websocket pings per tunnel; default 5 s as the reference client, at most 20 s: Rancher drops a tunnel after 60 s.
+    pub ping_interval: Duration,
+    /// `PingTimeout`: a tunnel without a pong for this long is dead; default 60 s.
+    pub ping_timeout: Duration,
+    /// `SyncInterval`: how often open connections are announced (SyncConnections); default 60 s.
+    pub sync_interval: Duration,
+    /// `ConnectTimeout`: TCP, TLS and websocket handshake together; default 10 s.
+    pub connect_timeout: Duration,
+    /// `RequestTimeout`: one call to Rancher's REST API; default 30 s.
+    pub request_timeout: Duration,
+    /// `CreateWait`: how long `POST /clusters` and `DELETE` wait for Rancher before they answer 202; default 10 s.
+    pub create_wait: Duration,
+    /// `RegistrationParallelism`: calls to Rancher's REST API in flight; default 4, since Rancher serialises creation.
+    pub registration_parallelism: usize,
+    /// `ReconnectMin`: first upper bound of the backoff with full jitter; default 1 s.
+    pub reconnect_min: Duration,
+    /// `ReconnectMax`: last upper bound; default 30 s.
+    pub reconnect_max: Duration,
+    /// `Workers`: worker threads; default (0) one per core.
+    pub workers: usize,
+    /// `DialsInFlight`: tunnels being opened at once, per worker; default 64.
+    pub dials_in_flight: usize,
+    /// `MaxClusters`: how many clusters this agent accepts; default 20,000.
+    pub max_clusters: usize,
+    /// `MaxStreams`: connections Rancher may hold open through one tunnel; default 256.
+    pub max_streams: usize,
+    /// `MaxRequestBytes`: largest body accepted from an operator's request; default 1 MiB.
+    pub max_request_bytes: usize,
+    /// `WatchHistory`: events a cluster keeps for watches that resume; default 512.
+    pub watch_history: usize,
+    /// `MaxObjects`: objects that clients may add to one cluster; default 20,000.
+    pub max_objects: usize,
+    /// `APIAddress`: the address announced for the clusters' API; nobody dials it; default `10.43.0.1:443`.
+    pub api_address: String,
+    /// `KubernetesVersion`: what `/version` and nodes report; default `v1.31.4`. A `+k3s` suffix makes Rancher expect more of a cluster.
+    pub kubernetes_version: String,
+}

@@ -1,0 +1,98 @@
+//! What the manager asks of a worker, and what a worker tells the manager.
+
+use crate::config::Secret;
+use crate::kube;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A Rancher server as a worker needs it: where to dial and whom to trust.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Host as it stands in the URL: TLS server name and `Host` header.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Path prefix of the URL without a trailing slash; empty for a Rancher at the root.
+    pub path_prefix: String,
+    /// Trust settings; `None` speaks plain TCP (tests and rehearsals only).
+    pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// The addresses `host` resolves to; tried in turn.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// One cluster, ready to be connected.
+#[derive(Debug, Clone)]
+pub struct Attachment {
+    /// Name, seed and age of the cluster.
+    pub identity: kube::Identity,
+    /// The objects it starts with.
+    pub baseline: Arc<kube::Baseline>,
+    /// The registration token of the cluster in Rancher.
+    pub registration_token: Secret,
+}
+
+/// From the manager to a worker.
+#[derive(Debug)]
+pub enum Assignment {
+    /// Connect a cluster and keep it connected.
+    Attach(Box<Attachment>),
+    /// Close a cluster's tunnels with a close frame and forget it; answered by [`Event::Detached`].
+    Detach(Arc<str>),
+    /// Rancher gave the cluster a new registration token; used from the next connect on.
+    UpdateToken(Arc<str>, Secret),
+    /// The server's addresses changed; used from the next connect on.
+    UpdateServer(Arc<Server>),
+    /// Report what the cluster holds; answered by [`Event::Described`] with the same number.
+    Describe(Arc<str>, u64),
+    /// Close every tunnel with a close frame, then end the worker.
+    Shutdown,
+}
+
+/// Which of a cluster's two tunnels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tunnel {
+    /// Carries the Kubernetes API (session key `<cluster id>`).
+    Api,
+    /// Carries steve (session key `stv-cluster-<cluster id>`).
+    Steve,
+}
+
+/// From a worker to the manager.
+#[derive(Debug)]
+pub enum Event {
+    /// The websocket upgrade of a tunnel succeeded.
+    TunnelUp {
+        /// The cluster's name.
+        name: Arc<str>,
+        /// Which tunnel.
+        tunnel: Tunnel,
+    },
+    /// A tunnel could not be opened or was lost; the worker tries again by itself.
+    TunnelDown {
+        /// The cluster's name.
+        name: Arc<str>,
+        /// Which tunnel.
+        tunnel: Tunnel,
+        /// What happened, for people.
+        cause: String,
+        /// The HTTP status Rancher refused the upgrade with, if it did: 400 may mean a rotated token.
+        refused: Option<u16>,
+        /// When the worker tries again.
+        retry_in: Duration,
+    },
+    /// Counters of clusters whose counters changed, at most once a second.
+    Counted(Vec<(Arc<str>, kube::Counts)>),
+    /// Answer to [`Assignment::Describe`]; `None` if the worker does not hold the cluster.
+    Described(u64, Option<Box<kube::ClusterInfo>>),
+    /// Answer to [`Assignment::Detach`].
+    Detached(Arc<str>),
+    /// How late the worker's loop ran its timers in the last second, at most.
+    Lag {
+        /// The worker's index.
+        worker: usize,
+        /// The largest delay.
+        late_by: Duration,
+    },
+}

@@ -1,0 +1,8 @@
+//! Workers that multiplex many clusters each: one epoll loop, one timer wheel, one slab of clusters per thread.
+//!
+//! The only room that touches sockets to Rancher. It drives [`crate::tunnel`], [`crate::http1`], [`crate::kube`] and
+//! [`crate::steve`], and knows nothing of Rancher's REST API or of the operator's.
+
+mod assignment;
+
+pub use assignment::{Assignment, Attachment, Event, Server, Tunnel};

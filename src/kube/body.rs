@@ -1,0 +1,56 @@
+//! What the virtual API answers.
+
+use super::Cluster;
+use crate::http1::Headers;
+use jiff::Timestamp;
+
+/// A response: the engine adds framing, `Date` and connection management.
+#[derive(Debug)]
+pub struct Response {
+    /// The HTTP status code.
+    pub status: u16,
+    /// Header fields without framing (`Content-Type`, `Audit-Id`, `Warning`, …).
+    pub headers: Headers,
+    /// The body.
+    pub body: Body,
+}
+
+/// A response body.
+#[derive(Debug)]
+pub enum Body {
+    /// A body that is complete.
+    Bytes(Vec<u8>),
+    /// A body shared by all clusters, such as discovery.
+    Shared(std::sync::Arc<[u8]>),
+    /// A body made piece by piece while the peer reads it: a long list or a watch.
+    Streaming(Streaming),
+}
+
+/// A body that is produced piece by piece; the stream that carries it owns it and polls it.
+#[derive(Debug)]
+pub struct Streaming {}
+
+/// What a poll of a [`Streaming`] body came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// The budget was used up; poll again as soon as there is room.
+    More,
+    /// Nothing to send until the cluster's revision changes or the deadline passes.
+    Idle,
+    /// The body is complete.
+    Done,
+}
+
+impl Streaming {
+    /// Appends at least one and at most about `budget` bytes (whole events and objects only) to `out`.
+    ///
+    /// A watch ends by itself when `now` has reached its deadline (`timeoutSeconds`).
+    pub fn poll(&mut self, _cluster: &Cluster, _now: Timestamp, _out: &mut Vec<u8>, _budget: usize) -> Progress {
+        todo!()
+    }
+
+    /// When the body wants to be polled though nothing changed: a watch's deadline or its next bookmark.
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        todo!()
+    }
+}

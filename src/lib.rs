@@ -1,0 +1,39 @@
+//! Scale Cluster Agent: one process that makes a Rancher server believe it manages thousands of real Kubernetes clusters.
+//!
+//! In scope: everything a Rancher server sees of an imported cluster (registration, both tunnels, the Kubernetes API behind
+//! them), an operator's REST API, and an embedded stand-in for Rancher to rehearse against.
+//! Out of scope: running containers, enforcing RBAC inside a virtual cluster, being a Kubernetes for anything but tests.
+//!
+//! The rooms, from the wire inwards. A room uses only rooms further down its own line:
+//!
+//! | room | what it does | what it must not know |
+//! |---|---|---|
+//! | [`cli`] | flags and subcommands; wires the rooms together | protocols |
+//! | [`config`] | settings, their sources and origins, secrets | everything else |
+//! | [`api`] | the operator's REST API | sockets to Rancher, clusters' insides |
+//! | [`manager`] | the registry and lifecycle of every cluster | HTTP, TLS, Kubernetes |
+//! | [`rancher`] | Rancher's own REST API as a client sees it | clusters' lifecycle |
+//! | [`engine`] | workers: epoll, timers, sockets, TLS; drives the protocols below | Rancher's REST, the operator's REST |
+//! | [`tunnel`] | the remotedialer protocol, no I/O | sockets, clocks, Kubernetes |
+//! | [`http1`] | HTTP/1.1 framing, no I/O | sockets, clocks, Kubernetes |
+//! | [`kube`] | the virtual Kubernetes API, no I/O | sockets, clocks, tunnels |
+//! | [`steve`] | what the second tunnel serves, no I/O | sockets, clocks |
+//! | [`template`] | cluster templates: YAML to Kubernetes objects | files, sockets, clocks |
+//! | [`telemetry`] | logging and what is measured | who is measured |
+//! | [`report`] | results for people and machines | how they were obtained |
+//! | [`rehearsal`] | the embedded stand-in for a Rancher server | the agent's insides |
+
+pub mod api;
+pub mod cli;
+pub mod config;
+pub mod engine;
+pub mod http1;
+pub mod kube;
+pub mod manager;
+pub mod rancher;
+pub mod rehearsal;
+pub mod report;
+pub mod steve;
+pub mod telemetry;
+pub mod template;
+pub mod tunnel;

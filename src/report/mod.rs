@@ -1,0 +1,1 @@
+//! Results for people (aligned tables with units) and machines (JSON).
