@@ -7,11 +7,11 @@ pub struct Headers(Vec<(String, String)>);
 impl Headers {
     /// The first value of `name`, if the field is present.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.get_all(name).next()
+        self.0.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
     }
 
     /// Every value of `name`, in order of arrival.
-    pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> + 'a {
         self.0.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
     }
 
