@@ -4,5 +4,9 @@
 //! [`crate::steve`], and knows nothing of Rancher's REST API or of the operator's.
 
 mod assignment;
+mod transport;
+mod wheel;
 
 pub use assignment::{Assignment, Attachment, Event, Server, Tunnel};
+pub use transport::Transport;
+pub use wheel::TimerWheel;
