@@ -174,7 +174,8 @@ impl Channel {
                 self.streams.remove(&connection);
             }
             Event::Resumed { connection } => self.pump(connection, service, clock)?,
-            Event::Paused { .. } | Event::Nothing => {}
+            // Dropped is the server role's.
+            Event::Paused { .. } | Event::Dropped(_) | Event::Nothing => {}
         }
         self.post()
     }
