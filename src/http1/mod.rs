@@ -1,46 +1,17 @@
-//! HTTP/1.1 framing without I/O: bytes in, messages out.
+//! HTTP/1.1 framing without I/O: bytes in, messages out (RFC 9112).
 //!
-//! The server role serves the virtual clusters; the client role serves the rehearsal. This room must not know sockets, TLS,
-//! clocks or what a message means.
+//! The server role serves the virtual clusters; the client role serves the rehearsal. Bytes go in as they arrive, in pieces of
+//! any size; incomplete input is not an error. This room must not know sockets, TLS, clocks or what a message means.
 
+mod body;
+mod client;
 mod headers;
+mod limits;
 mod message;
+mod server;
 
+pub use client::{ClientConnection, ClientEvent};
 pub use headers::Headers;
+pub use limits::{MessageLimits, Refusal};
 pub use message::{Method, Request, ResponseHead};
-#[derive(Default)]
-pub struct MessageLimits {
-    pub head_bytes: usize,
-    pub headers: usize,
-    pub body_bytes: usize,
-}
-#[derive(Debug)]
-pub struct ServerConnection;
-pub enum BodyFraming {
-    Length(u64),
-    Chunked,
-    None,
-}
-pub struct Refusal {
-    pub status: u16,
-    pub message: String,
-}
-#[allow(unused, missing_docs)]
-impl ServerConnection {
-    pub fn new(limits: MessageLimits) -> Self {
-        todo!()
-    }
-    pub fn receive(&mut self, bytes: &[u8]) {}
-    pub fn next_request(&mut self, out: &mut Vec<u8>) -> Result<Option<Request>, Refusal> {
-        todo!()
-    }
-    pub fn buffered(&self) -> usize {
-        0
-    }
-    pub fn respond(&mut self, head: &ResponseHead, body: BodyFraming, date: &str, out: &mut Vec<u8>) {}
-    pub fn data(&mut self, bytes: &[u8], out: &mut Vec<u8>) {}
-    pub fn finish(&mut self, out: &mut Vec<u8>) {}
-    pub fn must_close(&self) -> bool {
-        todo!()
-    }
-}
+pub use server::{BodyFraming, ServerConnection};
