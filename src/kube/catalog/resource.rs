@@ -4,9 +4,10 @@ use super::{Verb, Verbs};
 use std::borrow::Cow;
 
 /// A string that is static for built-in resources and owned for custom ones.
-type Text = Cow<'static, str>;
+pub type Text = Cow<'static, str>;
 
-/// A resource under one group and version: what discovery's `APIResource` says of it.
+/// A resource under one group and version: what discovery's `APIResource` says of it, and the rules of its objects' names and
+/// selectors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
     /// API group; empty for the core group.
@@ -31,6 +32,14 @@ pub struct Resource {
     pub verbs: Verbs,
     /// What is served below an object.
     pub subresources: Vec<Subresource>,
+    /// What a name must look like.
+    pub name_rule: NameRule,
+    /// What a field selector may name besides `metadata.name` and `metadata.namespace`.
+    pub selectable_fields: Vec<SelectableField>,
+    /// The group version an API server keeps objects in, where it differs from the one served; discovery's `storageVersionHash` tells.
+    pub stored_as: Option<(Text, Text)>,
+    /// Whether a delete that removes at once answers with the object; most kinds answer with a `Status`.
+    pub returns_deleted: bool,
     /// Whether a CustomResourceDefinition made it: no strategic merge patch, no protobuf.
     pub custom: bool,
 }
@@ -50,6 +59,30 @@ pub struct Subresource {
     pub verbs: Verbs,
 }
 
+/// What an object's name must look like (apimachinery `api/validation` and each kind's own).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameRule {
+    /// An RFC 1123 subdomain: most kinds.
+    Subdomain,
+    /// An RFC 1123 label: namespaces, stateful sets.
+    Label,
+    /// An RFC 1035 label: services.
+    Label1035,
+    /// Anything that fits one path segment: RBAC.
+    PathSegment,
+}
+
+/// A field that a selector may name, and where its value is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SelectableField {
+    /// The name in selectors, such as `spec.nodeName`.
+    pub label: Text,
+    /// Where it is in the object, as a dotted path.
+    pub path: Text,
+    /// Its value where the object does not have it: empty, or what Go prints for the type's zero value.
+    pub zero: Text,
+}
+
 /// A resource's number: an index into [`super::builtin`], or from [`super::FIRST_CUSTOM`] on one that a cluster gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourceId(pub u16);
@@ -57,18 +90,17 @@ pub struct ResourceId(pub u16);
 impl Resource {
     /// The `apiVersion` of its objects: `v1` or `apps/v1`.
     pub fn api_version(&self) -> String {
-        match self.group.as_ref() {
-            "" => self.version.to_string(),
-            group => format!("{group}/{}", self.version),
-        }
+        api_version(&self.group, &self.version)
     }
 
     /// The name errors use: `pods` or `deployments.apps`.
     pub fn qualified_name(&self) -> String {
-        match self.group.as_ref() {
-            "" => self.plural.to_string(),
-            group => format!("{}.{group}", self.plural),
-        }
+        qualify(&self.plural, &self.group)
+    }
+
+    /// The kind as validation errors use it: `Pod` or `Deployment.apps`.
+    pub fn qualified_kind(&self) -> String {
+        qualify(&self.kind, &self.group)
     }
 
     /// Whether the resource itself allows `verb`.
@@ -85,4 +117,13 @@ impl Resource {
     pub fn has_status(&self) -> bool {
         self.subresource("status").is_some()
     }
+}
+
+/// `version` in the core group, else `group/version`.
+pub fn api_version(group: &str, version: &str) -> String {
+    if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
+}
+
+fn qualify(name: &str, group: &str) -> String {
+    if group.is_empty() { name.to_owned() } else { format!("{name}.{group}") }
 }
