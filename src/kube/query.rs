@@ -129,6 +129,19 @@ impl Query {
         refuse(options, causes)
     }
 
+    /// [`Query::check_write`] for a patch: an apply patch names its manager, another one has nothing to force.
+    pub fn check_patch(&self, is_apply: bool) -> Result<(), Status> {
+        let mut causes = Vec::new();
+        if is_apply && nonempty(&self.field_manager).is_none() {
+            causes.push(Cause::required("fieldManager", "is required for apply patch"));
+        }
+        if !is_apply && self.force.is_some() {
+            causes.push(Cause::forbidden("force", "may not be specified for non-apply patch"));
+        }
+        refuse("PatchOptions", causes)?;
+        self.check_write("PatchOptions")
+    }
+
     fn list_problems(&self) -> Vec<Cause> {
         let mut causes = Vec::new();
         if let Some(rule) = nonempty(&self.resource_version_match) {
@@ -329,6 +342,15 @@ mod tests {
         assert!(
             Query::parse(&format!("fieldManager={}", "x".repeat(129))).unwrap().check_write("UpdateOptions").is_err()
         );
+        assert_eq!(
+            message(Query::parse("force=true").unwrap().check_patch(true)),
+            "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch"
+        );
+        assert_eq!(
+            message(Query::parse("force=true").unwrap().check_patch(false)),
+            "PatchOptions.meta.k8s.io \"\" is invalid: force: Forbidden: may not be specified for non-apply patch"
+        );
+        Query::parse("force=true&fieldManager=helm").unwrap().check_patch(true).unwrap();
         assert!(Query::parse("propagationPolicy=Never").unwrap().check_write("DeleteOptions").is_err());
     }
 }

@@ -188,6 +188,17 @@ impl Status {
         Status::new(500, "InternalError", message).with(Details { causes: vec![cause], ..Details::default() })
     }
 
+    /// 500 with no reason: what an API server answers where it has only an error's words.
+    pub fn unknown(message: impl Into<String>) -> Status {
+        Status::new(500, "", message)
+    }
+
+    /// 422 for a patch that does not fit the object.
+    pub fn unprocessable() -> Status {
+        Status::new(422, "Invalid", "the server rejected our request due to an error in our request")
+            .with(Details::default())
+    }
+
     /// 504: a resourceVersion from the future.
     pub fn too_large_resource_version(asked: u64, current: u64) -> Status {
         let cause = Cause {
