@@ -29,8 +29,8 @@ func (s *server) checkConnectivity(ctx context.Context) {
 func (s *server) checkConnected(ctx context.Context, c *cluster) {
 	c.mu.Lock()
 	provisioned := c.isTrueLocked("Provisioned")
-	hasSession := c.openSessionLocked(stvSession) != nil
 	c.mu.Unlock()
+	hasSession := s.tunnel.HasSession(stvPrefix + c.id)
 
 	err := errDisconnected
 	if hasSession {

@@ -97,9 +97,9 @@ func useWidgets(ctx context.Context, cl *clients) error {
 	if got := list.GetKind(); got != "WidgetList" {
 		return fmt.Errorf("LIST widgets: expected kind WidgetList, got %q", got)
 	}
-	stream, err := resource.Watch(ctx, metav1.ListOptions{ResourceVersion: list.GetResourceVersion()})
+	stream, err := openWatch(ctx, cl, list.GetResourceVersion())
 	if err != nil {
-		return fmt.Errorf("WATCH widgets from %s: expected 200, got: %w", list.GetResourceVersion(), err)
+		return err
 	}
 	defer stream.Stop()
 
@@ -130,6 +130,33 @@ func useWidgets(ctx context.Context, cl *clients) error {
 		return fmt.Errorf("GET widget after DELETE: expected 404 NotFound, got: %v", err)
 	}
 	return nil
+}
+
+// openWatch opens a watch that has no events yet: its header must come at once all the same.
+func openWatch(ctx context.Context, cl *clients, version string) (watch.Interface, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	late := time.AfterFunc(cacheBudget, cancel)
+	stream, err := cl.watcher.Resource(widgets).Namespace("default").Watch(ctx, metav1.ListOptions{ResourceVersion: version})
+	if !late.Stop() {
+		return nil, fmt.Errorf("WATCH widgets from %s: expected the response header within %s, before any event", version, cacheBudget)
+	}
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("WATCH widgets from %s: expected 200, got: %w", version, err)
+	}
+	return stoppingWatch{stream, cancel}, nil
+}
+
+// stoppingWatch ends the request of a watch with the watch.
+type stoppingWatch struct {
+	watch.Interface
+	cancel context.CancelFunc
+}
+
+// Stop implements watch.Interface.
+func (w stoppingWatch) Stop() {
+	w.Interface.Stop()
+	w.cancel()
 }
 
 // expectEvent waits for the next event of a watch of widgets.

@@ -28,6 +28,9 @@ const (
 
 	kubectlTimeout = 2 * time.Minute
 	deployPause    = 5 * time.Second
+
+	// adoptWarning is part of what kubectl says of an object, like the namespace, that it did not create itself.
+	adoptWarning = "missing the kubectl.kubernetes.io/last-applied-configuration annotation"
 )
 
 // deployLoop waits for a node, as Rancher does, then deploys until it succeeds, at most five times.
@@ -141,8 +144,10 @@ func (s *server) runKubectl(ctx context.Context, dir string) ([]string, error) {
 	if len(lines) == 0 {
 		return nil, errors.New("kubectl apply: expected a line for each object, got no output")
 	}
-	if text := strings.TrimSpace(stderr.String()); text != "" {
-		return nil, fmt.Errorf("kubectl apply: expected nothing on stderr, got %q", text)
+	for line := range strings.Lines(stderr.String()) {
+		if !strings.Contains(line, adoptWarning) {
+			return nil, fmt.Errorf("kubectl apply: expected no complaint on stderr, got %q", line)
+		}
 	}
 	return lines, nil
 }

@@ -38,13 +38,11 @@ type watchedConn struct {
 
 	mu      sync.Mutex
 	frames  *frameLog
-	stalled chan struct{}
-	closed  chan struct{}
-	once    sync.Once
+	stalled bool
 }
 
 func newWatchedConn(c net.Conn) *watchedConn {
-	return &watchedConn{Conn: c, closed: make(chan struct{})}
+	return &watchedConn{Conn: c}
 }
 
 // startFrames begins to count: what follows in both directions is the upgrade answer and then frames.
@@ -55,32 +53,32 @@ func (c *watchedConn) startFrames() *frameLog {
 	return c.frames
 }
 
-// stall plays a half-open socket: nothing more is read or written, and the socket stays open.
+// stall plays a server that hangs: the socket stays open, what arrives is lost, and nothing is answered. The session
+// ends when its read deadline passes.
 func (c *watchedConn) stall() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stalled == nil {
-		c.stalled = make(chan struct{})
-	}
+	c.stalled = true
 }
 
 func (c *watchedConn) watching() (frames *frameLog, stalled bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.frames, c.stalled != nil
+	return c.frames, c.stalled
 }
 
 func (c *watchedConn) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	frames, stalled := c.watching()
-	if stalled {
-		<-c.closed
-		return 0, net.ErrClosed
+	for {
+		n, err := c.Conn.Read(b)
+		frames, stalled := c.watching()
+		if stalled && err == nil {
+			continue
+		}
+		if frames != nil && !stalled && n > 0 {
+			frames.fromAgent(b[:n])
+		}
+		return n, err
 	}
-	if frames != nil && n > 0 {
-		frames.fromAgent(b[:n])
-	}
-	return n, err
 }
 
 func (c *watchedConn) Write(b []byte) (int, error) {
@@ -94,11 +92,6 @@ func (c *watchedConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-func (c *watchedConn) Close() error {
-	c.once.Do(func() { close(c.closed) })
-	return c.Conn.Close()
-}
-
 // reset closes the socket with RST instead of FIN.
 func (c *watchedConn) reset() error {
 	raw := c.Conn
@@ -107,7 +100,6 @@ func (c *watchedConn) reset() error {
 	}
 	if t, ok := raw.(*net.TCPConn); ok {
 		_ = t.SetLinger(0)
-		c.once.Do(func() { close(c.closed) })
 		return t.Close()
 	}
 	return c.Close()

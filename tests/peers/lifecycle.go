@@ -19,6 +19,7 @@ const (
 	contactTimeout = 5 * time.Second
 	versionTimeout = 15 * time.Second
 	syncTimeout    = 60 * time.Second
+	stepTimeout    = 60 * time.Second
 	deployTries    = 5
 )
 
@@ -74,13 +75,17 @@ func (s *server) run(ctx context.Context, c *cluster, params tunnelParams) {
 	if !s.start(ctx, c, cl) {
 		return
 	}
+	go s.probe(ctx, c, cl)
 	go s.deployLoop(ctx, c, cl)
 	for _, one := range startSteps {
 		if ctx.Err() != nil || !s.wants(one.name) {
 			continue
 		}
 		begin := time.Now()
-		if err := one.run(s, ctx, c, cl); err != nil && ctx.Err() == nil {
+		limited, cancel := context.WithTimeout(ctx, stepTimeout)
+		err := one.run(s, limited, c, cl)
+		cancel()
+		if err != nil && ctx.Err() == nil {
 			c.fail(one.name, "%v", err)
 			c.check(one.name, map[string]any{"ok": false, "ms": ms(time.Since(begin)), "error": err.Error()})
 			continue
@@ -88,7 +93,7 @@ func (s *server) run(ctx context.Context, c *cluster, params tunnelParams) {
 		c.check(one.name, map[string]any{"ok": ctx.Err() == nil, "ms": ms(time.Since(begin))})
 		c.stage(one.name)
 	}
-	s.probe(ctx, c, cl)
+	<-ctx.Done()
 }
 
 // start makes first contact and starts the watches; it returns false when the run ended meanwhile.
