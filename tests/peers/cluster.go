@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"log"
 	"net/http"
 	"sort"
 	"sync"
@@ -42,6 +43,7 @@ type cluster struct {
 	params      tunnelParams
 	generation  int
 	running     bool
+	runCtx      context.Context
 	stopRun     context.CancelFunc
 	conditions  map[string]*condition
 	order       []string
@@ -52,6 +54,7 @@ type cluster struct {
 
 	connects       []*connectRecord
 	sessions       []*session
+	duplicates     int
 	paramsChanged  []paramsChange
 	restarts       int
 	stages         map[string]time.Time
@@ -244,12 +247,14 @@ func (c *cluster) fail(step, format string, args ...any) {
 	if c.ctx.Err() != nil || len(c.errors) >= maxRecords {
 		return
 	}
+	message := fmt.Sprintf(format, args...)
 	c.errors = append(c.errors, failure{
 		Time:      time.Now().UTC(),
 		Step:      step,
-		Message:   fmt.Sprintf(format, args...),
+		Message:   message,
 		Disrupted: c.disruptedLocked(),
 	})
+	log.Printf("%s %s: %s: %s", c.id, c.name, step, message)
 }
 
 func (c *cluster) disrupted() bool {

@@ -1,4 +1,18 @@
 // The control interface for the tests: what was recorded, and what to do to a cluster or a tunnel next. Plain HTTP, JSON.
+// <id> is a cluster's id or name; a removed cluster is still found by its id.
+//
+//	GET  /clusters[?removed=true]            every cluster, a clusterView each
+//	GET  /clusters/<id>                      one clusterView
+//	GET  /settled?clusters=N[&timeout=s]     waits until N clusters are active, then a summary
+//	GET  /connects                           connect attempts that belong to no cluster
+//	GET  /raw/<id>?path=/…                   one request through a tunnel [session=api|stv, method=, accept=]
+//	POST /clusters/<id>/dial                 {"session":"api|stv","address":"h:p","proto":"tcp"}: one stream to anywhere
+//	POST /clusters/<id>/drop                 [session=api|stv|both, mode=close|reset|stall]: ends tunnels
+//	POST /clusters/<id>/informers            [count=20, watchlist=false, timeout=s]: more watches
+//	POST /clusters/<id>/verify               compares every watch with a fresh list
+//	POST /clusters/<id>/rotate-token         [grace=true]: new registration tokens
+//	POST /clusters/<id>/backpressure         [mib=8]: a fast writer, then a slow reader
+//	GET, POST, DELETE /faults                what the REST routes and connects answer instead of working
 
 package main
 
@@ -79,21 +93,23 @@ type clusterView struct {
 	ParamsChanged        []paramsChange    `json:"paramsChanged"`
 	ControllerRestarts   int               `json:"controllerRestarts"`
 	Sessions             []sessionView     `json:"sessions"`
+	// DuplicateSessions counts tunnels opened while one with the same key was still open.
+	DuplicateSessions int `json:"duplicateSessions"`
 	// Pings and TextFrames are sums over all sessions by kind of tunnel.
-	Pings               map[string]int      `json:"pings"`
-	TextFrames          int                 `json:"textFrames"`
-	Kinds               map[string]kindView `json:"kinds"`
-	AllSynced           bool                `json:"allSynced"`
-	UnexplainedRelists  int                 `json:"unexplainedRelists"`
-	Nodes               []string            `json:"nodes"`
-	Heartbeats          []heartbeat         `json:"heartbeats"`
-	StvPings            probeStats          `json:"stvPings"`
-	Readyz              probeStats          `json:"readyz"`
-	Checks              map[string]any      `json:"checks"`
-	Errors              []failure           `json:"errors"`
-	ErrorsUndisrupted   int                 `json:"errorsUndisrupted"`
-	AgentImage          string              `json:"agentImage,omitempty"`
-	RegistrationTokenID string              `json:"registrationTokenSha256,omitempty"`
+	Pings                map[string]int      `json:"pings"`
+	TextFrames           int                 `json:"textFrames"`
+	Kinds                map[string]kindView `json:"kinds"`
+	AllSynced            bool                `json:"allSynced"`
+	UnexplainedRelists   int                 `json:"unexplainedRelists"`
+	Nodes                []string            `json:"nodes"`
+	Heartbeats           []heartbeat         `json:"heartbeats"`
+	StvPings             probeStats          `json:"stvPings"`
+	Readyz               probeStats          `json:"readyz"`
+	Checks               map[string]any      `json:"checks"`
+	Errors               []failure           `json:"errors"`
+	ErrorsUndisrupted    int                 `json:"errorsUndisrupted"`
+	AgentImage           string              `json:"agentImage,omitempty"`
+	RegistrationTokenSum string              `json:"registrationTokenSha256,omitempty"`
 }
 
 type sessionView struct {
@@ -212,12 +228,12 @@ func (c *cluster) view() clusterView {
 		Created: c.created.UTC(), Version: c.version, Stages: map[string]string{}, StageMs: map[string]int64{},
 		Conditions: []condition{}, Connects: append([]*connectRecord{}, c.connects...),
 		ParamsChanged: append([]paramsChange{}, c.paramsChanged...), ControllerRestarts: c.restarts,
-		Sessions: []sessionView{}, Pings: map[string]int{}, Kinds: views, AllSynced: synced, UnexplainedRelists: unexplained,
+		Sessions: []sessionView{}, DuplicateSessions: c.duplicates, Pings: map[string]int{}, Kinds: views, AllSynced: synced, UnexplainedRelists: unexplained,
 		Nodes: nodes, Heartbeats: append([]heartbeat{}, c.heartbeats...), StvPings: c.stvPings, Readyz: c.readyz,
 		Checks: copyOf(c.checks), Errors: append([]failure{}, c.errors...), AgentImage: c.agentImage,
 	}
 	if len(c.tokens) > 0 {
-		v.RegistrationTokenID = fingerprint(c.tokens[len(c.tokens)-1].Value)
+		v.RegistrationTokenSum = fingerprint(c.tokens[len(c.tokens)-1].Value)
 	}
 	for name, at := range c.stages {
 		v.Stages[name] = at.Format(time.RFC3339Nano)
@@ -373,13 +389,13 @@ func (s *server) controlInformers(w http.ResponseWriter, r *http.Request, c *clu
 	watchList := queryOr(r, "watchlist", strconv.FormatBool(s.watchList)) == "true" && s.watchList
 	limit := secondsOr(r, "timeout", 30*time.Second)
 	c.mu.Lock()
-	cl := c.clients
+	cl, ctx := c.clients, c.runCtx
 	c.mu.Unlock()
 	if cl == nil {
 		writeJSON(w, http.StatusConflict, map[string]string{"error": errDisconnected.Error()})
 		return
 	}
-	kinds := s.startKinds(c.ctx, c, cl, all[:count], watchList)
+	kinds := s.startKinds(ctx, c, cl, all[:count], watchList)
 	late := waitForKinds(r.Context(), kinds, limit)
 	if len(late) > 0 {
 		c.fail("informers", "expected all %d watches to be synced within %s, not synced: %v", len(kinds), limit, late)

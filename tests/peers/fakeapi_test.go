@@ -76,6 +76,8 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fakeJSON(w, 200, map[string]any{"major": "1", "minor": "36", "gitVersion": "v1.36.0"})
 	case r.URL.Path == "/readyz":
 		_, _ = io.WriteString(w, "ok")
+	case strings.HasPrefix(r.URL.Path, "/openapi/v3"):
+		fakeOpenAPI(w, strings.Trim(strings.TrimPrefix(r.URL.Path, "/openapi/v3"), "/"))
 	case r.URL.Path == "/api":
 		fakeJSON(w, 200, map[string]any{"kind": "APIVersions", "versions": []string{"v1"}})
 	case r.URL.Path == "/apis":
@@ -91,6 +93,31 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		fakeStatus(w, 404, "NotFound", r.URL.Path)
 	}
+}
+
+// fakeOpenAPI is the least that satisfies kubectl: the index, and for each kind a patch operation with fieldValidation.
+func fakeOpenAPI(w http.ResponseWriter, path string) {
+	paths := map[string]any{}
+	for name, kinds := range fakeKinds {
+		group, version, found := strings.Cut(name, "/")
+		key := "apis/" + name
+		if !found {
+			group, version, key = "", name, "api/"+name
+		}
+		if path == "" {
+			paths[key] = map[string]any{"serverRelativeURL": "/openapi/v3/" + key + "?hash=1"}
+			continue
+		}
+		for _, kind := range kinds {
+			if path == key {
+				paths["/"+key+"/"+kind[0]+"/{name}"] = map[string]any{"patch": map[string]any{
+					"parameters":                      []any{map[string]any{"name": "fieldValidation", "in": "query"}},
+					"x-kubernetes-group-version-kind": map[string]any{"group": group, "version": version, "kind": kind[1]},
+				}}
+			}
+		}
+	}
+	fakeJSON(w, 200, map[string]any{"openapi": "3.0.0", "info": map[string]any{"title": "fake", "version": "1"}, "paths": paths})
 }
 
 func fakeGroups() []any {

@@ -54,7 +54,7 @@ func (s *server) controllers(c *cluster) {
 		c.mu.Lock()
 		params := c.params
 		ctx, stop := context.WithCancel(c.ctx)
-		c.stopRun = stop
+		c.runCtx, c.stopRun = ctx, stop
 		c.mu.Unlock()
 		s.run(ctx, c, params)
 		stop()

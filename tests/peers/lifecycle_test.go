@@ -57,6 +57,24 @@ func TestClusterBecomesActiveAndGoes(t *testing.T) {
 	}
 }
 
+func TestAgentIsDeployedWithKubectl(t *testing.T) {
+	if findKubectl() == "" {
+		t.Skip("no kubectl at $KUBECTL or in PATH")
+	}
+	h := start(t, func(o *options) { o.steps = "none" })
+	id, token := h.create("edge")
+	h.agent(token, newFakeAPI(), pong())
+	h.controlCall(http.MethodGet, "/settled?clusters=1&timeout=60", "")
+	view := h.cluster(id).view()
+	for _, one := range view.Errors {
+		t.Errorf("step %s: %s", one.Step, one.Message)
+	}
+	applied, _ := view.Checks["kubectl"].(map[string]any)
+	if second, _ := applied["second"].([]string); len(second) != 9 || view.AgentImage != h.agentImage {
+		t.Errorf("expected nine unchanged objects and image %s, got %v and %s", h.agentImage, applied, view.AgentImage)
+	}
+}
+
 func TestRefusedWatchListFallsBack(t *testing.T) {
 	h := start(t, func(o *options) { o.kubectlFirst, o.steps = 0, "none" })
 	id, token := h.create("edge")

@@ -160,6 +160,9 @@ func (s *server) opened(record *connectRecord, n *session) {
 	c := record.cluster
 	s.keep(record)
 	c.mu.Lock()
+	if c.openSessionLocked(n.which) != nil {
+		c.duplicates++
+	}
 	c.sessions = append(c.sessions, n)
 	c.stageLocked(n.which + "Connected")
 	start := false
