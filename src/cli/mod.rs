@@ -11,7 +11,7 @@ mod template_file;
 
 pub use args::{Args, RehearseArgs, ReportFormat};
 pub use failure::Failure;
-pub use output::print_stdout;
+pub use output::{print_stdout, print_warnings};
 pub use template_file::{TemplateFile, load_template};
 
 use crate::config::{self, Inputs, Loaded};
