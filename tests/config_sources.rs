@@ -111,9 +111,14 @@ fn certificates_are_skipped_by_flag_only_and_with_a_warning() {
 
 #[test]
 fn wrong_usage_is_exit_code_2() {
-    for args in
-        [&["--listen"][..], &["conjure"], &["render"], &["rehearse", "--clusters", "0"], &["rehearse", "--hold", "3"]]
-    {
+    for args in [
+        &["--listen"][..],
+        &["conjure"],
+        &["render"],
+        &["rehearse", "--clusters", "0"],
+        &["rehearse", "--hold", "3"],
+        &["check-config", "--listen-port", "web"],
+    ] {
         let outcome = Home::new().run(args, &[]);
         assert_eq!(outcome.code, 2, "{args:?}");
         assert!(outcome.stderr.starts_with("error: "), "{args:?}: {}", outcome.stderr);

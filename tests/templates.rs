@@ -291,7 +291,10 @@ deployments:
 #[test]
 fn errors_name_line_and_field() {
     let cases = [
-        ("- a\n", "t.yaml:1: invalid type: sequence\n"),
+        (
+            "- a\n",
+            "t.yaml:1: invalid type: sequence\n  expected a mapping with `nodes` and other lists, or a Kubernetes object\n",
+        ),
         ("nodes: [\n", "t.yaml:2: "),
         (
             "nodes:\n- name: a\n  roles: [x]\n  capasity: {cpu: 1}\n",
@@ -352,7 +355,10 @@ fn errors_name_line_and_field() {
             "nodes: [{name: a}]\nconfigmaps:\n- {name: c}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: c\n",
             "t.yaml:8: metadata.name: ConfigMap `c` in namespace default is there already, as configmaps[0].name\n",
         ),
-        ("nodes:\n- name: a\n  name: b\n", "t.yaml:"),
+        (
+            "nodes:\n- name: a\n  name: b\n",
+            "t.yaml:2: nodes[0]: duplicate entry with key \"name\"\n  expected each key once\n",
+        ),
     ];
     for (template, expected) in cases {
         let error = error(template);
@@ -371,7 +377,7 @@ fn a_template_that_is_missing_or_no_text_is_one_clear_line() {
 fn names_are_dns_labels() {
     for name in ["Edge", "a_b", "a.b", "-a", "a-", "", &"a".repeat(64)] {
         let (code, stdout, stderr) = render(&["--", name]);
-        assert_eq!((code, stdout.as_str()), (1, ""), "{name}");
+        assert_eq!((code, stdout.as_str()), (2, ""), "{name}");
         assert!(stderr.starts_with(&format!("error: `{name}` is no cluster name\n")), "{stderr}");
     }
 }

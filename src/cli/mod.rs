@@ -26,7 +26,7 @@ pub fn main() -> ExitCode {
     };
     dispatch(args).unwrap_or_else(|failure| {
         failure.print();
-        ExitCode::FAILURE
+        failure.exit_code()
     })
 }
 

@@ -123,7 +123,7 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
-/// No entry makes more objects than this: the largest clusters that Kubernetes is tested with have 150,000 pods in all.
+/// No entry makes more objects than this: more than Kubernetes' largest tested clusters have nodes (5,000) is a typing error.
 pub(super) const COUNT_MAX: usize = 10_000;
 
 /// The content of a secret or configmap: keys and texts, or just how many keys.
