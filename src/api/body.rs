@@ -47,7 +47,7 @@ fn parse_object(body: &[u8], known: &[&str]) -> Result<Map<String, Value>, Probl
         Ok(other) => return Err(bad(format!("the body is {}, not an object", type_of(&other)))),
         Err(error) => return Err(bad(format!("the body is no JSON: {error}"))),
     };
-    for field in object.keys().filter(|field| !known.contains(&field.as_str())) {
+    if let Some(field) = object.keys().find(|field| !known.contains(&field.as_str())) {
         let hint = nearest(field, known.iter().copied()).map(|near| format!("; did you mean {near:?}?"));
         return Err(bad(format!("the field {field:?} is unknown{}", hint.unwrap_or_default())));
     }

@@ -12,7 +12,7 @@ mod template_file;
 
 pub use args::{Args, RehearseArgs, ReportFormat};
 pub use failure::Failure;
-pub use output::print_stdout;
+pub use output::{print_stdout, print_warnings};
 pub use template_file::{TemplateFile, load_template};
 
 use crate::config::{self, Inputs, Loaded};
@@ -27,7 +27,7 @@ pub fn main() -> ExitCode {
     };
     dispatch(args).unwrap_or_else(|failure| {
         failure.print();
-        ExitCode::FAILURE
+        failure.exit_code()
     })
 }
 
