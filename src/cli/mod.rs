@@ -3,6 +3,7 @@
 mod args;
 mod check_config;
 mod failure;
+mod instance;
 mod output;
 mod rehearse;
 mod render;
