@@ -177,7 +177,7 @@ mod tests {
     fn any_number_of_interim_responses_is_skipped() {
         let mut client = asked(Method::Get);
         client.receive("HTTP/1.1 100 Continue\r\n\r\n".repeat(20_000).as_bytes());
-        assert_eq!(client.next(), Ok(None));
+        assert_eq!(client.next_event(), Ok(None));
         client.receive(b"HTTP/1.1 204 No Content\r\n\r\n");
         let head = ResponseHead { status: 204, headers: Headers::default() };
         assert_eq!(events(&mut client), [ClientEvent::Head(head), ClientEvent::End]);
