@@ -115,11 +115,6 @@ fn baseline(loaded: &Loaded, authority: &Authority) -> Result<Arc<Baseline>, Fai
 fn client(settings: &Settings) -> Result<Client, Failure> {
     let rancher_failure = |error: RancherError| Failure::new(error.to_string()).remedy(error.remedy());
     let trust = Trust::load(settings.ca_file.as_deref(), settings.insecure_skip_tls_verify).map_err(rancher_failure)?;
-    if settings.insecure_skip_tls_verify {
-        log::warn!(
-            "certificates are not verified (--insecure-skip-tls-verify): anybody between can read the API token"
-        );
-    }
     let mut client = Client::new(&settings.rancher_url, settings.api_token()?, trust, settings.request_timeout);
     let mut probed = client.probe();
     if let (Err(RancherError::Untrusted { .. }), Some(checksum)) = (&probed, &settings.ca_checksum) {
