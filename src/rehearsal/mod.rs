@@ -10,6 +10,7 @@ mod profile;
 mod rest;
 mod script;
 mod usage;
+mod visit;
 mod watcher;
 
 pub use agent::{Agent, AgentConfig, AgentError};
@@ -21,4 +22,5 @@ pub use profile::{Call, Observation, Probe, Profile, Verb, WatchForm, WatchedLis
 pub use rest::{Reply, Rest};
 pub use script::{Prepared, Script, Step};
 pub use usage::Usage;
+pub use visit::{Alarm, Line, Order, Visit};
 pub use watcher::{Tally, WatchError, Watcher};

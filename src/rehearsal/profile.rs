@@ -76,7 +76,7 @@ pub enum Observation {
 pub struct Watches {
     /// How the initial list is had.
     pub form: WatchForm,
-    /// What is asked for as `timeoutSeconds`; the stand-in watches again afterwards.
+    /// The least that is asked for as `timeoutSeconds`, and half of the most; afterwards the list is watched again.
     pub timeout_seconds: u64,
     /// The lists that are watched.
     pub lists: Vec<WatchedList>,
