@@ -132,7 +132,11 @@ impl Read for Transport {
 impl Write for Transport {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.tls {
-            Some(tls) => tls.writer().write(bytes),
+            Some(tls) => {
+                let written = tls.writer().write(bytes)?;
+                self.encrypt()?;
+                Ok(written)
+            }
             None => {
                 self.outgoing.extend_from_slice(bytes);
                 Ok(bytes.len())
