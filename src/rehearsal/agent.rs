@@ -79,7 +79,12 @@ impl Agent {
         let home = home.map_err(|source| AgentError::Home { dir: std::env::temp_dir(), source })?;
         let log = write_home(home.path(), config)
             .map_err(|source| AgentError::Home { dir: home.path().to_owned(), source })?;
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        // The operator's environment would show through wherever the file says nothing.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SCALE_AGENT_")) {
+            command.env_remove(name);
+        }
+        let mut child = command
             .arg("run")
             .arg("--home")
             .arg(home.path())

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long the stand-in takes where Rancher is asynchronous.
+/// How long the stand-in takes where Rancher is asynchronous, and how long it waits.
 #[derive(Debug, Clone, Copy)]
 pub struct Behaviour {
     /// From a cluster's creation until its registration token can be read.
@@ -15,6 +15,8 @@ pub struct Behaviour {
     pub authorizer_lag: Duration,
     /// From the DELETE of a cluster until it is gone.
     pub removal_delay: Duration,
+    /// How long a tunnel may be without a websocket ping or pong from the agent.
+    pub read_deadline: Duration,
 }
 
 /// All clusters, shared by the threads of the stand-in. Every method takes one short lock.
@@ -24,7 +26,8 @@ pub struct Fleet {
     pub bearer: String,
     /// What was seen on the tunnels.
     pub seen: Seen,
-    behaviour: Behaviour,
+    /// How long things take.
+    pub behaviour: Behaviour,
     state: Mutex<State>,
 }
 
@@ -88,7 +91,8 @@ struct State {
 impl Behaviour {
     /// Nothing is asynchronous.
     pub fn immediate() -> Behaviour {
-        Behaviour { token_delay: Duration::ZERO, authorizer_lag: Duration::ZERO, removal_delay: Duration::ZERO }
+        let zero = Duration::ZERO;
+        Behaviour { token_delay: zero, authorizer_lag: zero, removal_delay: zero, ..Behaviour::default() }
     }
 }
 
@@ -99,6 +103,8 @@ impl Default for Behaviour {
             token_delay: Duration::from_millis(100),
             authorizer_lag: Duration::ZERO,
             removal_delay: Duration::from_millis(500),
+            // remotedialer's `PingWaitDuration`.
+            read_deadline: Duration::from_secs(60),
         }
     }
 }
@@ -301,7 +307,8 @@ impl Fleet {
 impl State {
     /// Forgets the clusters whose removal is complete.
     fn purge(&mut self, now: Instant) {
-        while let Some((_, id)) = self.leaving.pop_front_if(|(gone, _)| *gone <= now) {
+        while self.leaving.front().is_some_and(|(gone, _)| *gone <= now) {
+            let Some((_, id)) = self.leaving.pop_front() else { return };
             if let Some(cluster) = self.clusters.remove(&id) {
                 self.by_name.remove(&cluster.name.to_lowercase());
                 self.by_token.remove(&cluster.token);
@@ -351,6 +358,7 @@ mod tests {
             token_delay: Duration::from_millis(100),
             authorizer_lag: Duration::from_millis(50),
             removal_delay: Duration::from_millis(500),
+            ..Behaviour::default()
         };
         let fleet = Fleet::new("bearer", behaviour, 1);
         let id = fleet.create("edge", start).unwrap();

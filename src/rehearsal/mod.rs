@@ -2,25 +2,31 @@
 //! of compatibility.
 
 mod agent;
-mod authority;
 mod authorizer;
 mod cluster;
+mod connection;
+mod downstream;
 mod fleet;
+mod open_tunnel;
 mod profile;
+mod rehearse;
 mod rest;
 mod script;
+mod stand_in;
 mod usage;
 mod visit;
 mod watcher;
+mod worker;
 
 pub use agent::{Agent, AgentConfig, AgentError};
-pub use authority::{Authority, AuthorityError};
 pub use authorizer::{Admission, Params, Refusal, authorize};
 pub use cluster::{Channel, Cluster, Condition, Fact, Stage};
 pub use fleet::{Behaviour, Fleet, NameTaken, Progress, Seen, Standing};
 pub use profile::{Call, Observation, Probe, Profile, Verb, WatchForm, WatchedList, Watches};
+pub use rehearse::{Options, RehearsalError, Status, rehearse};
 pub use rest::{Reply, Rest};
 pub use script::{Prepared, Script, Step};
+pub use stand_in::{StandIn, StandInError, StandInOptions};
 pub use usage::Usage;
 pub use visit::{Alarm, Line, Order, Visit};
 pub use watcher::{Tally, WatchError, Watcher};

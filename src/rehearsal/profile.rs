@@ -125,6 +125,11 @@ impl Profile {
         serde_yaml::from_str(IDLE_YAML).expect("a test reads this constant")
     }
 
+    /// Reads a profile; errors name the place and the key.
+    pub fn from_yaml(text: &str) -> Result<Profile, serde_yaml::Error> {
+        serde_yaml::from_str(text)
+    }
+
     /// How long after a failure a request is made again.
     pub fn retry(&self) -> Duration {
         Duration::from_secs(self.retry_seconds)

@@ -319,6 +319,7 @@ mod tests {
                 token_delay: Duration::from_millis(100),
                 authorizer_lag: Duration::ZERO,
                 removal_delay: Duration::from_millis(500),
+                ..Behaviour::default()
             };
             Client { fleet: Fleet::new(TOKEN, behaviour, 3), now: Instant::now() }
         }
