@@ -89,6 +89,7 @@ fn run(clusters: u64, load: Load, hold: Duration) -> Result<Summary, Box<dyn std
         // What Rancher takes its time for would hide what the agent does.
         behaviour: Behaviour::immediate(),
         threads: 1,
+        seed: 1,
         template: None,
         settings: vec![("RegistrationParallelism".into(), IN_FLIGHT.to_string())],
         timeout: TIMEOUT,

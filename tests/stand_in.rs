@@ -17,7 +17,7 @@ type Stream = StreamOwned<ClientConnection, TcpStream>;
 
 fn stand_in(read_deadline: Duration) -> StandIn {
     let behaviour = Behaviour { read_deadline, ..Behaviour::immediate() };
-    StandIn::start(StandInOptions { profile: Profile::idle(), behaviour, threads: 1 }).unwrap()
+    StandIn::start(StandInOptions { profile: Profile::idle(), behaviour, threads: 1, seed: 1 }).unwrap()
 }
 
 fn connect(stand_in: &StandIn) -> Stream {

@@ -74,7 +74,8 @@ impl OpenTunnel {
     pub(super) fn new(socket: WebSocket<Transport>, admission: Admission, shared: &Shared, now: Instant) -> OpenTunnel {
         let fleet = &shared.fleet;
         let number = fleet.session_started(&admission.cluster, admission.channel, admission.params.clone(), now);
-        let visit = Visit::new(fleet.clone(), shared.profile.clone(), admission.cluster.clone(), admission.channel);
+        let visit =
+            Visit::new(fleet.clone(), shared.profile.clone(), admission.cluster.clone(), admission.channel, number);
         OpenTunnel {
             socket,
             session: Session::new(Role::Server, 1, SessionLimits::default()),

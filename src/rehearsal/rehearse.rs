@@ -25,6 +25,8 @@ pub struct Options {
     pub behaviour: Behaviour,
     /// Threads of the stand-in.
     pub threads: usize,
+    /// Decides the ids and tokens that the stand-in gives.
+    pub seed: u64,
     /// The template that the agent uses; its own default when absent.
     pub template: Option<PathBuf>,
     /// Further settings of the agent as `key: value`.
@@ -68,6 +70,7 @@ pub fn rehearse(
         profile: options.profile.clone(),
         behaviour: options.behaviour,
         threads: options.threads,
+        seed: options.seed,
     })?;
     let mut agent = Agent::start(
         &options.agent,

@@ -20,6 +20,8 @@ pub struct StandInOptions {
     pub behaviour: Behaviour,
     /// Worker threads; at least one.
     pub threads: usize,
+    /// Decides cluster ids and tokens.
+    pub seed: u64,
 }
 
 /// A running stand-in on a free port of 127.0.0.1, with an authority and an API token of its own. Dropping it ends it.
@@ -53,7 +55,7 @@ impl StandIn {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
-        let mut random = fastrand::Rng::new();
+        let mut random = fastrand::Rng::with_seed(options.seed);
         let secret: String = std::iter::repeat_with(|| random.alphanumeric().to_ascii_lowercase()).take(54).collect();
         let fleet = Arc::new(Fleet::new(&format!("token-rehrs:{secret}"), options.behaviour, random.u64(..)));
         let shared = Arc::new(Shared {

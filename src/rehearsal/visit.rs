@@ -15,6 +15,7 @@ pub struct Visit {
     profile: Arc<Profile>,
     cluster: String,
     channel: Channel,
+    random: fastrand::Rng,
     script: Script,
     position: Position,
     informers: Vec<Informer>,
@@ -70,14 +71,15 @@ struct Informer {
 }
 
 impl Visit {
-    /// A visit through one tunnel of `cluster`, which does nothing before [`Visit::begin`].
-    pub fn new(fleet: Arc<Fleet>, profile: Arc<Profile>, cluster: String, channel: Channel) -> Visit {
+    /// A visit through one tunnel of `cluster`, which does nothing before [`Visit::begin`]. `seed` decides how long watches last.
+    pub fn new(fleet: Arc<Fleet>, profile: Arc<Profile>, cluster: String, channel: Channel, seed: u64) -> Visit {
         let probing = vec![false; profile.probes.len()];
         Visit {
             fleet,
             profile,
             cluster,
             channel,
+            random: fastrand::Rng::with_seed(seed),
             script: Script::default(),
             position: Position::First(0),
             informers: Vec::new(),
@@ -263,7 +265,7 @@ impl Visit {
         informer.asked = now;
         // As client-go: between once and twice the minimum, so that watches do not end together.
         let minimum = self.profile.watches.timeout_seconds;
-        let timeout = minimum + fastrand::u64(0..=minimum);
+        let timeout = minimum + self.random.u64(0..=minimum);
         let prepared = Prepared {
             method: Method::Get,
             target: informer.watcher.target(&self.profile.watches.lists[index], timeout),
@@ -431,7 +433,7 @@ probes:
         }
 
         fn visit(&self, channel: Channel) -> Visit {
-            let mut visit = Visit::new(self.fleet.clone(), self.profile.clone(), self.cluster.clone(), channel);
+            let mut visit = Visit::new(self.fleet.clone(), self.profile.clone(), self.cluster.clone(), channel, 1);
             visit.begin(self.now);
             visit
         }

@@ -1,0 +1,134 @@
+//! Request bodies into JSON trees.
+
+mod yaml;
+
+use super::Status;
+use serde_json::Value;
+use std::fmt::Write;
+
+pub(super) use yaml::from_yaml;
+
+/// The object in a request body: JSON, YAML or Kubernetes protobuf by `Content-Type` (none is JSON). `kind` is what is expected there, for
+/// the message. Errors are the answer to send: 400 for what cannot be read, 415 for a media type or a protobuf kind that is not known.
+pub fn body(content_type: Option<&str>, body: &[u8], kind: &str) -> Result<Value, Status> {
+    let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let decoded = match media_type.to_ascii_lowercase().as_str() {
+        "" | JSON => {
+            serde_json::from_slice(body).map_err(|e| format!("couldn't get version/kind; json parse error: {e}"))
+        }
+        YAML => from_yaml(body).map_err(|e| format!("error converting YAML to JSON: yaml: {e}")),
+        PROTOBUF => return Err(Status::unsupported_media_type(&[JSON, YAML])),
+        _ => return Err(Status::unsupported_media_type(&[JSON, YAML, PROTOBUF])),
+    };
+    let decoded = decoded.and_then(|value: Value| match value {
+        Value::Object(_) => Ok(value),
+        other => Err(format!(
+            "couldn't get version/kind; json parse error: json: cannot unmarshal {} into Go value of type struct {{ APIVersion string \
+             \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}",
+            type_name(&other)
+        )),
+    });
+    decoded.map_err(|problem| {
+        let problem =
+            format!("the object provided is unrecognized (must be of type {kind}): {problem} ({})", summary(body));
+        Status::bad_request(problem)
+    })
+}
+
+/// The beginning of a body, in hexadecimal unless it looks like JSON.
+fn summary(body: &[u8]) -> String {
+    let shown = &body[..body.len().min(SUMMARY_BYTES)];
+    let mut summary = match shown {
+        [] => return "<empty>".into(),
+        [b'{', ..] => String::from_utf8_lossy(shown).into_owned(),
+        bytes => bytes.iter().fold(String::new(), |mut hex, byte| {
+            // Writing to a String cannot fail.
+            _ = write!(hex, "{byte:02x}");
+            hex
+        }),
+    };
+    if body.len() > SUMMARY_BYTES {
+        summary.push_str(" ...");
+    }
+    summary
+}
+
+/// What Go's JSON decoder calls a value.
+pub(super) fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+const JSON: &str = "application/json";
+const YAML: &str = "application/yaml";
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+/// As much as an API server quotes.
+const SUMMARY_BYTES: usize = 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn json_is_the_default() {
+        let object = json!({"kind": "Pod"});
+        assert_eq!(body(None, br#"{"kind":"Pod"}"#, "Pod"), Ok(object.clone()));
+        assert_eq!(body(Some("application/json; charset=utf-8"), br#"{"kind":"Pod"}"#, "Pod"), Ok(object));
+    }
+
+    #[test]
+    fn yaml_is_read_as_json() {
+        let yaml = b"kind: ConfigMap\ndata:\n  a: \"1\"\n  2: b\nlist: [1, 2.5, true, null]\n";
+        assert_eq!(
+            body(Some("application/yaml"), yaml, "ConfigMap"),
+            Ok(json!({"kind": "ConfigMap", "data": {"a": "1", "2": "b"}, "list": [1, 2.5, true, null]}))
+        );
+    }
+
+    #[test]
+    fn garbage_is_quoted_back() {
+        let message = |content_type, bytes: &[u8]| {
+            let status = body(content_type, bytes, "Pod").unwrap_err();
+            assert_eq!(status.code, 400);
+            status.message
+        };
+        let garbage = message(None, b"garbage");
+        assert!(garbage.starts_with(
+            "the object provided is unrecognized (must be of type Pod): couldn't get version/kind; json parse error: "
+        ));
+        assert!(garbage.ends_with("(67617262616765)"), "{garbage}");
+        assert!(message(None, b"").ends_with("(<empty>)"));
+        assert!(
+            message(None, br#"{"kind":"Pod","metadata":{"name":12"#)
+                .ends_with(r#"({"kind":"Pod","metadata":{"nam ...)"#)
+        );
+        assert!(message(None, b"[]").contains("cannot unmarshal array into Go value"));
+        assert!(message(Some("application/yaml"), b"a: b: c").contains("error converting YAML to JSON: yaml: "));
+    }
+
+    #[test]
+    fn other_media_types_are_refused() {
+        let status = body(Some("text/plain"), b"{}", "Pod").unwrap_err();
+        assert_eq!(status.code, 415);
+        assert_eq!(
+            status.message,
+            "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, \
+             application/vnd.kubernetes.protobuf"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>, which in 0..3usize) {
+            let _ = body([None, Some("application/yaml"), Some("application/vnd.kubernetes.protobuf")][which], &bytes, "Pod");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! OpenAPI documents: enough for `kubectl apply` to validate with, with loose schemas.
+//!
+//! Patch operations name their kind and their query parameters, as kubectl decides from these whether the server validates fields. They
+//! name no body schema, so that kubectl makes strategic merge patches from its own types.
+
+mod v2;
+mod v2_protobuf;
+mod v3;
+
+use super::discovery::{Group, groups};
+use super::negotiate::{self, OpenApiForm};
+use super::{Body, Resource, Response, Status, page_not_found};
+use crate::http1::Headers;
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+/// `/openapi/v3`: where each group version's document is. The address holds the document's digest, so that clients may keep it.
+pub fn index(custom: &[&Resource]) -> Response {
+    let groups = groups(custom);
+    let mut paths = Map::new();
+    for (group, version) in group_versions(&groups) {
+        if let Some(document) = document(group, version, custom) {
+            let path = path(group, version);
+            let address = format!("/openapi/v3/{path}?hash={}", document.digest);
+            paths.insert(path, json!({"serverRelativeURL": address}));
+        }
+    }
+    respond("application/json", json!({"paths": paths}).to_string().into_bytes().into())
+}
+
+/// `/openapi/v3/api/v1` or `/openapi/v3/apis/<group>/<version>`; 404 for one that does not exist.
+pub fn group_version(group: &str, version: &str, custom: &[&Resource]) -> Response {
+    document(group, version, custom).map_or_else(page_not_found, |document| respond("application/json", document.bytes))
+}
+
+/// `/openapi/v2`, as JSON or protobuf.
+pub fn v2(accept: Option<&str>, custom: &[&Resource]) -> Result<Response, Status> {
+    static BUILTIN: LazyLock<[Arc<[u8]>; 2]> =
+        LazyLock::new(|| [v2::json(&groups(&[])).into(), v2_protobuf::encode(&groups(&[])).into()]);
+    let form = negotiate::openapi_v2(accept)?;
+    let (content_type, at) = match form {
+        OpenApiForm::Json => ("application/json", 0),
+        OpenApiForm::Protobuf => (negotiate::OPENAPI_V2_PROTOBUF, 1),
+    };
+    let body = match form {
+        _ if custom.is_empty() => BUILTIN[at].clone(),
+        OpenApiForm::Json => v2::json(&groups(custom)).into(),
+        OpenApiForm::Protobuf => v2_protobuf::encode(&groups(custom)).into(),
+    };
+    Ok(respond(content_type, body))
+}
+
+#[derive(Clone)]
+struct Document {
+    bytes: Arc<[u8]>,
+    digest: String,
+}
+
+/// The OpenAPI v3 document of one group version, made once if no custom kind is in it.
+fn document(group: &str, version: &str, custom: &[&Resource]) -> Option<Document> {
+    static BUILTIN: LazyLock<HashMap<String, Document>> = LazyLock::new(|| {
+        let groups = groups(&[]);
+        let make = |(group, version)| Some((path(group, version), make(group, version, &groups)?));
+        group_versions(&groups).filter_map(make).collect()
+    });
+    let custom: Vec<&Resource> = custom.iter().copied().filter(|r| r.group == group && r.version == version).collect();
+    if custom.is_empty() {
+        return BUILTIN.get(&path(group, version)).cloned();
+    }
+    make(group, version, &groups(&custom))
+}
+
+fn make(group: &str, version: &str, groups: &[Group<'_>]) -> Option<Document> {
+    let group = groups.iter().find(|found| found.name == group)?;
+    let version = group.versions.iter().find(|found| found.version == version)?;
+    let bytes: Arc<[u8]> = v3::document(version).to_string().into_bytes().into();
+    let digest = ring::digest::digest(&ring::digest::SHA256, &bytes);
+    let digest = digest.as_ref()[..DIGEST_BYTES].iter().map(|byte| format!("{byte:02X}")).collect();
+    Some(Document { bytes, digest })
+}
+
+fn group_versions<'a>(groups: &'a [Group<'_>]) -> impl Iterator<Item = (&'a str, &'a str)> {
+    groups.iter().flat_map(|group| group.versions.iter().map(|version| (group.name, version.version)))
+}
+
+/// Where a group version's resources are, without the leading slash.
+fn path(group: &str, version: &str) -> String {
+    if group.is_empty() { format!("api/{version}") } else { format!("apis/{group}/{version}") }
+}
+
+/// The path template of one object of `resource`.
+fn object_path(resource: &Resource) -> String {
+    format!("{}/{{name}}", collection_path(resource))
+}
+
+/// The path template of `resource`'s objects, in a namespace if they live in one.
+fn collection_path(resource: &Resource) -> String {
+    let namespace = if resource.namespaced { "/namespaces/{namespace}" } else { "" };
+    format!("/{}{namespace}/{}", path(&resource.group, &resource.version), resource.plural)
+}
+
+/// `x-kubernetes-group-version-kind` of an operation.
+fn kind(resource: &Resource) -> Value {
+    json!({"group": resource.group, "version": resource.version, "kind": resource.kind})
+}
+
+fn respond(content_type: &str, body: Arc<[u8]>) -> Response {
+    let mut headers = Headers::default();
+    headers.push("Content-Type", content_type);
+    headers.push("Vary", "Accept");
+    Response { status: 200, headers, body: Body::Shared(body) }
+}
+
+/// Query parameters of a patch, with their types.
+const PATCH_PARAMETERS: &[(&str, &str)] = &[
+    ("dryRun", "string"),
+    ("fieldManager", "string"),
+    ("fieldValidation", "string"),
+    ("force", "boolean"),
+    ("pretty", "string"),
+];
+/// Enough of a digest to tell two documents apart.
+const DIGEST_BYTES: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kube::discovery::tests::custom;
+
+    fn body(response: &Response) -> &[u8] {
+        match &response.body {
+            Body::Shared(bytes) => bytes,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn json(response: &Response) -> Value {
+        serde_json::from_slice(body(response)).unwrap()
+    }
+
+    #[test]
+    fn the_index_leads_to_every_document() {
+        let index = json(&index(&[]));
+        let paths = index["paths"].as_object().unwrap();
+        assert!(paths.contains_key("api/v1") && paths.contains_key("apis/rbac.authorization.k8s.io/v1"));
+        for (path, entry) in paths {
+            let address = entry["serverRelativeURL"].as_str().unwrap();
+            assert!(address.starts_with(&format!("/openapi/v3/{path}?hash=")), "{address}");
+            let (group, version) = path.rsplit_once('/').unwrap();
+            let group = group.trim_start_matches("apis").trim_start_matches("api").trim_start_matches('/');
+            assert_eq!(group_version(group, version, &[]).status, 200, "{path}");
+        }
+        assert_eq!(group_version("apps", "v1beta1", &[]).status, 404);
+    }
+
+    #[test]
+    fn every_patchable_kind_validates_fields() {
+        // What cli-runtime's query_param_verifier_v3.go looks for.
+        let document = json(&group_version("apps", "v1", &[]));
+        let patch = &document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]["patch"];
+        assert_eq!(
+            patch["x-kubernetes-group-version-kind"],
+            json!({"group": "apps", "version": "v1", "kind": "Deployment"})
+        );
+        let parameters = patch["parameters"].as_array().unwrap();
+        assert!(
+            parameters.iter().any(|parameter| parameter["name"] == "fieldValidation" && parameter["in"] == "query")
+        );
+        assert_eq!(patch.get("requestBody"), None);
+    }
+
+    #[test]
+    fn custom_kinds_have_documents() {
+        let plans = custom("upgrade.cattle.io", "v1", "plans", "Plan");
+        let list = json(&index(&[&plans]));
+        assert!(list["paths"]["apis/upgrade.cattle.io/v1"]["serverRelativeURL"].is_string());
+        let document = json(&group_version("upgrade.cattle.io", "v1", &[&plans]));
+        assert!(
+            document["paths"]["/apis/upgrade.cattle.io/v1/namespaces/{namespace}/plans/{name}"]["patch"].is_object()
+        );
+        assert!(json(&v2(None, &[&plans]).unwrap())["paths"]["/apis/upgrade.cattle.io/v1/namespaces/{namespace}/plans/{name}"].is_object());
+    }
+
+    #[test]
+    fn v2_comes_in_the_form_asked_for() {
+        let document = v2(Some("application/json"), &[]).unwrap();
+        assert_eq!(json(&document)["swagger"], "2.0");
+        let protobuf = v2(Some(negotiate::OPENAPI_V2_PROTOBUF), &[]).unwrap();
+        assert_eq!(protobuf.headers.get("content-type"), Some(negotiate::OPENAPI_V2_PROTOBUF));
+        // Field 1 (swagger), a string of three bytes.
+        assert_eq!(&body(&protobuf)[..5], b"\x0a\x032.0");
+    }
+}

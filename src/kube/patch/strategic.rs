@@ -1,0 +1,405 @@
+//! Strategic merge patches (Kubernetes design proposal "Strategic Merge Patch", apimachinery `util/strategicpatch`).
+
+use super::order::arrange;
+use super::schema::{Field, PLAIN, Rule, Schema};
+use crate::kube::Status;
+use serde_json::{Map, Value};
+
+/// Merges `patch` into `current`.
+pub(super) fn merge(
+    current: &mut Map<String, Value>,
+    mut patch: Map<String, Value>,
+    schema: &Schema,
+) -> Result<(), Status> {
+    match patch.remove(DIRECTIVE).as_ref().map(|directive| directive.as_str().unwrap_or_default()) {
+        None | Some("merge") => {}
+        Some("replace") => {
+            *current = strip_map(patch);
+            return Ok(());
+        }
+        Some("delete") => {
+            current.clear();
+            return Ok(());
+        }
+        Some(other) => return Err(Status::unknown(format!("unknown patch type: {other}"))),
+    }
+    retain_keys(current, &mut patch)?;
+    delete_from_sets(current, &mut patch)?;
+    set_orders(current, &mut patch, schema)?;
+    for (name, value) in patch {
+        let field = schema.field(&name);
+        match (current.get_mut(&name), value) {
+            (Some(_), Value::Null) => _ = current.remove(&name),
+            (None, Value::Null) => {}
+            (Some(Value::Object(current)), Value::Object(patch)) => match field.map(|field| field.rule) {
+                Some(Rule::Replace) => *current = strip_map(patch),
+                _ => merge(current, patch, field.map_or(&PLAIN, |field| field.schema))?,
+            },
+            (Some(Value::Array(current)), Value::Array(patch)) => {
+                *current = merge_list(std::mem::take(current), patch, field, None)?;
+            }
+            (_, value) => _ = current.insert(name, strip(value)),
+        }
+    }
+    Ok(())
+}
+
+/// The merge of two lists; `wanted` is the order asked for by a directive, else the patch's own counts.
+fn merge_list(
+    current: Vec<Value>,
+    patch: Vec<Value>,
+    field: Option<&'static Field>,
+    wanted: Option<&[Value]>,
+) -> Result<Vec<Value>, Status> {
+    let (rule, schema) = field.map_or((Rule::Nested, &PLAIN), |field| (field.rule, field.schema));
+    let key = match rule {
+        Rule::Nested | Rule::Replace => return Ok(strip_list(patch)),
+        Rule::Set => {
+            let order = wanted.unwrap_or(&patch).to_vec();
+            let mut merged = current.clone();
+            for value in patch {
+                if !merged.contains(&value) {
+                    merged.push(value);
+                }
+            }
+            return Ok(arrange(merged, &order, &current, None));
+        }
+        Rule::MergeBy(key) => key,
+    };
+    if patch.iter().any(|element| element[DIRECTIVE] == "replace") {
+        let rest = patch.into_iter().filter(|element| element[DIRECTIVE] != "replace");
+        return Ok(strip_list(rest.collect()));
+    }
+    let mut merged = current.clone();
+    let mut order = Vec::new();
+    for element in patch {
+        let Value::Object(element) = element else { return Err(Status::unknown("expected: map, got: a plain value")) };
+        let identity = element.get(key).cloned().ok_or_else(|| no_merge_key(&element, key))?;
+        if element.get(DIRECTIVE).is_some_and(|directive| directive == "delete") {
+            merged.retain(|other| other[key] != identity);
+            continue;
+        }
+        order.push(serde_json::json!({ key: identity }));
+        match merged.iter_mut().find(|other| other[key] == identity) {
+            Some(Value::Object(found)) => merge(found, element, schema)?,
+            _ => merged.push(Value::Object(strip_map(element))),
+        }
+    }
+    Ok(arrange(merged, wanted.unwrap_or(&order), &current, Some(key)))
+}
+
+/// `$retainKeys`: what it does not name goes.
+fn retain_keys(current: &mut Map<String, Value>, patch: &mut Map<String, Value>) -> Result<(), Status> {
+    let bad = || Status::bad_request("invalid patch format of retainKeys");
+    let Some(keys) = patch.remove(RETAIN_KEYS) else { return Ok(()) };
+    let keys = keys.as_array().ok_or_else(bad)?;
+    let kept = |name: &str| keys.iter().any(|key| key == name);
+    if patch.iter().any(|(name, value)| !name.starts_with('$') && !value.is_null() && !kept(name)) {
+        return Err(bad());
+    }
+    current.retain(|name, _| kept(name));
+    Ok(())
+}
+
+/// `$deleteFromPrimitiveList/<field>`: these values leave the list.
+fn delete_from_sets(current: &mut Map<String, Value>, patch: &mut Map<String, Value>) -> Result<(), Status> {
+    for (name, gone) in take_directives(patch, DELETE_FROM) {
+        let Value::Array(gone) = gone else {
+            return Err(Status::bad_request("invalid patch format of primitive list"));
+        };
+        if let Some(Value::Array(values)) = current.get_mut(&name) {
+            values.retain(|value| !gone.contains(value));
+        }
+    }
+    Ok(())
+}
+
+/// `$setElementOrder/<field>`: merges that list at once, in the order given.
+fn set_orders(current: &mut Map<String, Value>, patch: &mut Map<String, Value>, schema: &Schema) -> Result<(), Status> {
+    for (name, wanted) in take_directives(patch, SET_ORDER) {
+        let Value::Array(wanted) = wanted else {
+            return Err(Status::bad_request("invalid patch format of setElementOrder list"));
+        };
+        let field = schema.field(&name);
+        // A list that goes, and one that is not merged, has no order to keep.
+        if patch.get(&name).is_some_and(|value| !value.is_array()) || field.is_none() {
+            continue;
+        }
+        let before = match current.get(&name) {
+            Some(Value::Array(list)) => list.clone(),
+            Some(_) => continue,
+            None => Vec::new(),
+        };
+        let changes = match patch.remove(&name) {
+            Some(Value::Array(changes)) => changes,
+            None if before.is_empty() => continue,
+            _ => Vec::new(),
+        };
+        current.insert(name, Value::Array(merge_list(before, changes, field, Some(&wanted))?));
+    }
+    Ok(())
+}
+
+fn take_directives(patch: &mut Map<String, Value>, prefix: &str) -> Vec<(String, Value)> {
+    let keys: Vec<String> = patch.keys().filter(|key| key.starts_with(prefix)).cloned().collect();
+    let take = |key: String| patch.remove(&key).map(|value| (key[prefix.len()..].to_owned(), value));
+    keys.into_iter().filter_map(take).collect()
+}
+
+/// A patch's value where nothing is to merge with: without directives, what they delete, and nulls.
+fn strip(value: Value) -> Value {
+    match value {
+        Value::Object(map) => Value::Object(strip_map(map)),
+        Value::Array(list) => Value::Array(strip_list(list)),
+        other => other,
+    }
+}
+
+fn strip_map(map: Map<String, Value>) -> Map<String, Value> {
+    let is_directive = |name: &str| {
+        matches!(name, DIRECTIVE | RETAIN_KEYS) || name.starts_with(SET_ORDER) || name.starts_with(DELETE_FROM)
+    };
+    let kept = map.into_iter().filter(|(name, value)| !value.is_null() && !is_directive(name));
+    kept.map(|(name, value)| (name, strip(value))).collect()
+}
+
+fn strip_list(list: Vec<Value>) -> Vec<Value> {
+    let is_directive = |value: &Value| value[DIRECTIVE] == "delete" || value[DIRECTIVE] == "replace";
+    list.into_iter().filter(|value| !is_directive(value)).map(strip).collect()
+}
+
+fn no_merge_key(element: &Map<String, Value>, key: &str) -> Status {
+    let element = element.iter().map(|(name, value)| match value {
+        Value::String(text) => format!("{name}:{text}"),
+        other => format!("{name}:{other}"),
+    });
+    let element = element.collect::<Vec<_>>().join(" ");
+    Status::unknown(format!("map: map[{element}] does not contain declared merge key: {key}"))
+}
+
+const DIRECTIVE: &str = "$patch";
+const RETAIN_KEYS: &str = "$retainKeys";
+const SET_ORDER: &str = "$setElementOrder/";
+const DELETE_FROM: &str = "$deleteFromPrimitiveList/";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kube::catalog::lookup;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn try_patched(group: &str, plural: &str, mut current: Value, patch: Value) -> Result<Value, Status> {
+        let schema = Schema::of(lookup(group, "v1", plural).unwrap().1);
+        let Value::Object(patch) = patch else { panic!("{patch}") };
+        merge(current.as_object_mut().unwrap(), patch, schema)?;
+        Ok(current)
+    }
+
+    fn pod(current: Value, patch: Value) -> Value {
+        try_patched("", "pods", json!({"spec": current}), json!({"spec": patch})).unwrap()["spec"].clone()
+    }
+
+    fn metadata(current: Value, patch: Value) -> Value {
+        try_patched("", "pods", json!({"metadata": current}), json!({"metadata": patch})).unwrap()["metadata"].clone()
+    }
+
+    #[test]
+    fn containers_merge_by_name() {
+        // Kubernetes documentation, "Update API Objects in Place Using kubectl patch": the new container comes first, the toleration list
+        // is replaced.
+        assert_eq!(
+            pod(
+                json!({"containers": [{"name": "ctr", "image": "nginx"}], "tolerations": [{"key": "dedicated", "value": "test-team"}]}),
+                json!({"containers": [{"name": "ctr-2", "image": "redis"}], "tolerations": [{"key": "disktype", "value": "ssd"}]})
+            ),
+            json!({
+                "containers": [{"name": "ctr-2", "image": "redis"}, {"name": "ctr", "image": "nginx"}],
+                "tolerations": [{"key": "disktype", "value": "ssd"}]
+            })
+        );
+        assert_eq!(
+            pod(
+                json!({"containers": [{"name": "a", "image": "i", "env": [{"name": "X", "value": "1"}]}, {"name": "b"}]}),
+                json!({"containers": [{"name": "a", "env": [{"name": "Y", "value": "2"}], "image": null}]})
+            ),
+            json!({"containers": [{"name": "a", "env": [{"name": "Y", "value": "2"}, {"name": "X", "value": "1"}]}, {"name": "b"}]})
+        );
+    }
+
+    #[test]
+    fn elements_are_deleted_by_key() {
+        assert_eq!(
+            pod(
+                json!({"containers": [{"name": "a"}, {"name": "b"}]}),
+                json!({"containers": [{"$patch": "delete", "name": "a"}, {"name": "c", "image": "i"}]})
+            ),
+            json!({"containers": [{"name": "c", "image": "i"}, {"name": "b"}]})
+        );
+    }
+
+    #[test]
+    fn lists_and_maps_are_replaced_on_demand() {
+        assert_eq!(
+            pod(
+                json!({"containers": [{"name": "a"}, {"name": "b"}]}),
+                json!({"containers": [{"name": "c"}, {"$patch": "replace"}]})
+            ),
+            json!({"containers": [{"name": "c"}]})
+        );
+        assert_eq!(
+            pod(json!({"nodeSelector": {"a": "b"}}), json!({"nodeSelector": {"$patch": "replace", "c": "d"}})),
+            json!({"nodeSelector": {"c": "d"}})
+        );
+        assert_eq!(
+            pod(json!({"nodeSelector": {"a": "b"}}), json!({"nodeSelector": {"$patch": "delete"}})),
+            json!({"nodeSelector": {}})
+        );
+    }
+
+    #[test]
+    fn a_budgets_selector_is_replaced() {
+        let patched = try_patched(
+            "policy",
+            "poddisruptionbudgets",
+            json!({"spec": {"selector": {"matchLabels": {"a": "b"}}, "minAvailable": 1}}),
+            json!({"spec": {"selector": {"matchLabels": {"c": "d"}}}}),
+        );
+        assert_eq!(patched.unwrap(), json!({"spec": {"selector": {"matchLabels": {"c": "d"}}, "minAvailable": 1}}));
+    }
+
+    #[test]
+    fn the_order_can_be_set() {
+        // What kubectl apply sends when a container goes and another one changes.
+        assert_eq!(
+            pod(
+                json!({"containers": [{"name": "a"}, {"name": "b"}, {"name": "server-only"}, {"name": "c"}]}),
+                json!({
+                    "$setElementOrder/containers": [{"name": "c"}, {"name": "a"}],
+                    "containers": [{"name": "c", "image": "new"}, {"$patch": "delete", "name": "b"}]
+                })
+            ),
+            json!({"containers": [{"name": "server-only"}, {"name": "c", "image": "new"}, {"name": "a"}]})
+        );
+        assert_eq!(
+            pod(
+                json!({"containers": [{"name": "a"}, {"name": "b"}]}),
+                json!({"$setElementOrder/containers": [{"name": "b"}, {"name": "a"}]})
+            ),
+            json!({"containers": [{"name": "b"}, {"name": "a"}]})
+        );
+        assert_eq!(
+            pod(json!({}), json!({"$setElementOrder/containers": [{"name": "a"}], "containers": [{"name": "a"}]})),
+            json!({"containers": [{"name": "a"}]})
+        );
+    }
+
+    #[test]
+    fn finalizers_are_a_set() {
+        assert_eq!(
+            metadata(json!({"finalizers": ["a", "b"]}), json!({"finalizers": ["b", "c"]})),
+            json!({"finalizers": ["a", "b", "c"]})
+        );
+        assert_eq!(
+            metadata(json!({"finalizers": ["a", "b"]}), json!({"$deleteFromPrimitiveList/finalizers": ["a"]})),
+            json!({"finalizers": ["b"]})
+        );
+        assert_eq!(
+            metadata(
+                json!({"finalizers": ["a", "b"]}),
+                json!({"$setElementOrder/finalizers": ["c", "b"], "$deleteFromPrimitiveList/finalizers": ["a"], "finalizers": ["c"]})
+            ),
+            json!({"finalizers": ["c", "b"]})
+        );
+    }
+
+    #[test]
+    fn retained_keys_push_the_others_out() {
+        let patched = try_patched(
+            "apps",
+            "deployments",
+            json!({"spec": {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}}}),
+            json!({"spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}}),
+        );
+        assert_eq!(patched.unwrap(), json!({"spec": {"strategy": {"type": "Recreate"}}}));
+        assert_eq!(
+            pod(
+                json!({"volumes": [{"name": "v", "emptyDir": {}}]}),
+                json!({"volumes": [{"name": "v", "$retainKeys": ["name", "hostPath"], "hostPath": {"path": "/"}}]})
+            ),
+            json!({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]})
+        );
+    }
+
+    #[test]
+    fn nulls_delete_and_directives_never_stay() {
+        assert_eq!(
+            metadata(json!({"labels": {"a": "b"}, "x": 1}), json!({"labels": null, "y": null})),
+            json!({"x": 1})
+        );
+        assert_eq!(
+            pod(
+                json!({}),
+                json!({"affinity": {"$patch": "replace", "a": null, "b": 1}, "hostAliases": [{"$patch": "delete", "ip": "::1"}]})
+            ),
+            json!({"affinity": {"b": 1}, "hostAliases": []})
+        );
+    }
+
+    #[test]
+    fn bad_patches_are_refused() {
+        let error = |patch| try_patched("", "pods", json!({"spec": {"containers": []}}), patch).unwrap_err();
+        // What `kubectl patch` prints as "Error from server: …".
+        let status = error(json!({"spec": {"containers": [{"image": "nginx"}]}}));
+        assert_eq!(
+            (status.code, status.message.as_str()),
+            (500, "map: map[image:nginx] does not contain declared merge key: name")
+        );
+        assert_eq!(error(json!({"$patch": "swap"})).message, "unknown patch type: swap");
+        assert_eq!(error(json!({"$retainKeys": "x"})).message, "invalid patch format of retainKeys");
+        assert_eq!(error(json!({"spec": {"$setElementOrder/containers": 1}})).code, 400);
+        assert_eq!(error(json!({"spec": {"containers": [1]}})).code, 500);
+    }
+
+    fn json_tree() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), "[a-c]".prop_map(Value::from)];
+        let key = prop_oneof![
+            Just("spec"),
+            Just("containers"),
+            Just("name"),
+            Just("metadata"),
+            Just("finalizers"),
+            Just("$patch"),
+            Just("$retainKeys"),
+            Just("$setElementOrder/containers"),
+            Just("$deleteFromPrimitiveList/finalizers"),
+            Just("env")
+        ];
+        leaf.prop_recursive(5, 40, 4, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::vec((key.clone(), inner), 0..4).prop_map(|entries| entries
+                    .into_iter()
+                    .map(|(key, value)| (key.to_owned(), value))
+                    .collect::<Map<_, _>>()
+                    .into()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_patch_panics(current in json_tree(), patch in json_tree()) {
+            if let (Value::Object(_), Value::Object(_)) = (&current, &patch) {
+                let _ = try_patched("", "pods", current, patch);
+            }
+        }
+
+        #[test]
+        fn an_object_patched_with_itself_stays(names in proptest::collection::hash_set("[a-e]", 0..5)) {
+            let containers: Vec<Value> = names.iter().map(|name| json!({"name": name, "image": "i"})).collect();
+            let spec = json!({"containers": containers});
+            prop_assert_eq!(pod(spec.clone(), spec.clone()), spec);
+        }
+    }
+}
