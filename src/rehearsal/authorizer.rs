@@ -1,5 +1,5 @@
-//! Who may open a tunnel: the rules and the words of Rancher's `mcmauthorizer` and `proxy` authorizers, in their order
-//! (rancher-protocol §2.1, §2.2).
+//! Who may open a tunnel: the rules and the words of Rancher's authorizers, in their order (rancher/rancher
+//! `pkg/tunnelserver/chain.go`, `pkg/tunnelserver/mcmauthorizer`).
 
 use super::{Channel, Fleet};
 use crate::http1::Headers;

@@ -166,7 +166,8 @@ impl Cluster {
         Stage::ALL.into_iter().rev().find(|&stage| self.reached(stage).is_some()).unwrap_or(Stage::Created)
     }
 
-    /// Rancher's conditions (rancher-protocol §5.1), as far as an agent can influence them.
+    /// Rancher's conditions, as far as an agent can influence them (rancher/rancher `pkg/controllers/management`:
+    /// `clusterprovisioner`, `clusterconnected`, `clusterdeploy`; `pkg/controllers/managementuser/healthsyncer`).
     pub fn conditions(&self) -> [Condition; 6] {
         // While the steve tunnel does not answer, nobody asks whether the API does: Rancher shows "Disconnected".
         let ready = match self.connected {
@@ -189,7 +190,7 @@ impl Cluster {
         self.removal.is_none() && self.conditions().iter().all(|&(_, status)| status == Some(true))
     }
 
-    /// The `state` of the norman object (rancher-protocol §5.2).
+    /// The `state` of the norman object (rancher/wrangler `pkg/summary`).
     pub fn state(&self) -> &'static str {
         if self.removal.is_some() {
             return "removing";

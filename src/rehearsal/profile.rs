@@ -60,7 +60,7 @@ pub enum Verb {
     Amend,
 }
 
-/// A fact about the cluster that Rancher keeps (rancher-protocol §5.1).
+/// A fact about the cluster that Rancher keeps in its status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Observation {
@@ -115,7 +115,7 @@ pub struct Probe {
 }
 
 impl Profile {
-    /// What Rancher does to a plain imported cluster (rancher-protocol §4).
+    /// What Rancher does to a plain imported cluster.
     pub fn rancher() -> Profile {
         serde_yaml::from_str(RANCHER_YAML).expect("a test reads this constant")
     }

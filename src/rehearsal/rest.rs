@@ -1,23 +1,12 @@
 //! The stand-in's REST API: those parts of Rancher's `/v3` (norman) that an importing client uses, without I/O.
 //!
-//! Shapes and codes follow rancher-protocol §1 (`norman/httperror/error.go`, `norman/parse/collection.go`).
+//! Paging follows `norman/parse/collection.go`.
 
-use super::{Cluster, Fleet};
-use crate::http1::{Headers, Method, Request};
-use percent_encoding::percent_decode_str;
+use super::norman::{NormanError, Query, collection, not_found, parse_object};
+use super::{Cluster, Fleet, Reply};
+use crate::http1::{Method, Request};
 use serde_json::{Value, json};
 use std::time::Instant;
-
-/// A complete answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
-    /// The HTTP status code.
-    pub status: u16,
-    /// Header fields without framing.
-    pub headers: Headers,
-    /// The body.
-    pub body: Vec<u8>,
-}
 
 /// Everything a request is answered from.
 #[derive(Debug, Clone, Copy)]
@@ -26,14 +15,6 @@ pub struct Rest<'a> {
     pub fleet: &'a Fleet,
     /// The value of the `cacerts` setting.
     pub ca_pem: &'a str,
-}
-
-/// A norman error: the status that its code maps to, the code, the field and the message.
-struct NormanError {
-    status: u16,
-    code: &'static str,
-    field: Option<&'static str>,
-    message: String,
 }
 
 type Answer = Result<(u16, Value), NormanError>;
@@ -162,59 +143,6 @@ impl Rest<'_> {
     }
 }
 
-impl Reply {
-    /// A reply in plain text.
-    pub fn text(status: u16, text: &str) -> Reply {
-        let headers = [("Content-Type", "text/plain; charset=utf-8")].into_iter().collect();
-        Reply { status, headers, body: text.as_bytes().to_vec() }
-    }
-
-    fn json(status: u16, value: &Value) -> Reply {
-        let headers = [("Content-Type", "application/json")].into_iter().collect();
-        Reply { status, headers, body: value.to_string().into_bytes() }
-    }
-}
-
-impl NormanError {
-    fn new(status: u16, code: &'static str, message: impl Into<String>) -> NormanError {
-        NormanError { status, code, field: None, message: message.into() }
-    }
-
-    fn about(mut self, field: &'static str) -> NormanError {
-        self.field = Some(field);
-        self
-    }
-}
-
-impl From<NormanError> for Reply {
-    fn from(error: NormanError) -> Reply {
-        let mut value = json!({"type": "error", "status": error.status, "code": error.code, "message": error.message});
-        if let Some(field) = error.field {
-            value["fieldName"] = field.into();
-        }
-        let mut reply = Reply::json(error.status, &value);
-        if error.status == 401 {
-            reply.headers.push("X-API-Cattle-Auth", "false");
-        }
-        reply
-    }
-}
-
-/// The parameters of a query string; the first of each name counts.
-struct Query(Vec<(String, String)>);
-
-impl Query {
-    fn parse(query: &str) -> Query {
-        let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
-        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        Query(pairs.map(|(name, value)| (decode(name), decode(value))).collect())
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-}
-
 fn cluster_json(base: &str, cluster: &Cluster) -> Value {
     let state = cluster.state();
     let conditions: Vec<Value> = cluster
@@ -253,32 +181,6 @@ fn token_json(base: &str, cluster: &str, name: &str, token: &str) -> Value {
         "manifestUrl": manifest,
         "links": {"self": format!("{base}/v3/clusterRegistrationTokens/{cluster}:{name}")},
     })
-}
-
-fn collection(base: &str, kind: &str, data: Vec<Value>, limit: usize, next: Option<String>) -> Value {
-    let mut pagination = json!({"limit": limit});
-    if let Some(next) = next {
-        pagination["next"] = next.into();
-    }
-    json!({
-        "type": "collection",
-        "resourceType": kind,
-        "links": {"self": format!("{base}/v3/{kind}s")},
-        "pagination": pagination,
-        "data": data,
-    })
-}
-
-fn parse_object(body: &[u8]) -> Result<Value, NormanError> {
-    match serde_json::from_slice(body) {
-        Ok(value @ Value::Object(_)) => Ok(value),
-        Ok(_) => Err(NormanError::new(422, "InvalidBodyContent", "Failed to parse body: not an object")),
-        Err(error) => Err(NormanError::new(422, "InvalidBodyContent", format!("Failed to parse body: {error}"))),
-    }
-}
-
-fn not_found() -> NormanError {
-    NormanError::new(404, "NotFound", "not found")
 }
 
 /// The URL that the client used, as Rancher derives links from the request.
