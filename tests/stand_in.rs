@@ -4,7 +4,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use scale_cluster_agent::http1::{BodyFraming, MessageLimits, ResponseHead, ServerConnection};
-use scale_cluster_agent::rehearsal::{Behaviour, Profile, StandIn, StandInOptions};
+use scale_cluster_agent::rehearsal::{Behaviour, Labels, Profile, StandIn, StandInOptions};
 use scale_cluster_agent::tunnel::{Event, Outbox, Role, Session, SessionLimits};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -54,7 +54,7 @@ fn open(stand_in: &StandIn, headers: &[(&str, &str)]) -> Result<WebSocket<Stream
 /// Creates a cluster and opens its steve tunnel.
 fn open_steve(stand_in: &StandIn) -> WebSocket<Stream> {
     let now = Instant::now();
-    let id = stand_in.fleet.create("edge", now).unwrap();
+    let id = stand_in.fleet.create("edge", Labels::new(), now).unwrap();
     let token = stand_in.fleet.token(&id, now).unwrap();
     open(stand_in, &[("Authorization", &format!("Bearer stv-cluster-{token}"))]).unwrap()
 }

@@ -91,7 +91,7 @@ fn failed(text: impl Into<String>) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rehearsal::Behaviour;
+    use crate::rehearsal::{Behaviour, Labels};
 
     /// {"cluster":{"address":"10.43.0.1:443","token":"t","caCert":"UEVN"}}
     const PARAMS: &str = "eyJjbHVzdGVyIjp7ImFkZHJlc3MiOiIxMC40My4wLjE6NDQzIiwidG9rZW4iOiJ0IiwiY2FDZXJ0IjoiVUVWTiJ9fQ==";
@@ -102,7 +102,7 @@ mod tests {
     fn fleet_with_one() -> (Fleet, String, String) {
         let now = Instant::now();
         let fleet = Fleet::new("bearer", Behaviour::immediate(), 7);
-        let id = fleet.create("edge", now).unwrap();
+        let id = fleet.create("edge", Labels::new(), now).unwrap();
         let token = fleet.read(&id, now, |cluster| cluster.token.clone()).unwrap();
         (fleet, id, token)
     }

@@ -1,6 +1,8 @@
 //! One cluster as the stand-in sees it: what is known of it, Rancher's conditions and the state they add up to.
 
 use super::Params;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// How far a cluster has come, in the usual order. The tunnels come up in either order.
@@ -59,17 +61,21 @@ pub enum Channel {
     Steve,
 }
 
-/// A cluster and everything known of it. No I/O, no clock: facts and instants come in, conditions come out.
+/// A cluster and everything known of it: facts and instants come in, conditions come out.
 #[derive(Debug)]
 pub struct Cluster {
     /// `c-xxxxx`.
     pub id: String,
     /// The name its creator gave it.
     pub name: String,
+    /// The labels its creator gave it.
+    pub labels: Labels,
     /// The registration token, whether or not it can be read yet.
     pub token: String,
     /// When it was created.
     pub created: Instant,
+    /// The same as its object shows it.
+    pub created_at: Timestamp,
     /// When its removal was asked for.
     pub removal: Option<Instant>,
     /// How its API is reached, as announced by the latest API tunnel.
@@ -80,6 +86,9 @@ pub struct Cluster {
     version: Option<String>,
     nodes: usize,
 }
+
+/// Labels of a cluster object.
+pub type Labels = BTreeMap<String, String>;
 
 /// A condition of the `management.cattle.io/v3` Cluster: its type, and its status (`None` is `Unknown`).
 pub type Condition = (&'static str, Option<bool>);
@@ -114,12 +123,14 @@ impl Stage {
 
 impl Cluster {
     /// A cluster that was just created.
-    pub fn new(id: String, name: String, token: String, now: Instant) -> Cluster {
+    pub fn new(id: String, name: String, labels: Labels, token: String, now: Instant) -> Cluster {
         let mut cluster = Cluster {
             id,
             name,
+            labels,
             token,
             created: now,
+            created_at: Timestamp::now(),
             removal: None,
             params: None,
             reached: [None; Stage::ALL.len()],
@@ -222,7 +233,7 @@ mod tests {
     use std::time::Duration;
 
     fn cluster(now: Instant) -> Cluster {
-        Cluster::new("c-abcde".into(), "edge".into(), "secret".into(), now)
+        Cluster::new("c-abcde".into(), "edge".into(), Labels::new(), "secret".into(), now)
     }
 
     fn every_fact() -> Vec<Fact> {

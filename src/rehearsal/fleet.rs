@@ -1,6 +1,6 @@
 //! Every cluster of the stand-in, and what happened to them.
 
-use super::{Channel, Cluster, Fact, Params, Stage};
+use super::{Channel, Cluster, Fact, Labels, Params, Stage};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -122,7 +122,7 @@ impl Fleet {
     }
 
     /// Creates a cluster; its id. Names are compared without regard to case.
-    pub fn create(&self, name: &str, now: Instant) -> Result<String, NameTaken> {
+    pub fn create(&self, name: &str, labels: Labels, now: Instant) -> Result<String, NameTaken> {
         let mut state = self.state.lock();
         state.purge(now);
         let key = name.to_lowercase();
@@ -136,7 +136,7 @@ impl Fleet {
         let token = state.letters(TOKEN_LETTERS);
         state.by_name.insert(key, id.clone());
         state.by_token.insert(token.clone(), id.clone());
-        state.clusters.insert(id.clone(), Cluster::new(id.clone(), name.to_owned(), token, now));
+        state.clusters.insert(id.clone(), Cluster::new(id.clone(), name.to_owned(), labels, token, now));
         Ok(id)
     }
 
@@ -342,11 +342,11 @@ mod tests {
     fn a_name_belongs_to_one_cluster_until_that_is_gone() {
         let now = Instant::now();
         let fleet = fleet();
-        let id = fleet.create("edge", now).unwrap();
+        let id = fleet.create("edge", Labels::new(), now).unwrap();
         assert!(id.starts_with("c-") && id.len() == 7, "{id}");
-        assert_eq!(fleet.create("EDGE", now), Err(NameTaken));
+        assert_eq!(fleet.create("EDGE", Labels::new(), now), Err(NameTaken));
         assert!(fleet.remove(&id, now));
-        assert!(fleet.create("edge", now).is_ok());
+        assert!(fleet.create("edge", Labels::new(), now).is_ok());
         assert!(!fleet.remove(&id, now));
     }
 
@@ -361,7 +361,7 @@ mod tests {
             ..Behaviour::default()
         };
         let fleet = Fleet::new("bearer", behaviour, 1);
-        let id = fleet.create("edge", start).unwrap();
+        let id = fleet.create("edge", Labels::new(), start).unwrap();
         assert_eq!(fleet.token(&id, at(99)), None);
         let token = fleet.token(&id, at(100)).unwrap();
         assert_eq!(fleet.authenticate(&token, at(149)), None);
@@ -377,7 +377,7 @@ mod tests {
         let fleet = fleet();
         let mut names: Vec<String> = (0..25).map(|number| format!("edge-{number:02}")).collect();
         for name in &names {
-            fleet.create(name, now).unwrap();
+            fleet.create(name, Labels::new(), now).unwrap();
         }
         let mut listed = Vec::new();
         let mut from = Some(String::new());
@@ -396,7 +396,7 @@ mod tests {
     fn the_oldest_session_is_in_use_until_it_ends() {
         let now = Instant::now();
         let fleet = fleet();
-        let id = fleet.create("edge", now).unwrap();
+        let id = fleet.create("edge", Labels::new(), now).unwrap();
         let first = fleet.session_started(&id, Channel::Steve, None, now);
         let second = fleet.session_started(&id, Channel::Steve, None, now);
         assert_eq!(fleet.standing(&id, Channel::Steve, first, now), Standing::InUse);
@@ -412,7 +412,7 @@ mod tests {
     fn parameters_that_change_are_a_problem() {
         let now = Instant::now();
         let fleet = fleet();
-        let id = fleet.create("edge", now).unwrap();
+        let id = fleet.create("edge", Labels::new(), now).unwrap();
         let params = |token: &str| {
             Some(Params { address: "10.43.0.1:443".into(), token: token.into(), ca_pem: b"PEM".as_slice().into() })
         };
@@ -428,8 +428,8 @@ mod tests {
         let start = Instant::now();
         let fleet = fleet();
         fleet.expect("edge", start);
-        fleet.create("edge", start + Duration::from_millis(30)).unwrap();
-        fleet.create("unexpected", start + Duration::from_millis(40)).unwrap();
+        fleet.create("edge", Labels::new(), start + Duration::from_millis(30)).unwrap();
+        fleet.create("unexpected", Labels::new(), start + Duration::from_millis(40)).unwrap();
         let mut times = fleet.times_to(Stage::Created);
         times.sort();
         assert_eq!(times, [Duration::ZERO, Duration::from_millis(30)]);

@@ -21,7 +21,7 @@ mod worker;
 
 pub use agent::{Agent, AgentConfig, AgentError};
 pub use authorizer::{Admission, Params, Refusal, authorize};
-pub use cluster::{Channel, Cluster, Condition, Fact, Stage};
+pub use cluster::{Channel, Cluster, Condition, Fact, Labels, Stage};
 pub use fleet::{Behaviour, Fleet, NameTaken, Progress, Seen, Standing};
 pub use norman::Reply;
 pub use profile::{Call, Observation, Probe, Profile, Verb, WatchForm, WatchedList, Watches};

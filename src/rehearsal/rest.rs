@@ -3,8 +3,9 @@
 //! Paging follows `norman/parse/collection.go`.
 
 use super::norman::{NormanError, Query, collection, not_found, parse_object};
-use super::{Cluster, Fleet, Reply};
+use super::{Cluster, Fleet, Labels, Reply};
 use crate::http1::{Method, Request};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -107,7 +108,12 @@ impl Rest<'_> {
         if !is_dns_label(name) {
             return Err(NormanError::new(422, "InvalidFormat", "name is no RFC 1123 label").about("name"));
         }
-        let id = self.fleet.create(name, now).map_err(|_| {
+        let labels = match input.get("labels") {
+            None | Some(Value::Null) => Labels::new(),
+            Some(labels) => Labels::deserialize(labels)
+                .map_err(|error| NormanError::new(422, "InvalidFormat", error.to_string()).about("labels"))?,
+        };
+        let id = self.fleet.create(name, labels, now).map_err(|_| {
             NormanError::new(422, "NotUnique", format!("Cluster name {name} is in use")).about("Cluster name")
         })?;
         self.get(base, &id, now).map(|(_, value)| (201, value))
@@ -159,6 +165,9 @@ fn cluster_json(base: &str, cluster: &Cluster) -> Value {
         "baseType": "cluster",
         "id": cluster.id,
         "name": cluster.name,
+        "labels": cluster.labels,
+        "created": format!("{:.0}", cluster.created_at),
+        "createdTS": cluster.created_at.as_millisecond(),
         "state": state,
         "transitioning": if state == "active" { "no" } else { "yes" },
         "transitioningMessage": "",
@@ -264,6 +273,17 @@ mod tests {
         let manifest = format!("https://rancher.test:8443/v3/import/{token}_{id}.yaml");
         assert_eq!(tokens["data"][0]["manifestUrl"], manifest);
         assert_eq!(tokens["data"][0]["id"], format!("{id}:default-token"));
+    }
+
+    #[test]
+    fn labels_are_kept() {
+        let client = Client::new();
+        let body = json!({"name": "edge", "labels": {"made-by": "me"}}).to_string();
+        assert_eq!(client.send(Method::Post, "/v3/clusters", TOKEN, &body).0, 201);
+        assert_eq!(client.get("/v3/clusters?name=edge").1["data"][0]["labels"], json!({"made-by": "me"}));
+        let body = json!({"name": "other", "labels": {"made-by": 1}}).to_string();
+        let (status, error) = client.send(Method::Post, "/v3/clusters", TOKEN, &body);
+        assert_eq!((status, error["fieldName"].as_str()), (422, Some("labels")));
     }
 
     #[test]

@@ -396,7 +396,7 @@ const SHORT_WATCH: Duration = Duration::from_secs(1);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rehearsal::Behaviour;
+    use crate::rehearsal::{Behaviour, Labels};
 
     const SYNCED: &str = concat!(
         r#"{"type":"ADDED","object":{"kind":"Node","apiVersion":"v1","metadata":{"resourceVersion":"2"}}}"#,
@@ -427,7 +427,7 @@ probes:
         fn new() -> Scene {
             let now = Instant::now();
             let fleet = Arc::new(Fleet::new("bearer", Behaviour::immediate(), 1));
-            let cluster = fleet.create("edge", now).unwrap();
+            let cluster = fleet.create("edge", Labels::new(), now).unwrap();
             fleet.learn(&cluster, Fact::TunnelUp(Channel::Api, None), now);
             Scene { fleet, profile: Arc::new(serde_yaml::from_str(PROFILE).unwrap()), cluster, now }
         }
