@@ -3,6 +3,7 @@
 mod args;
 mod check_config;
 mod failure;
+mod instance;
 mod output;
 mod rehearse;
 mod render;
@@ -11,7 +12,7 @@ mod template_file;
 
 pub use args::{Args, RehearseArgs, ReportFormat};
 pub use failure::Failure;
-pub use output::print_stdout;
+pub use output::{print_stdout, print_warnings};
 pub use template_file::{TemplateFile, load_template};
 
 use crate::config::{self, Inputs, Loaded};
@@ -26,7 +27,7 @@ pub fn main() -> ExitCode {
     };
     dispatch(args).unwrap_or_else(|failure| {
         failure.print();
-        ExitCode::FAILURE
+        failure.exit_code()
     })
 }
 

@@ -59,7 +59,7 @@ impl ClientConnection {
     }
 
     /// What has arrived next; `None` until more does. The refusal of a response carries no meaning as a status.
-    pub fn next(&mut self) -> Result<Option<ClientEvent>, Refusal> {
+    pub fn next_event(&mut self) -> Result<Option<ClientEvent>, Refusal> {
         let Some(body) = &mut self.body else { return self.next_head() };
         let mut data = Vec::new();
         let used = body.read(&self.input, &mut data)?;
@@ -116,7 +116,7 @@ mod tests {
     }
 
     fn events(client: &mut ClientConnection) -> Vec<ClientEvent> {
-        std::iter::from_fn(|| client.next().unwrap()).collect()
+        std::iter::from_fn(|| client.next_event().unwrap()).collect()
     }
 
     #[test]
@@ -155,7 +155,7 @@ mod tests {
         client.receive(b"HTTP/1.0 200 OK\r\n\r\nabc");
         assert_eq!(events(&mut client).len(), 2);
         client.eof();
-        assert_eq!(client.next(), Ok(Some(ClientEvent::End)));
+        assert_eq!(client.next_event(), Ok(Some(ClientEvent::End)));
     }
 
     #[test]
@@ -164,6 +164,6 @@ mod tests {
         client.receive(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
         assert_eq!(events(&mut client).len(), 2);
         client.eof();
-        assert!(client.next().unwrap_err().message.contains("within a response"));
+        assert!(client.next_event().unwrap_err().message.contains("within a response"));
     }
 }

@@ -49,6 +49,22 @@ impl RancherError {
     pub fn is_transient(&self) -> bool {
         matches!(self, RancherError::Unreachable { .. } | RancherError::Busy { .. } | RancherError::Failing { .. })
             || matches!(self, RancherError::Refused { status: 409, .. })
+<<<<<<< HEAD
+    }
+
+    /// Whether only another configuration of the agent can help.
+    pub fn is_misconfiguration(&self) -> bool {
+        matches!(
+            self,
+            RancherError::Untrusted { .. }
+                | RancherError::CertificateFile { .. }
+                | RancherError::Checksum { .. }
+                | RancherError::NotARancher { .. }
+                | RancherError::Redirected { .. }
+                | RancherError::Unexpected { .. }
+        )
+=======
+>>>>>>> config
     }
 
     /// How long Rancher asked us to wait.

@@ -95,7 +95,7 @@ impl Downstream {
 
     /// The next piece of a response.
     pub(super) fn next_event(&mut self) -> Result<Option<ClientEvent>, DownstreamError> {
-        self.http.next().map_err(|error| DownstreamError::Http(error.to_string()))
+        self.http.next_event().map_err(|error| DownstreamError::Http(error.to_string()))
     }
 
     /// Appends every byte for the tunnel to `wire`.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 /// The deployment, its replica set and its pods.
 pub(super) fn deployment(entry: &Deployment, scheduler: &mut Scheduler, variables: &Variables<'_>) -> Vec<Value> {
     let (name, namespace) = (entry.name.0.as_str(), entry.namespace.0.as_str());
-    let replicas = entry.replicas.map(|count| count.0).or(entry.ready.map(|ready| ready.total)).unwrap_or(1);
+    let replicas = entry.replicas();
     let ready = entry.ready.map_or(replicas, |ready| ready.ready).min(replicas);
     let image = entry.image.as_ref().map_or(DEFAULT_IMAGE, |image| &image.0);
     let labels = labels_or_app(&entry.labels, name);
