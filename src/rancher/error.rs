@@ -49,7 +49,6 @@ impl RancherError {
     pub fn is_transient(&self) -> bool {
         matches!(self, RancherError::Unreachable { .. } | RancherError::Busy { .. } | RancherError::Failing { .. })
             || matches!(self, RancherError::Refused { status: 409, .. })
-<<<<<<< HEAD
     }
 
     /// Whether only another configuration of the agent can help.
@@ -63,8 +62,6 @@ impl RancherError {
                 | RancherError::Redirected { .. }
                 | RancherError::Unexpected { .. }
         )
-=======
->>>>>>> config
     }
 
     /// How long Rancher asked us to wait.

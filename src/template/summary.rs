@@ -137,6 +137,13 @@ pub(super) enum PodStatus {
     Failed,
 }
 
+impl PodStatus {
+    /// Whether its containers ended and stay ended.
+    pub(super) fn is_finished(self) -> bool {
+        matches!(self, PodStatus::Succeeded | PodStatus::Failed)
+    }
+}
+
 /// A service.
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a mapping with `name`")]
