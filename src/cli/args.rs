@@ -52,13 +52,21 @@ struct GlobalArgs {
 #[derive(Debug, Clone, clap::Subcommand)]
 pub(super) enum Subcommand {
     /// Serve the REST API and keep its clusters connected to Rancher (the default).
-    Run,
+    Run(RunArgs),
     /// Bring up clusters against an embedded stand-in for a Rancher server, and report.
     Rehearse(RehearseArgs),
     /// Print every setting with its origin; secrets are masked.
     CheckConfig(CheckConfigArgs),
     /// Print the objects that a cluster of this name starts with.
     Render(RenderArgs),
+}
+
+/// Flags of `run`.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct RunArgs {
+    /// End in order as soon as standard input ends: a parent process that dies takes the agent with it.
+    #[arg(long, hide = true)]
+    pub(super) exit_with_stdin: bool,
 }
 
 /// Flags of `rehearse`.
