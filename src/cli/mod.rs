@@ -16,7 +16,7 @@ pub use output::{print_stdout, print_warnings};
 pub use template_file::{TemplateFile, load_template};
 
 use crate::config::{self, Inputs, Loaded};
-use args::Subcommand;
+use args::{RunArgs, Subcommand};
 use std::process::ExitCode;
 
 /// Parses the command line, runs the subcommand and maps its outcome to an exit code: 0 success, 1 failure, 2 wrong usage.
@@ -33,8 +33,8 @@ pub fn main() -> ExitCode {
 
 fn dispatch(args: Args) -> Result<ExitCode, Failure> {
     let loaded = load(&args)?;
-    match args.subcommand.unwrap_or(Subcommand::Run) {
-        Subcommand::Run => run::run(loaded),
+    match args.subcommand.unwrap_or_else(|| Subcommand::Run(RunArgs::default())) {
+        Subcommand::Run(run) => run::run(loaded, &run),
         Subcommand::Rehearse(rehearse) => rehearse::run(loaded, rehearse),
         Subcommand::CheckConfig(check) => check_config::run(&loaded, &check),
         Subcommand::Render(render) => render::run(&loaded, &render),

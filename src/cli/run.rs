@@ -2,6 +2,7 @@
 //!
 //! Whatever can be wrong is found before anything is done: the listening socket first, then trust and template, then Rancher.
 
+use super::args::RunArgs;
 use super::{Failure, instance, load_template, print_stdout};
 use crate::api::{Api, ApiConfig};
 use crate::config::{Loaded, RancherUrl, Settings};
@@ -12,16 +13,17 @@ use crate::rancher::{Client, RancherError, Trust};
 use crate::telemetry;
 use crate::template::Variables;
 use crossbeam_channel::{Receiver, bounded};
+use std::io;
 use std::net::{TcpListener, ToSocketAddrs};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Runs the agent until a signal ends it.
-pub fn run(loaded: Loaded) -> Result<ExitCode, Failure> {
+pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
     let settings = Arc::new(loaded.settings.clone());
     settings.require_rancher()?;
-    let signals = signals()?;
+    let stop = stop_requests(args.exit_with_stdin)?;
     let _log = telemetry::init(settings.log_level, settings.log_format)
         .map_err(|error| Failure::new("logging cannot start").cause(error))?;
     loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
@@ -65,7 +67,7 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Failure> {
     print_stdout(&format!("listening on http://{}\n", api.address()))?;
     log::info!("agent {} drives clusters for {}", env!("CARGO_PKG_VERSION"), settings.rancher_url);
     // The sender lives as long as the process.
-    let _ = signals.recv();
+    let _ = stop.recv();
     log::info!("stopping: closing the tunnels; another signal ends the agent at once");
     api.stop();
     let left = manager.stop(SHUTDOWN);
@@ -78,9 +80,17 @@ pub fn run(loaded: Loaded) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The first signal is handed to the caller; the second ends the process.
-fn signals() -> Result<Receiver<()>, Failure> {
+/// The first signal, or the end of standard input if that counts, is handed to the caller; the next signal ends the process.
+fn stop_requests(exit_with_stdin: bool) -> Result<Receiver<()>, Failure> {
     let (sender, receiver) = bounded(1);
+    if exit_with_stdin {
+        let sender = sender.clone();
+        std::thread::spawn(move || {
+            // Whether it ends or breaks, nobody is there any more.
+            let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+            let _ = sender.send(());
+        });
+    }
     ctrlc::set_handler(move || {
         if sender.try_send(()).is_err() {
             std::process::exit(INTERRUPTED);
@@ -115,11 +125,6 @@ fn baseline(loaded: &Loaded, authority: &Authority) -> Result<Arc<Baseline>, Fai
 fn client(settings: &Settings) -> Result<Client, Failure> {
     let rancher_failure = |error: RancherError| Failure::new(error.to_string()).remedy(error.remedy());
     let trust = Trust::load(settings.ca_file.as_deref(), settings.insecure_skip_tls_verify).map_err(rancher_failure)?;
-    if settings.insecure_skip_tls_verify {
-        log::warn!(
-            "certificates are not verified (--insecure-skip-tls-verify): anybody between can read the API token"
-        );
-    }
     let mut client = Client::new(&settings.rancher_url, settings.api_token()?, trust, settings.request_timeout);
     let mut probed = client.probe();
     if let (Err(RancherError::Untrusted { .. }), Some(checksum)) = (&probed, &settings.ca_checksum) {
