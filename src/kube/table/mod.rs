@@ -89,10 +89,10 @@ impl Columns {
             }
         };
         let mut entry = json!({"cells": cells});
-        if object["kind"] == "Pod" {
-            if let Some(conditions) = pods::conditions(object) {
-                entry["conditions"] = conditions;
-            }
+        if object["kind"] == "Pod"
+            && let Some(conditions) = pods::conditions(object)
+        {
+            entry["conditions"] = conditions;
         }
         entry["object"] = match include {
             IncludeObject::None => Value::Null,
