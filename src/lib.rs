@@ -19,6 +19,7 @@
 //! | [`kube`] | the virtual Kubernetes API, no I/O | sockets, clocks, tunnels |
 //! | [`steve`] | what the second tunnel serves, no I/O | sockets, clocks |
 //! | [`template`] | cluster templates: YAML to Kubernetes objects | files, sockets, clocks |
+//! | [`yaml`] | positions and suggestions for errors in hand-written YAML | files, what the YAML means |
 //! | [`telemetry`] | logging and what is measured | who is measured |
 //! | [`report`] | results for people and machines | how they were obtained |
 //! | [`rehearsal`] | the embedded stand-in for a Rancher server | the agent's insides |
@@ -37,3 +38,4 @@ pub mod steve;
 pub mod telemetry;
 pub mod template;
 pub mod tunnel;
+pub mod yaml;

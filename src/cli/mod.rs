@@ -1,8 +1,47 @@
-//! Flags and subcommands.
+//! Flags and subcommands: parse, load the configuration, hand over to the subcommand, map the outcome to an exit code.
 
+mod args;
+mod check_config;
+mod failure;
+mod instance;
+mod output;
+mod rehearse;
+mod render;
+mod run;
+mod template_file;
+
+pub use args::{Args, RehearseArgs, ReportFormat};
+pub use failure::Failure;
+pub use output::{print_stdout, print_warnings};
+pub use template_file::{TemplateFile, load_template};
+
+use crate::config::{self, Inputs, Loaded};
+use args::{RunArgs, Subcommand};
 use std::process::ExitCode;
 
-/// Parses the command line, runs the subcommand and maps its outcome to an exit code.
+/// Parses the command line, runs the subcommand and maps its outcome to an exit code: 0 success, 1 failure, 2 wrong usage.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let args = match Args::parse_from_process() {
+        Ok(args) => args,
+        Err(error) => return output::print_usage(&error),
+    };
+    dispatch(args).unwrap_or_else(|failure| {
+        failure.print();
+        failure.exit_code()
+    })
+}
+
+fn dispatch(args: Args) -> Result<ExitCode, Failure> {
+    let loaded = load(&args)?;
+    match args.subcommand.unwrap_or_else(|| Subcommand::Run(RunArgs::default())) {
+        Subcommand::Run(run) => run::run(loaded, &run),
+        Subcommand::Rehearse(rehearse) => rehearse::run(loaded, rehearse),
+        Subcommand::CheckConfig(check) => check_config::run(&loaded, &check),
+        Subcommand::Render(render) => render::run(&loaded, &render),
+    }
+}
+
+fn load(args: &Args) -> Result<Loaded, Failure> {
+    let user_home = std::env::var_os("HOME").map(Into::into);
+    Ok(config::load(Inputs { flags: args.config_flags(), user_home, environment: std::env::vars_os() })?)
 }

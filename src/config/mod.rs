@@ -1,7 +1,30 @@
 //! Settings: where each comes from, what it means, what it may be.
+//!
+//! One table ([`SETTINGS`]) defines every setting; [`load`] merges flags, file, environment and defaults key by key and
+//! remembers each value's [`Origin`]. This room must not know what the settings are used for.
 
+mod environment;
+mod error;
+mod file;
+mod home;
+mod kind;
+mod origin;
+mod rancher_url;
 mod secret;
 mod settings;
+mod sources;
+mod table;
+mod text_file;
+mod validate;
 
+pub use error::ConfigError;
+pub use home::Home;
+pub use kind::parse_duration;
+pub use origin::Origin;
+pub use rancher_url::RancherUrl;
 pub use secret::Secret;
 pub use settings::{HeartbeatMode, LogFormat, Settings};
+pub use sources::{Flags, Inputs, Loaded, Resolved, load};
+pub use table::{SETTINGS, Setting, VARIABLE_PREFIX};
+pub use text_file::read_text_file;
+pub use validate::Violation;

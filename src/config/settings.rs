@@ -22,8 +22,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// The agent's settings after all sources are merged. The key of each in the file is the field name in UpperCamelCase as given
-/// in the comment; in the environment `SCALE_AGENT_<UPPER_SNAKE>`.
+/// The agent's settings after all sources are merged. The key of each in the file is the name given in its comment; in
+/// the environment `SCALE_AGENT_<UPPER_SNAKE>`. Names, ranges and help are in the table of [`super::SETTINGS`].
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// `RancherURL`: base URL of the Rancher server, `https://HOST[:PORT][/PREFIX]`.
@@ -52,7 +52,8 @@ pub struct Settings {
     pub report_interval: Duration,
     /// `NodeHeartbeat`: `report` or `kubelet`; default `report`.
     pub node_heartbeat: HeartbeatMode,
-    /// `PingInterval`: websocket pings per tunnel; default 5 s as the reference client, at most 20 s: Rancher drops a tunnel after 60 s.
+    /// `PingInterval`: websocket pings per tunnel; default 5 s as the reference client, at most 20 s: Rancher drops a tunnel
+    /// after 60 s.
     pub ping_interval: Duration,
     /// `PingTimeout`: a tunnel without a pong for this long is dead; default 60 s.
     pub ping_timeout: Duration,
@@ -86,6 +87,45 @@ pub struct Settings {
     pub max_objects: usize,
     /// `APIAddress`: the address announced for the clusters' API; nobody dials it; default `10.43.0.1:443`.
     pub api_address: String,
-    /// `KubernetesVersion`: what `/version` and nodes report; default `v1.31.4`. A `+k3s` suffix makes Rancher expect more of a cluster.
+    /// `KubernetesVersion`: what `/version` and nodes report; default `v1.31.4`. A `+k3s` suffix makes Rancher expect more of a
+    /// cluster.
     pub kubernetes_version: String,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            rancher_url: String::new(),
+            bearer_token: Secret::default(),
+            bearer_token_file: None,
+            ca_file: None,
+            ca_checksum: None,
+            insecure_skip_tls_verify: false,
+            listen_address: "127.0.0.1".into(),
+            listen_port: 9090,
+            log_level: log::LevelFilter::Info,
+            log_format: LogFormat::Text,
+            template: None,
+            report_interval: Duration::from_secs(30),
+            node_heartbeat: HeartbeatMode::Report,
+            ping_interval: Duration::from_secs(5),
+            ping_timeout: Duration::from_secs(60),
+            sync_interval: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(30),
+            create_wait: Duration::from_secs(10),
+            registration_parallelism: 4,
+            reconnect_min: Duration::from_secs(1),
+            reconnect_max: Duration::from_secs(30),
+            workers: 0,
+            dials_in_flight: 64,
+            max_clusters: 20_000,
+            max_streams: 256,
+            max_request_bytes: 1 << 20,
+            watch_history: 512,
+            max_objects: 20_000,
+            api_address: "10.43.0.1:443".into(),
+            kubernetes_version: "v1.31.4".into(),
+        }
+    }
 }

@@ -2,7 +2,183 @@
 //!
 //! The only room that touches sockets to Rancher. It drives [`crate::tunnel`], [`crate::http1`], [`crate::kube`] and
 //! [`crate::steve`], and knows nothing of Rancher's REST API or of the operator's.
+//!
+//! From the outside in: `Engine` hands assignments to a `Worker`; the worker gives each `Member` (a cluster) its turns; a
+//! member has two `Link`s (a tunnel over its whole life); an open link is a `Channel` (websocket and session); a channel
+//! carries `Stream`s (inner TLS, HTTP and the response under way).
 
 mod assignment;
+mod authority;
+mod backoff;
+mod channel;
+mod clock;
+mod dial;
+mod link;
+mod member;
+mod stream;
+mod transport;
+mod wheel;
+mod worker;
 
 pub use assignment::{Assignment, Attachment, Event, Server, Tunnel};
+pub use authority::Authority;
+pub use transport::Transport;
+pub use wheel::TimerWheel;
+
+use crate::config::Settings;
+use crossbeam_channel::{Sender, TrySendError, bounded};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// The fixed pool of workers.
+#[derive(Debug)]
+pub struct Engine {
+    workers: Vec<WorkerHandle>,
+}
+
+/// What the engine is started with.
+pub struct Config {
+    /// The agent's settings.
+    pub settings: Arc<Settings>,
+    /// The Rancher server all clusters connect to.
+    pub server: Arc<Server>,
+    /// The authority of the clusters' API servers.
+    pub authority: Arc<Authority>,
+}
+
+/// Why the engine cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// A file of the clusters' certificate authority cannot be used.
+    #[error("{}: {problem}", path.display())]
+    Authority {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it and what to do.
+        problem: String,
+    },
+    /// A certificate or key cannot be made.
+    #[error("making the clusters' API certificate: {0}")]
+    Certificate(#[from] rcgen::Error),
+    /// rustls refuses the certificate.
+    #[error("setting up TLS for the clusters' API: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The operating system refuses an epoll instance or a thread.
+    #[error("starting a worker: {0}")]
+    Worker(#[from] io::Error),
+}
+
+/// The queue of a worker is full, or the worker is gone: the assignment comes back, to be tried again later.
+#[derive(Debug)]
+pub struct Full(pub Box<Assignment>);
+
+/// What every worker shares.
+#[derive(Debug, Clone)]
+struct WorkerConfig {
+    settings: Arc<Settings>,
+    ca_pem: Arc<str>,
+    api_tls: Arc<rustls::ServerConfig>,
+}
+
+#[derive(Debug)]
+struct WorkerHandle {
+    queue: Sender<Assignment>,
+    waker: mio::Waker,
+    thread: JoinHandle<io::Result<()>>,
+}
+
+impl Engine {
+    /// Starts the workers; what happens is told through `events`.
+    pub fn start(config: Config, events: Sender<Event>) -> Result<Engine, EngineError> {
+        let settings = config.settings;
+        let api_host = settings.api_address.rsplit_once(':').map_or(settings.api_address.as_str(), |(host, _)| host);
+        let shared = WorkerConfig {
+            api_tls: config.authority.server_config(api_host.trim_matches(['[', ']']))?,
+            ca_pem: config.authority.certificate_pem().into(),
+            settings: settings.clone(),
+        };
+        let count = match settings.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            count => count,
+        };
+        let start = |index| {
+            let poll = mio::Poll::new()?;
+            let waker = mio::Waker::new(poll.registry(), worker::WAKER)?;
+            let (queue, assignments) = bounded(QUEUE_LENGTH);
+            let worker =
+                worker::Worker::new(index, poll, shared.clone(), config.server.clone(), assignments, events.clone());
+            let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || worker.run())?;
+            Ok(WorkerHandle { queue, waker, thread })
+        };
+        let workers = (0..count).map(start).collect::<Result<_, EngineError>>()?;
+        Ok(Engine { workers })
+    }
+
+    /// Hands an assignment to the worker that owns the cluster `name`.
+    pub fn assign(&self, name: &str, assignment: Assignment) -> Result<(), Full> {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        let index = (hasher.finish() % self.workers.len() as u64) as usize;
+        self.workers[index].send(assignment)
+    }
+
+    /// Hands an assignment to every worker; those whose queue is full stay without.
+    pub fn broadcast(&self, assignment: impl Fn() -> Assignment) -> Result<(), Full> {
+        self.workers.iter().map(|worker| worker.send(assignment())).fold(Ok(()), Result::and)
+    }
+
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Waits until `deadline` for workers that were shut down; returns how many have not ended by then.
+    pub fn join(self, deadline: Instant) -> usize {
+        let mut running = self.workers;
+        loop {
+            let (ended, left): (Vec<_>, Vec<_>) = running.into_iter().partition(|worker| worker.thread.is_finished());
+            for worker in ended {
+                match worker.thread.join() {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => log::error!("a worker ended: {error}"),
+                    Err(_) => log::error!("a worker ended by a panic; please report it"),
+                }
+            }
+            if left.is_empty() || Instant::now() >= deadline {
+                return left.len();
+            }
+            running = left;
+            std::thread::sleep(JOIN_POLL);
+        }
+    }
+}
+
+impl WorkerHandle {
+    fn send(&self, assignment: Assignment) -> Result<(), Full> {
+        match self.queue.try_send(assignment) {
+            // A worker that cannot be woken looks at its queue once a second anyway.
+            Ok(()) => {
+                let _ = self.waker.wake();
+                Ok(())
+            }
+            Err(TrySendError::Full(assignment) | TrySendError::Disconnected(assignment)) => {
+                Err(Full(Box::new(assignment)))
+            }
+        }
+    }
+}
+
+impl EngineError {
+    fn authority(path: &Path, problem: impl ToString) -> EngineError {
+        EngineError::Authority { path: path.to_owned(), problem: problem.to_string() }
+    }
+}
+
+/// Assignments that may wait for a worker: what it takes on in a few turns.
+const QUEUE_LENGTH: usize = 1024;
+/// How often `join` looks whether the workers have ended.
+const JOIN_POLL: Duration = Duration::from_millis(5);

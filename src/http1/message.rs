@@ -37,3 +37,45 @@ pub struct ResponseHead {
     /// Header fields.
     pub headers: Headers,
 }
+
+impl Method {
+    /// The method of a request line.
+    pub fn parse(token: &str) -> Method {
+        match token {
+            "GET" => Method::Get,
+            "HEAD" => Method::Head,
+            "POST" => Method::Post,
+            "PUT" => Method::Put,
+            "PATCH" => Method::Patch,
+            "DELETE" => Method::Delete,
+            "OPTIONS" => Method::Options,
+            other => Method::Other(other.to_owned()),
+        }
+    }
+
+    /// The token of the request line.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Method::Get => "GET",
+            Method::Head => "HEAD",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+            Method::Options => "OPTIONS",
+            Method::Other(token) => token,
+        }
+    }
+}
+
+impl Request {
+    /// A request with nothing but method and target.
+    pub fn new(method: Method, target: impl Into<String>) -> Request {
+        Request { method, target: target.into(), headers: Headers::default(), body: Vec::new() }
+    }
+
+    /// Path and query of the target; the query is empty if there is none.
+    pub fn path_and_query(&self) -> (&str, &str) {
+        self.target.split_once('?').unwrap_or((&self.target, ""))
+    }
+}

@@ -1,2 +1,12 @@
 //! Rancher's own REST API (`/v3`, norman) as a client sees it: clusters, registration tokens, trust, paging. Blocking calls,
 //! made by registrar threads only.
+
+mod client;
+mod clusters;
+mod error;
+mod trust;
+
+pub use client::Client;
+pub use clusters::{Cluster, Creation};
+pub use error::RancherError;
+pub use trust::Trust;

@@ -1,1 +1,6 @@
 //! Logging and measurement.
+
+mod line_writer;
+mod logging;
+
+pub use logging::{LogGuard, init};

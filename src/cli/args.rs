@@ -1,0 +1,196 @@
+//! The command line.
+
+use super::rehearse::{parse_setting, read_profile};
+use crate::config::{Flags, SETTINGS, parse_duration};
+use crate::rehearsal::Profile;
+use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Makes a Rancher server believe it manages thousands of real Kubernetes clusters.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "scale-cluster-agent", version, max_term_width = 100)]
+pub struct Args {
+    #[command(flatten)]
+    global: GlobalArgs,
+
+    /// What to do; without one, `run`.
+    #[command(subcommand)]
+    pub(super) subcommand: Option<Subcommand>,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Configuration")]
+struct GlobalArgs {
+    /// Configuration file instead of ~/.scale-cluster-agent/config.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// The agent's directory instead of ~/.scale-cluster-agent.
+    #[arg(long, global = true, value_name = "DIR")]
+    home: Option<PathBuf>,
+
+    /// How much is logged: off, error, warn, info, debug or trace.
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log_level: Option<String>,
+
+    /// Port of the REST API; 0 takes a free one.
+    #[arg(long, global = true, value_name = "PORT")]
+    listen_port: Option<String>,
+
+    /// Base URL of the Rancher server.
+    #[arg(long, global = true, value_name = "URL")]
+    rancher_url: Option<String>,
+
+    /// Accept any certificate from Rancher; for throw-away labs.
+    #[arg(long, global = true)]
+    insecure_skip_tls_verify: bool,
+}
+
+/// The subcommands.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub(super) enum Subcommand {
+    /// Serve the REST API and keep its clusters connected to Rancher (the default).
+    Run(RunArgs),
+    /// Bring up clusters against an embedded stand-in for a Rancher server, and report.
+    Rehearse(RehearseArgs),
+    /// Print every setting with its origin; secrets are masked.
+    CheckConfig(CheckConfigArgs),
+    /// Print the objects that a cluster of this name starts with.
+    Render(RenderArgs),
+}
+
+/// Flags of `run`.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct RunArgs {
+    /// End in order as soon as standard input ends: a parent process that dies takes the agent with it.
+    #[arg(long, hide = true)]
+    pub(super) exit_with_stdin: bool,
+}
+
+/// Flags of `rehearse`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RehearseArgs {
+    /// How many clusters.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub clusters: u32,
+
+    /// How the report looks.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub output: ReportFormat,
+
+    /// Seed of everything random, to repeat a rehearsal.
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Clusters that are not Active by then have failed.
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
+    pub timeout: Duration,
+
+    /// How long the clusters are held once all are Active.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = parse_duration)]
+    pub hold: Duration,
+
+    /// Cluster template instead of the configured one.
+    #[arg(long, value_name = "FILE")]
+    pub template: Option<PathBuf>,
+
+    /// What the stand-in asks of each cluster: `rancher`, `idle`, or a YAML file like the built-in ones.
+    #[arg(long, value_name = "PROFILE", default_value = "rancher", value_parser = read_profile)]
+    pub profile: Profile,
+
+    /// How many clusters are asked for at once.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub in_flight: u16,
+
+    /// A setting of the rehearsed agent, as in its configuration file; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_setting)]
+    pub settings: Vec<(String, String)>,
+}
+
+/// Flags of `check-config`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct CheckConfigArgs {
+    /// How the settings are printed.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(super) output: ReportFormat,
+}
+
+/// Flags of `render`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct RenderArgs {
+    /// Name of the cluster: lower-case letters, digits and `-`.
+    pub(super) name: String,
+
+    /// Cluster template instead of the configured one.
+    #[arg(long, value_name = "FILE")]
+    pub(super) template: Option<PathBuf>,
+
+    /// How the objects are printed.
+    #[arg(long, value_enum, default_value_t = ObjectFormat::Yaml)]
+    pub(super) output: ObjectFormat,
+}
+
+/// For people or for machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// Aligned text.
+    Text,
+    /// JSON.
+    Json,
+}
+
+/// How Kubernetes objects are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ObjectFormat {
+    /// YAML documents.
+    Yaml,
+    /// A JSON list.
+    Json,
+}
+
+impl Args {
+    /// The process's own command line; the error carries help, version or what is wrong.
+    pub(super) fn parse_from_process() -> Result<Args, clap::Error> {
+        let matches = Args::command().after_help(EXIT_CODES).after_long_help(long_help()).try_get_matches()?;
+        Args::from_arg_matches(&matches)
+    }
+
+    /// The flags that belong to the configuration.
+    pub(super) fn config_flags(&self) -> Flags {
+        let global = &self.global;
+        let values = [
+            ("LogLevel", global.log_level.clone()),
+            ("ListenPort", global.listen_port.clone()),
+            ("RancherURL", global.rancher_url.clone()),
+            ("InsecureSkipTLSVerify", global.insecure_skip_tls_verify.then(|| "true".into())),
+        ];
+        let values = values.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+        Flags { config: global.config.clone(), home: global.home.clone(), values }
+    }
+}
+
+/// The exit codes and all settings, from their table.
+fn long_help() -> String {
+    let defaults = crate::config::Settings::default();
+    let mut help = format!("{EXIT_CODES}\n\n{SETTINGS_INTRODUCTION}\n");
+    for setting in SETTINGS {
+        let default = setting.text(&defaults);
+        let default = if default.is_empty() { String::new() } else { format!(" [default: {default}]") };
+        let names = if setting.flag_only {
+            setting.flag.unwrap_or_default().to_string()
+        } else {
+            format!("{} ({})", setting.key, setting.variable())
+        };
+        // Writing to a String cannot fail.
+        let _ = write!(help, "\n  {names}\n      {}{default}\n", setting.help);
+    }
+    help
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 success, 1 failure, 2 wrong usage.";
+
+const SETTINGS_INTRODUCTION: &str = "\
+Settings are keys of the YAML file ~/.scale-cluster-agent/config (or config/config in it), or environment variables. \
+A flag wins over the file, the file over the environment, the environment over the default:";

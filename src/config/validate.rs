@@ -1,0 +1,182 @@
+//! What must hold for settings beyond the range of each.
+
+use super::{ConfigError, RancherUrl, Secret, Settings, read_text_file};
+use std::io;
+use std::net::IpAddr;
+use zeroize::Zeroizing;
+
+/// A value that is wrong by itself or at odds with another.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The setting to change.
+    pub key: &'static str,
+    /// What is wrong with it.
+    pub problem: String,
+    /// What would be right.
+    pub expected: String,
+}
+
+impl Settings {
+    /// Checks every value that is set. What is absent is checked by [`Settings::require_rancher`], so that subcommands
+    /// without a Rancher do not demand one.
+    pub fn validate(&self) -> Result<(), Violation> {
+        let violation =
+            |key, problem: String, expected: &str| Err(Violation { key, problem, expected: expected.into() });
+        if !self.rancher_url.is_empty()
+            && let Err(problem) = RancherUrl::parse(&self.rancher_url)
+        {
+            return violation("RancherURL", problem, "https://HOST[:PORT][/PREFIX] (http for loopback only)");
+        }
+        if !self.bearer_token.is_empty() && self.bearer_token_file.is_some() {
+            let problem = "both BearerToken and BearerTokenFile are given".into();
+            return violation("BearerTokenFile", problem, "one of the two");
+        }
+        if !self.bearer_token.is_empty() && !is_header_text(self.bearer_token.expose()) {
+            let problem = "it contains a space or a character that no token has".into();
+            return violation("BearerToken", problem, "the token as Rancher showed it, token-xxxxx:<secret>");
+        }
+        if let Some(checksum) = &self.ca_checksum
+            && (checksum.len() != 64 || !checksum.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        {
+            return violation("CAChecksum", format!("`{checksum}` is no SHA-256"), "64 hex digits");
+        }
+        if !is_loopback(&self.listen_address) {
+            let problem = format!("`{}` is not a loopback address", self.listen_address);
+            let expected = "127.0.0.1 or ::1: the REST API has no keys yet, so other machines must not reach it";
+            return violation("ListenAddress", problem, expected);
+        }
+        if self.ping_timeout <= self.ping_interval {
+            let problem = "it is not longer than PingInterval".into();
+            return violation("PingTimeout", problem, "several times PingInterval, such as 60s for 5s");
+        }
+        if self.reconnect_max < self.reconnect_min {
+            let problem = "it is shorter than ReconnectMin".into();
+            return violation("ReconnectMax", problem, "ReconnectMin or longer, such as 30s for 1s");
+        }
+        if !is_host_and_port(&self.api_address) {
+            let problem = format!("`{}` is not HOST:PORT", self.api_address);
+            return violation("APIAddress", problem, "an address with its port such as 10.43.0.1:443");
+        }
+        if !is_kubernetes_version(&self.kubernetes_version) {
+            let problem = format!("`{}` is not a Kubernetes version", self.kubernetes_version);
+            return violation("KubernetesVersion", problem, "vMAJOR.MINOR.PATCH such as v1.31.4");
+        }
+        Ok(())
+    }
+
+    /// Checks that there is a Rancher to talk to and a token for it.
+    pub fn require_rancher(&self) -> Result<(), ConfigError> {
+        if self.rancher_url.is_empty() {
+            let remedy = "give --rancher-url URL, or write `RancherURL: https://…` into the configuration file".into();
+            return Err(ConfigError::Missing { key: "RancherURL", remedy });
+        }
+        self.api_token().map(|_| ())
+    }
+
+    /// The API token, from `BearerToken` or read anew from `BearerTokenFile`.
+    pub fn api_token(&self) -> Result<Secret, ConfigError> {
+        let Some(path) = &self.bearer_token_file else {
+            if self.bearer_token.is_empty() {
+                let remedy = "write `BearerToken: token-xxxxx:<secret>` into the configuration file, or name a file that \
+                              holds it by BearerTokenFile";
+                return Err(ConfigError::Missing { key: "BearerToken", remedy: remedy.into() });
+            }
+            return Ok(self.bearer_token.clone());
+        };
+        let text = Zeroizing::new(read_text_file(TOKEN_FILE, path, TOKEN_FILE_LIMIT_BYTES)?);
+        let token = text.trim();
+        if token.is_empty() || !is_header_text(token) {
+            let source =
+                io::Error::new(io::ErrorKind::InvalidData, "its content is not a token: one line without spaces");
+            return Err(ConfigError::Unreadable { what: TOKEN_FILE, path: path.clone(), source });
+        }
+        Ok(Secret::new(token))
+    }
+}
+
+fn is_header_text(token: &str) -> bool {
+    token.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn is_loopback(address: &str) -> bool {
+    address == "localhost" || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn is_host_and_port(address: &str) -> bool {
+    let Some((host, port)) = address.rsplit_once(':') else { return false };
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let host_name = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
+    (host_name || (bare != host && bare.parse::<IpAddr>().is_ok())) && port.parse::<u16>().is_ok_and(|port| port != 0)
+}
+
+fn is_kubernetes_version(version: &str) -> bool {
+    let Some(version) = version.strip_prefix('v') else { return false };
+    let (core, suffix) = version.find(['-', '+']).map_or((version, ""), |at| version.split_at(at));
+    let numbers: Vec<&str> = core.split('.').collect();
+    numbers.len() == 3
+        && numbers.iter().all(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+        && suffix.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.'))
+}
+
+const TOKEN_FILE: &str = "the token file";
+
+/// A token has about 60 bytes; whatever is much larger is another file.
+const TOKEN_FILE_LIMIT_BYTES: u64 = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn violated(change: impl FnOnce(&mut Settings)) -> Option<&'static str> {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        settings.validate().err().map(|violation| violation.key)
+    }
+
+    #[test]
+    fn defaults_are_valid_but_lack_a_rancher() {
+        assert_eq!(Settings::default().validate(), Ok(()));
+        let error = Settings::default().require_rancher().unwrap_err();
+        assert!(matches!(error, ConfigError::Missing { key: "RancherURL", .. }), "{error}");
+        let with_url = Settings { rancher_url: "https://r".into(), ..Settings::default() };
+        let error = with_url.require_rancher().unwrap_err();
+        assert!(matches!(error, ConfigError::Missing { key: "BearerToken", .. }), "{error}");
+    }
+
+    #[test]
+    fn each_rule_names_its_key() {
+        assert_eq!(violated(|s| s.rancher_url = "rancher".into()), Some("RancherURL"));
+        assert_eq!(violated(|s| s.bearer_token = Secret::new("a b")), Some("BearerToken"));
+        assert_eq!(violated(|s| s.ca_checksum = Some("abc".into())), Some("CAChecksum"));
+        assert_eq!(violated(|s| s.listen_address = "0.0.0.0".into()), Some("ListenAddress"));
+        assert_eq!(violated(|s| s.listen_address = "::1".into()), None);
+        assert_eq!(violated(|s| s.ping_timeout = s.ping_interval), Some("PingTimeout"));
+        assert_eq!(violated(|s| s.reconnect_max = Duration::from_millis(999)), Some("ReconnectMax"));
+        for address in ["10.43.0.1", "10.43.0.1:0", ":443", "::1:443", "[x]:443"] {
+            assert_eq!(violated(|s| s.api_address = address.into()), Some("APIAddress"), "{address}");
+        }
+        assert_eq!(violated(|s| s.api_address = "[fd00::1]:443".into()), None);
+        for version in ["1.31.4", "v1.31", "v1.31.x", "v1..4", "v1.31.4 k3s"] {
+            assert_eq!(violated(|s| s.kubernetes_version = version.into()), Some("KubernetesVersion"), "{version}");
+        }
+        assert_eq!(violated(|s| s.kubernetes_version = "v1.28.5+k3s1".into()), None);
+        let both = violated(|s| {
+            s.bearer_token = Secret::new("token-a:b");
+            s.bearer_token_file = Some("/token".into());
+        });
+        assert_eq!(both, Some("BearerTokenFile"));
+    }
+
+    #[test]
+    fn the_token_file_is_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let settings = Settings { bearer_token_file: Some(path.clone()), ..Settings::default() };
+        assert!(matches!(settings.api_token(), Err(ConfigError::Unreadable { .. })));
+        std::fs::write(&path, "token-abcde:xyz\n").unwrap();
+        assert_eq!(settings.api_token().unwrap().expose(), "token-abcde:xyz");
+        std::fs::write(&path, "a\nb\n").unwrap();
+        assert!(settings.api_token().is_err());
+    }
+}

@@ -1,0 +1,290 @@
+//! An open tunnel: the websocket, the remotedialer session on it and the streams of that session.
+
+use super::clock::Clock;
+use super::stream::{Service, Step, Stream, StreamError};
+use super::{Transport, Tunnel, WorkerConfig};
+use crate::tunnel::{ConnectionId, Due, Event, KeepAlive, Outbox, Role, Session, SessionLimits};
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Instant;
+use tungstenite::{Error, Message, WebSocket};
+
+/// An open tunnel.
+#[derive(Debug)]
+pub(super) struct Channel {
+    socket: WebSocket<Transport>,
+    tunnel: Tunnel,
+    session: Session,
+    streams: BTreeMap<ConnectionId, Box<Stream>>,
+    outbox: Outbox,
+    keepalive: KeepAlive,
+    next_sync: Instant,
+    /// The last read ended at its budget: the socket will not report readiness for what is left.
+    unread: bool,
+    /// Some stream stopped at the backlog's high-water mark and waits for the socket.
+    choked: bool,
+}
+
+/// Why a tunnel is gone, for people.
+pub(super) type Lost = String;
+
+impl Channel {
+    /// A tunnel whose upgrade just succeeded; `phase` in 0..1 spreads the pings and syncs of many tunnels.
+    pub(super) fn new(
+        socket: WebSocket<Transport>,
+        tunnel: Tunnel,
+        config: &WorkerConfig,
+        now: Instant,
+        phase: f64,
+    ) -> Channel {
+        let settings = &config.settings;
+        let limits = SessionLimits { connections: settings.max_streams, ..SessionLimits::default() };
+        let first_message_id = (phase * f64::from(i32::MAX)) as i64;
+        Channel {
+            socket,
+            tunnel,
+            session: Session::new(Role::Agent, first_message_id, limits),
+            streams: BTreeMap::new(),
+            outbox: Outbox::new(),
+            keepalive: KeepAlive::new(
+                now,
+                settings.ping_interval,
+                settings.ping_timeout,
+                settings.ping_interval.mul_f64(phase),
+            ),
+            next_sync: now + settings.sync_interval.mul_f64(phase),
+            unread: true,
+            choked: false,
+        }
+    }
+
+    /// Reads what the socket has, up to a budget, and answers it.
+    pub(super) fn receive(
+        &mut self,
+        service: &mut Service<'_>,
+        config: &WorkerConfig,
+        clock: &Clock,
+    ) -> Result<(), Lost> {
+        self.unread = false;
+        for _ in 0..MESSAGES_PER_TURN {
+            let message = match self.socket.read() {
+                Ok(message) => message,
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(describe(error)),
+            };
+            match message {
+                Message::Binary(frame) => self.dispatch(&frame, service, config, clock)?,
+                Message::Ping(_) | Message::Pong(_) => self.keepalive.pong(clock.now),
+                Message::Text(_) => {
+                    return Err("the peer sent a text message; remotedialer knows binary ones only".into());
+                }
+                Message::Close(frame) => {
+                    let reason = frame.map(|frame| frame.to_string()).unwrap_or_default();
+                    return Err(format!("closed by Rancher {reason}").trim_end().to_owned());
+                }
+                Message::Frame(_) => {}
+            }
+        }
+        self.unread = true;
+        Ok(())
+    }
+
+    /// Lets every stream with a streaming response look for changes of the cluster.
+    pub(super) fn feed(&mut self, service: &mut Service<'_>, clock: &Clock) -> Result<(), Lost> {
+        self.pump_where(Stream::is_streaming, service, clock)
+    }
+
+    /// Lets every stream that was held back by the socket go on.
+    pub(super) fn resume(&mut self, service: &mut Service<'_>, clock: &Clock) -> Result<(), Lost> {
+        if std::mem::take(&mut self.choked) { self.pump_where(|_| true, service, clock) } else { Ok(()) }
+    }
+
+    /// Pings, announces open connections and wakes watches when their time has come.
+    pub(super) fn on_time(
+        &mut self,
+        service: &mut Service<'_>,
+        config: &WorkerConfig,
+        clock: &Clock,
+    ) -> Result<(), Lost> {
+        match self.keepalive.poll(clock.now) {
+            Due::Ping => self.socket.write(Message::Ping(Default::default())).map_err(describe)?,
+            Due::Dead => return Err(format!("no pong for {} s", config.settings.ping_timeout.as_secs())),
+            Due::Wait(_) => {}
+        }
+        if self.next_sync <= clock.now {
+            self.session.sync(&mut self.outbox);
+            self.next_sync = clock.now + config.settings.sync_interval;
+            self.post()?;
+        }
+        self.pump_where(|stream| stream.wake_at().is_some_and(|at| at <= clock.wall), service, clock)
+    }
+
+    /// When [`Channel::on_time`] has something to do next.
+    pub(super) fn next_due(&self, clock: &Clock) -> Instant {
+        let wakes = self.streams.values().filter_map(|stream| stream.wake_at()).map(|at| clock.instant_of(at));
+        wakes.fold(self.keepalive.next_due().min(self.next_sync), Instant::min)
+    }
+
+    /// Gives the socket what it takes.
+    pub(super) fn flush(&mut self) -> Result<(), Lost> {
+        self.socket.get_mut().flush_socket().map_err(|error| error.to_string())
+    }
+
+    /// Whether there is work left that no readiness report will announce.
+    pub(super) fn has_more(&self) -> bool {
+        self.unread || (self.choked && self.socket.get_ref().backlog() < HIGH_WATER_BYTES)
+    }
+
+    /// Says goodbye: what comes back is only good for reading until the peer has closed.
+    pub(super) fn close(mut self) -> WebSocket<Transport> {
+        let goodbye = tungstenite::protocol::CloseFrame {
+            code: tungstenite::protocol::frame::coding::CloseCode::Normal,
+            reason: "the agent closes this tunnel".into(),
+        };
+        // A peer that does not take the frame finds the socket closed instead.
+        let _ = self.socket.close(Some(goodbye));
+        self.socket
+    }
+
+    fn dispatch(
+        &mut self,
+        frame: &[u8],
+        service: &mut Service<'_>,
+        config: &WorkerConfig,
+        clock: &Clock,
+    ) -> Result<(), Lost> {
+        let event = self.session.receive(frame, &mut self.outbox).map_err(|error| error.to_string())?;
+        match event {
+            Event::Connect { connection, network, address } => match self.accept(network, address, config) {
+                Ok(stream) => {
+                    self.streams.insert(connection, Box::new(stream));
+                }
+                Err(reason) => self.session.close(connection, &reason, &mut self.outbox),
+            },
+            Event::Data { connection, payload } => {
+                if let Some(stream) = self.streams.get_mut(&connection) {
+                    let mut scratch = [0; SCRATCH_BYTES];
+                    match stream.receive(payload, &mut scratch) {
+                        Ok(()) => self.pump(connection, service, clock)?,
+                        Err(error) => self.abort(connection, &error),
+                    }
+                }
+            }
+            Event::Closed { connection, .. } => {
+                self.streams.remove(&connection);
+            }
+            Event::Resumed { connection } => self.pump(connection, service, clock)?,
+            // Dropped is the server role's.
+            Event::Paused { .. } | Event::Dropped(_) | Event::Nothing => {}
+        }
+        self.post()
+    }
+
+    /// The API tunnel leads to the announced address only; the steve tunnel answers whatever address it is asked for, as the
+    /// real agent's in-process listener does.
+    fn accept(&self, network: &str, address: &str, config: &WorkerConfig) -> Result<Stream, String> {
+        let tls = match self.tunnel {
+            Tunnel::Api if network == "tcp" && address == config.settings.api_address => Some(&config.api_tls),
+            Tunnel::Api => {
+                return Err(format!("dial {network} {address}: not reachable from this virtual cluster"));
+            }
+            Tunnel::Steve => None,
+        };
+        Stream::new(tls).map_err(|error| error.to_string())
+    }
+
+    fn pump_where(
+        &mut self,
+        wanted: impl Fn(&Stream) -> bool,
+        service: &mut Service<'_>,
+        clock: &Clock,
+    ) -> Result<(), Lost> {
+        let wanted: Vec<ConnectionId> =
+            self.streams.iter().filter(|(_, stream)| wanted(stream)).map(|(connection, _)| *connection).collect();
+        for connection in wanted {
+            self.pump(connection, service, clock)?;
+        }
+        Ok(())
+    }
+
+    /// Lets one stream work until it has nothing to say, the peer paused it, or the socket is full.
+    fn pump(&mut self, connection: ConnectionId, service: &mut Service<'_>, clock: &Clock) -> Result<(), Lost> {
+        let mut spent = 0;
+        loop {
+            let Some(stream) = self.streams.get_mut(&connection) else { return Ok(()) };
+            if !self.session.may_send(connection) {
+                return Ok(());
+            }
+            if spent >= PUMP_BYTES_PER_TURN || self.socket.get_ref().backlog() >= HIGH_WATER_BYTES {
+                self.choked = true;
+                return Ok(());
+            }
+            let step = match stream.step(service, clock) {
+                Ok(step) => step,
+                Err(error) => {
+                    self.abort(connection, &error);
+                    return self.post();
+                }
+            };
+            if step == Step::End {
+                stream.say_goodbye();
+            }
+            if stream.wants_send() {
+                let mut wire = Vec::new();
+                if let Err(error) = stream.take(&mut wire) {
+                    self.abort(connection, &error);
+                    return self.post();
+                }
+                spent += wire.len();
+                self.session.send(connection, &wire, &mut self.outbox);
+            }
+            self.session.buffered(connection, stream.buffered(), &mut self.outbox);
+            if step == Step::End {
+                self.streams.remove(&connection);
+                self.session.close(connection, END_OF_STREAM, &mut self.outbox);
+            }
+            self.post()?;
+            if step != Step::Idle { continue } else { return Ok(()) }
+        }
+    }
+
+    fn abort(&mut self, connection: ConnectionId, error: &StreamError) {
+        // TLS has queued the alert that tells the peer why.
+        if let Some(mut stream) = self.streams.remove(&connection) {
+            let mut wire = Vec::new();
+            if stream.take(&mut wire).is_ok() && !wire.is_empty() && self.session.may_send(connection) {
+                self.session.send(connection, &wire, &mut self.outbox);
+            }
+        }
+        self.session.close(connection, &error.to_string(), &mut self.outbox);
+    }
+
+    fn post(&mut self) -> Result<(), Lost> {
+        while let Some(frame) = self.outbox.pop_front() {
+            self.socket.write(Message::Binary(frame.into())).map_err(describe)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a websocket error means to people.
+pub(super) fn describe(error: Error) -> Lost {
+    match error {
+        Error::ConnectionClosed | Error::AlreadyClosed => "the connection is closed".into(),
+        Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
+            "the connection was closed without a close frame".into()
+        }
+        error => error.to_string(),
+    }
+}
+
+/// How remotedialer says that a stream ended in order.
+const END_OF_STREAM: &str = "EOF";
+/// How many messages one tunnel may have answered before its neighbours get their turn.
+const MESSAGES_PER_TURN: usize = 64;
+/// How much one stream may produce before its neighbours get their turn.
+const PUMP_BYTES_PER_TURN: usize = 256 * 1024;
+/// A socket with more than this unsent is left alone until it has drained: what a slow reader can make us hold.
+const HIGH_WATER_BYTES: usize = 256 * 1024;
+/// One TLS record's plaintext.
+const SCRATCH_BYTES: usize = 16 * 1024;

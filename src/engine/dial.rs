@@ -1,0 +1,238 @@
+//! Opening one tunnel: TCP, TLS, then the websocket upgrade with the headers Rancher's authorisers look for.
+
+use super::{Server, Transport, Tunnel};
+use crate::config::Secret;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use mio::net::TcpStream;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+use tungstenite::client::{ClientRequestBuilder, IntoClientRequest};
+use tungstenite::handshake::client::{ClientHandshake, Request};
+use tungstenite::handshake::{HandshakeError, MidHandshake};
+use tungstenite::protocol::WebSocketConfig;
+use tungstenite::{Error, WebSocket};
+
+/// What a cluster announces of itself with every connect of its API tunnel (rancher/rancher `pkg/agent/cluster`).
+///
+/// All of it stays the same for the life of the cluster: Rancher restarts the cluster's controllers when any part changes.
+#[derive(Debug, Clone)]
+pub(super) struct Announcement(Arc<str>);
+
+impl Announcement {
+    /// Encodes the value of `X-API-Tunnel-Params`; `address` is `host:port`.
+    pub(super) fn new(address: &str, service_account_token: &str, ca_pem: &str) -> Announcement {
+        let params = serde_json::json!({
+            "cluster": { "address": address, "token": service_account_token, "caCert": STANDARD.encode(ca_pem) }
+        });
+        Announcement(STANDARD.encode(params.to_string()).into())
+    }
+}
+
+/// Why a tunnel could not be opened.
+#[derive(Debug)]
+pub(super) struct DialError {
+    /// What happened, for people.
+    pub(super) cause: String,
+    /// The status of Rancher's answer, if it refused the upgrade.
+    pub(super) refused: Option<u16>,
+}
+
+/// A tunnel that is being opened.
+#[derive(Debug)]
+pub(super) struct Dial {
+    phase: Phase,
+    /// When to give up.
+    pub(super) deadline: Instant,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Connecting(Transport, Request),
+    Upgrading(MidHandshake<ClientHandshake<Transport>>),
+    /// Between two phases, and after the end.
+    Over,
+}
+
+impl Dial {
+    /// Starts connecting to `address`. Nothing is sent before [`Dial::advance`].
+    pub(super) fn start(server: &Server, address: SocketAddr, request: Request, deadline: Instant) -> io::Result<Dial> {
+        let socket = TcpStream::connect(address)?;
+        // Before TLS: with Nagle's algorithm each handshake waits for a delayed acknowledgement, 40 ms a tunnel.
+        socket.set_nodelay(true)?;
+        let tls = match &server.tls {
+            Some(config) => {
+                let name = server.host.trim_matches(['[', ']']).to_owned();
+                let name = name.try_into().map_err(|_| io::Error::other("the host is no valid TLS server name"))?;
+                Some(rustls::ClientConnection::new(config.clone(), name).map_err(io::Error::other)?.into())
+            }
+            None => None,
+        };
+        Ok(Dial { phase: Phase::Connecting(Transport::new(socket, tls), request), deadline })
+    }
+
+    /// The socket, to register it for readiness.
+    pub(super) fn transport_mut(&mut self) -> Option<&mut Transport> {
+        match &mut self.phase {
+            Phase::Connecting(transport, _) => Some(transport),
+            Phase::Upgrading(handshake) => Some(handshake.get_mut().get_mut()),
+            Phase::Over => None,
+        }
+    }
+
+    /// Goes as far as the socket lets it: the open websocket, or `None` while the peer has to answer.
+    pub(super) fn advance(&mut self) -> Result<Option<WebSocket<Transport>>, DialError> {
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Connecting(transport, request) => {
+                if !transport.is_connected().map_err(DialError::socket)? {
+                    self.phase = Phase::Connecting(transport, request);
+                    return Ok(None);
+                }
+                let handshake = ClientHandshake::start(transport, request, Some(websocket_config()));
+                self.upgrade(handshake.map_err(DialError::websocket)?)
+            }
+            Phase::Upgrading(mut handshake) => {
+                handshake.get_mut().get_mut().flush_socket().map_err(DialError::socket)?;
+                self.upgrade(handshake)
+            }
+            Phase::Over => Ok(None),
+        }
+    }
+
+    fn upgrade(
+        &mut self,
+        handshake: MidHandshake<ClientHandshake<Transport>>,
+    ) -> Result<Option<WebSocket<Transport>>, DialError> {
+        match handshake.handshake() {
+            Ok((socket, _response)) => Ok(Some(socket)),
+            Err(HandshakeError::Interrupted(handshake)) => {
+                self.phase = Phase::Upgrading(handshake);
+                Ok(None)
+            }
+            Err(HandshakeError::Failure(error)) => Err(DialError::websocket(error)),
+        }
+    }
+}
+
+impl DialError {
+    /// A failure before Rancher answered.
+    pub(super) fn socket(error: io::Error) -> DialError {
+        DialError { cause: error.to_string(), refused: None }
+    }
+
+    fn websocket(error: Error) -> DialError {
+        match error {
+            Error::Http(response) => {
+                let status = response.status();
+                let body = response.body().as_deref().unwrap_or_default();
+                let text = String::from_utf8_lossy(&body[..body.len().min(REFUSAL_TEXT_BYTES)]);
+                let text = text.trim().replace(|c: char| c.is_control(), " ");
+                DialError { cause: format!("Rancher answered {status}: {text}"), refused: Some(status.as_u16()) }
+            }
+            Error::Io(error) => DialError::socket(error),
+            error => DialError { cause: error.to_string(), refused: None },
+        }
+    }
+}
+
+/// The upgrade request of a tunnel (rancher-protocol: "Endpoints and headers").
+///
+/// The steve tunnel carries the bearer header only: with `X-API-Tunnel-Token` present Rancher would file it as the cluster's
+/// API tunnel.
+pub(super) fn request(
+    server: &Server,
+    tunnel: Tunnel,
+    registration_token: &Secret,
+    announcement: &Announcement,
+    registered: bool,
+) -> Result<Request, DialError> {
+    let (scheme, default_port) = if server.tls.is_some() { ("wss", 443) } else { ("ws", 80) };
+    let authority =
+        if server.port == default_port { server.host.clone() } else { format!("{}:{}", server.host, server.port) };
+    let path = match (tunnel, registered) {
+        (Tunnel::Api, false) => "/v3/connect/register",
+        _ => "/v3/connect",
+    };
+    let uri = format!("{scheme}://{authority}{}{path}", server.path_prefix)
+        .parse()
+        .map_err(|error| DialError { cause: format!("the server's URL cannot be dialled: {error}"), refused: None })?;
+    let builder = ClientRequestBuilder::new(uri);
+    let builder = match tunnel {
+        Tunnel::Api => builder
+            .with_header("X-API-Tunnel-Token", registration_token.expose())
+            .with_header("X-API-Tunnel-Params", announcement.0.as_ref()),
+        Tunnel::Steve => {
+            builder.with_header("Authorization", format!("Bearer stv-cluster-{}", registration_token.expose()))
+        }
+    };
+    builder.into_client_request().map_err(DialError::websocket)
+}
+
+fn websocket_config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_message_size(Some(MAX_MESSAGE_BYTES))
+        .max_frame_size(Some(MAX_MESSAGE_BYTES))
+}
+
+/// tungstenite allocates its read buffer for the life of the connection; its default of 128 KiB is 2.5 GiB for 20,000 tunnels.
+const READ_BUFFER_BYTES: usize = 4096;
+/// remotedialer writes 32 KiB a message; more than this is no remotedialer.
+const MAX_MESSAGE_BYTES: usize = 4 << 20;
+/// Enough for Rancher's own sentences, too little for an HTML page.
+const REFUSAL_TEXT_BYTES: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server() -> Server {
+        Server {
+            host: "rancher.test".into(),
+            port: 8443,
+            path_prefix: String::new(),
+            tls: Some(Arc::new(
+                rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                    .with_safe_default_protocol_versions()
+                    .unwrap()
+                    .with_root_certificates(rustls::RootCertStore::empty())
+                    .with_no_client_auth(),
+            )),
+            addresses: Vec::new(),
+        }
+    }
+
+    fn request_of(tunnel: Tunnel, registered: bool) -> Request {
+        let announcement = Announcement::new("10.43.0.1:443", "sa-token", "PEM");
+        request(&server(), tunnel, &Secret::new("regtoken"), &announcement, registered).unwrap()
+    }
+
+    #[test]
+    fn the_api_tunnel_registers_once_and_then_connects() {
+        assert_eq!(request_of(Tunnel::Api, false).uri().to_string(), "wss://rancher.test:8443/v3/connect/register");
+        assert_eq!(request_of(Tunnel::Api, true).uri().to_string(), "wss://rancher.test:8443/v3/connect");
+    }
+
+    #[test]
+    fn the_announcement_is_base64_json_with_a_base64_certificate() {
+        let request = request_of(Tunnel::Api, true);
+        assert_eq!(request.headers()["X-API-Tunnel-Token"], "regtoken");
+        let params = STANDARD.decode(request.headers()["X-API-Tunnel-Params"].as_bytes()).unwrap();
+        let params: serde_json::Value = serde_json::from_slice(&params).unwrap();
+        let expected =
+            serde_json::json!({"cluster": {"address": "10.43.0.1:443", "token": "sa-token", "caCert": "UEVN"}});
+        assert_eq!(params, expected);
+        assert!(request.headers().get("Authorization").is_none());
+    }
+
+    #[test]
+    fn the_steve_tunnel_carries_the_bearer_header_only() {
+        let request = request_of(Tunnel::Steve, false);
+        assert_eq!(request.uri().path(), "/v3/connect");
+        assert_eq!(request.headers()["Authorization"], "Bearer stv-cluster-regtoken");
+        assert!(request.headers().keys().all(|name| !name.as_str().starts_with("x-api-tunnel")));
+    }
+}

@@ -1,0 +1,268 @@
+//! One of a cluster's two tunnels over its whole life: waiting, being dialled, open, lost, dialled again.
+
+use super::backoff::{Backoff, BackoffLimits};
+use super::channel::{Channel, Lost};
+use super::clock::Clock;
+use super::dial::{self, Announcement, Dial, DialError};
+use super::member::Context;
+use super::stream::Service;
+use super::{Server, Transport, Tunnel};
+use crate::config::Secret;
+use mio::Token;
+use std::io;
+use std::time::{Duration, Instant};
+use tungstenite::WebSocket;
+
+/// One tunnel of one cluster.
+#[derive(Debug)]
+pub(super) struct Link {
+    tunnel: Tunnel,
+    state: State,
+    backoff: Backoff,
+    /// Which of the server's addresses to try next.
+    attempts: usize,
+    /// Whether the tunnel was open at least once.
+    registered: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Not wanted: before the start, and after the end.
+    Idle,
+    /// Backing off.
+    Waiting {
+        until: Instant,
+    },
+    /// Wanted at once, as soon as a dial is free.
+    Queued,
+    Dialing(Box<Dial>),
+    Open(Box<Channel>),
+    /// The close frame is sent; the peer's answer is awaited.
+    Closing {
+        socket: Box<WebSocket<Transport>>,
+        until: Instant,
+    },
+}
+
+/// What a link needs to know of its cluster to dial.
+#[derive(Debug)]
+pub(super) struct Credentials {
+    pub(super) registration_token: Secret,
+    pub(super) announcement: Announcement,
+}
+
+/// What became of a link that the manager should know.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// The upgrade succeeded.
+    Up,
+    /// The tunnel is gone or could not be opened.
+    Down { cause: String, refused: Option<u16>, retry_in: Duration },
+}
+
+impl Link {
+    /// A link that is not wanted yet.
+    pub(super) fn new(tunnel: Tunnel) -> Link {
+        Link { tunnel, state: State::Idle, backoff: Backoff::default(), attempts: 0, registered: false }
+    }
+
+    /// Wants the tunnel at `at`, if it was not wanted before.
+    pub(super) fn want(&mut self, at: Instant) {
+        if matches!(self.state, State::Idle) {
+            self.state = State::Waiting { until: at };
+        }
+    }
+
+    /// Whether the link is done: nothing open, nothing wanted.
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
+    }
+
+    /// Whether the link occupies a dial.
+    pub(super) fn is_dialing(&self) -> bool {
+        matches!(self.state, State::Dialing(_))
+    }
+
+    /// Moves a link whose backoff is over into the queue; true if the caller is to enqueue it.
+    pub(super) fn enqueue(&mut self, now: Instant) -> bool {
+        let due = matches!(self.state, State::Waiting { until } if until <= now);
+        if due {
+            self.state = State::Queued;
+        }
+        due
+    }
+
+    /// Starts dialling a queued link.
+    pub(super) fn dial(
+        &mut self,
+        server: &Server,
+        credentials: &Credentials,
+        token: Token,
+        context: &mut Context<'_>,
+    ) -> Option<Change> {
+        if !matches!(self.state, State::Queued) {
+            return None;
+        }
+        match self.start(server, credentials, token, context) {
+            Ok(dial) => {
+                self.state = State::Dialing(Box::new(dial));
+                None
+            }
+            Err(error) => Some(self.down(error, context)),
+        }
+    }
+
+    fn start(
+        &mut self,
+        server: &Server,
+        credentials: &Credentials,
+        token: Token,
+        context: &Context<'_>,
+    ) -> Result<Dial, DialError> {
+        let address = match server.addresses.len() {
+            0 => return Err(DialError { cause: format!("{} has no address yet", server.host), refused: None }),
+            count => server.addresses[self.attempts % count],
+        };
+        self.attempts += 1;
+        let request = dial::request(
+            server,
+            self.tunnel,
+            &credentials.registration_token,
+            &credentials.announcement,
+            self.registered,
+        )?;
+        let deadline = context.clock.now + context.config.settings.connect_timeout;
+        let mut dial = Dial::start(server, address, request, deadline).map_err(DialError::socket)?;
+        if let Some(transport) = dial.transport_mut() {
+            transport.register(context.registry, token).map_err(DialError::socket)?;
+        }
+        Ok(dial)
+    }
+
+    /// The socket is ready, or work was left over.
+    pub(super) fn advance(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Option<Change> {
+        let (config, clock) = (context.config, context.clock);
+        match &mut self.state {
+            State::Dialing(dial) => match dial.advance() {
+                Ok(None) => None,
+                Ok(Some(socket)) => {
+                    let mut channel =
+                        Box::new(Channel::new(socket, self.tunnel, config, clock.now, context.random.f64()));
+                    // The peer may have sent its first messages together with its answer.
+                    let received = channel.receive(service, config, clock).and_then(|()| channel.flush());
+                    self.state = State::Open(channel);
+                    self.backoff.up(clock.now);
+                    self.registered = true;
+                    match received {
+                        Ok(()) => Some(Change::Up),
+                        Err(lost) => Some(self.lost(lost, context)),
+                    }
+                }
+                Err(error) => Some(self.down(error, context)),
+            },
+            State::Open(channel) => {
+                let outcome = channel
+                    .receive(service, config, clock)
+                    .and_then(|()| channel.flush())
+                    .and_then(|()| channel.resume(service, clock))
+                    .and_then(|()| channel.flush());
+                outcome.err().map(|lost| self.lost(lost, context))
+            }
+            State::Closing { socket, .. } => {
+                if is_over(socket) {
+                    self.state = State::Idle;
+                }
+                None
+            }
+            State::Idle | State::Waiting { .. } | State::Queued => None,
+        }
+    }
+
+    /// The cluster changed: watches have something to say.
+    pub(super) fn feed(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Option<Change> {
+        let State::Open(channel) = &mut self.state else { return None };
+        let outcome = channel.feed(service, context.clock).and_then(|()| channel.flush());
+        outcome.err().map(|lost| self.lost(lost, context))
+    }
+
+    /// Does what is due by the clock.
+    pub(super) fn on_time(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Option<Change> {
+        let (config, clock) = (context.config, context.clock);
+        match &mut self.state {
+            State::Dialing(dial) if dial.deadline <= clock.now => {
+                let cause =
+                    format!("no tunnel within {} s (ConnectTimeout)", config.settings.connect_timeout.as_secs_f64());
+                Some(self.down(DialError { cause, refused: None }, context))
+            }
+            State::Open(channel) => {
+                let outcome = channel.on_time(service, config, clock).and_then(|()| channel.flush());
+                outcome.err().map(|lost| self.lost(lost, context))
+            }
+            State::Closing { until, .. } if *until <= clock.now => {
+                self.state = State::Idle;
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// When the link has something to do next without its socket saying so.
+    pub(super) fn next_due(&self, clock: &Clock) -> Option<Instant> {
+        match &self.state {
+            State::Idle | State::Queued => None,
+            State::Waiting { until } | State::Closing { until, .. } => Some(*until),
+            State::Dialing(dial) => Some(dial.deadline),
+            State::Open(channel) => Some(channel.next_due(clock)),
+        }
+    }
+
+    /// Whether there is work left that no readiness report will announce.
+    pub(super) fn has_more(&self) -> bool {
+        matches!(&self.state, State::Open(channel) if channel.has_more())
+    }
+
+    /// Closes the tunnel with a close frame, or stops trying to open it.
+    pub(super) fn close(&mut self, clock: &Clock) {
+        if let State::Open(channel) = std::mem::replace(&mut self.state, State::Idle) {
+            let mut socket = Box::new(channel.close());
+            if !is_over(&mut socket) {
+                self.state = State::Closing { socket, until: clock.now + CLOSE_LINGER };
+            }
+        }
+    }
+
+    fn lost(&mut self, cause: Lost, context: &mut Context<'_>) -> Change {
+        self.down(DialError { cause, refused: None }, context)
+    }
+
+    fn down(&mut self, error: DialError, context: &mut Context<'_>) -> Change {
+        if let State::Open(channel) = std::mem::replace(&mut self.state, State::Idle) {
+            // Rancher keeps using a session until its read fails: an orderly end spares it the wait.
+            channel.close().get_mut().shutdown();
+        }
+        let Context { config, clock, random, .. } = context;
+        let limits = BackoffLimits { min: config.settings.reconnect_min, max: config.settings.reconnect_max };
+        let retry_in = self.backoff.next_delay(limits, clock.now, random);
+        self.state = State::Waiting { until: clock.now + retry_in };
+        Change::Down { cause: error.cause, refused: error.refused, retry_in }
+    }
+}
+
+/// Reads a closing websocket to its end; true once the peer is done with it.
+fn is_over(socket: &mut WebSocket<Transport>) -> bool {
+    loop {
+        match socket.read() {
+            Ok(_) => {}
+            Err(tungstenite::Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                return socket.get_mut().flush_socket().is_err();
+            }
+            Err(_) => {
+                socket.get_mut().shutdown();
+                return true;
+            }
+        }
+    }
+}
+
+/// How long a peer may take to answer a close frame: a round trip, generously.
+const CLOSE_LINGER: Duration = Duration::from_secs(1);

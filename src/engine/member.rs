@@ -1,0 +1,250 @@
+//! A cluster as its worker holds it: the virtual API, the two tunnels to it and the periodic report.
+
+use super::clock::Clock;
+use super::dial::Announcement;
+use super::link::{Change, Credentials, Link};
+use super::stream::Service;
+use super::{Attachment, Event, Server, Tunnel, WorkerConfig};
+use crate::config::{HeartbeatMode, Secret};
+use crate::kube::{Cluster, ClusterInfo, Counts, Heartbeat, Limits};
+use mio::{Registry, Token};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// One cluster.
+#[derive(Debug)]
+pub(super) struct Member {
+    name: Arc<str>,
+    cluster: Cluster,
+    credentials: Credentials,
+    api: Link,
+    steve: Link,
+    next_report: Instant,
+    next_node_heartbeat: Instant,
+    /// The revision every watch has seen.
+    fed_revision: u64,
+    /// What the manager was told last.
+    counts: Option<Counts>,
+    detaching: bool,
+    /// The timer that is set for this member; older ones that still fire are ignored.
+    armed: Option<Instant>,
+    /// Whether the member stands in the worker's ready queue.
+    queued: bool,
+}
+
+/// What a turn of a member needs beside itself.
+pub(super) struct Context<'a> {
+    pub(super) config: &'a WorkerConfig,
+    pub(super) registry: &'a Registry,
+    pub(super) clock: &'a Clock,
+    pub(super) random: &'a mut fastrand::Rng,
+    pub(super) events: &'a mut VecDeque<Event>,
+}
+
+impl Member {
+    /// A cluster that wants to be connected at once. Its reports start within one interval, at a moment of its own.
+    pub(super) fn new(attachment: Attachment, context: &mut Context<'_>) -> Member {
+        let Context { config, clock, random, .. } = context;
+        let settings = &config.settings;
+        let identity = attachment.identity;
+        let announcement = Announcement::new(&settings.api_address, &identity.service_account_token(), &config.ca_pem);
+        let limits = Limits {
+            watch_history: settings.watch_history,
+            objects: settings.max_objects,
+            object_bytes: MAX_OBJECT_BYTES,
+        };
+        let name = identity.name.clone();
+        let cluster = Cluster::new(identity, attachment.baseline, limits);
+        let mut api = Link::new(Tunnel::Api);
+        api.want(clock.now);
+        Member {
+            name,
+            fed_revision: cluster.revision(),
+            cluster,
+            credentials: Credentials { registration_token: attachment.registration_token, announcement },
+            api,
+            steve: Link::new(Tunnel::Steve),
+            next_report: clock.now + settings.report_interval.mul_f64(random.f64()),
+            next_node_heartbeat: clock.now,
+            counts: None,
+            detaching: false,
+            armed: None,
+            queued: false,
+        }
+    }
+
+    /// The cluster's name.
+    pub(super) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// What the cluster holds.
+    pub(super) fn info(&self) -> ClusterInfo {
+        self.cluster.info()
+    }
+
+    /// Uses another registration token from the next connect on.
+    pub(super) fn set_token(&mut self, token: Secret) {
+        self.credentials.registration_token = token;
+    }
+
+    /// The counters, if they changed since the last call.
+    pub(super) fn take_changed_counts(&mut self) -> Option<Counts> {
+        let counts = self.cluster.counts();
+        if self.counts == Some(counts) {
+            return None;
+        }
+        self.counts = Some(counts);
+        self.counts
+    }
+
+    /// One of the tunnels' sockets is ready, or work was left over.
+    pub(super) fn on_ready(&mut self, context: &mut Context<'_>) {
+        for tunnel in TUNNELS {
+            let (link, mut service) = self.link_and_service(tunnel);
+            let change = link.advance(&mut service, context);
+            self.note(tunnel, change, context);
+        }
+        self.feed(context);
+    }
+
+    /// Does what is due by the clock.
+    pub(super) fn on_time(&mut self, context: &mut Context<'_>) {
+        for tunnel in TUNNELS {
+            let (link, mut service) = self.link_and_service(tunnel);
+            let change = link.on_time(&mut service, context);
+            self.note(tunnel, change, context);
+        }
+        if self.next_report <= context.clock.now && !self.detaching {
+            self.report(context.config, context.clock);
+        }
+        self.feed(context);
+    }
+
+    /// Whether the tunnel's backoff is over and a dial is to be queued for it.
+    pub(super) fn enqueue(&mut self, tunnel: Tunnel, now: Instant) -> bool {
+        self.link(tunnel).enqueue(now)
+    }
+
+    /// Whether the tunnel occupies a dial.
+    pub(super) fn is_dialing(&mut self, tunnel: Tunnel) -> bool {
+        self.link(tunnel).is_dialing()
+    }
+
+    /// Starts dialling a queued tunnel.
+    pub(super) fn dial(&mut self, tunnel: Tunnel, server: &Server, token: Token, context: &mut Context<'_>) {
+        let link = match tunnel {
+            Tunnel::Api => &mut self.api,
+            Tunnel::Steve => &mut self.steve,
+        };
+        let change = link.dial(server, &self.credentials, token, context);
+        self.note(tunnel, change, context);
+    }
+
+    /// Closes both tunnels; the member is gone once [`Member::is_gone`] says so.
+    pub(super) fn detach(&mut self, clock: &Clock) {
+        self.detaching = true;
+        self.api.close(clock);
+        self.steve.close(clock);
+    }
+
+    /// Whether a detached member holds nothing any more.
+    pub(super) fn is_gone(&self) -> bool {
+        self.detaching && self.api.is_idle() && self.steve.is_idle()
+    }
+
+    /// Whether there is work left that no readiness report will announce.
+    pub(super) fn has_more(&self) -> bool {
+        self.api.has_more() || self.steve.has_more()
+    }
+
+    /// When a timer has to be set, if the one that is set comes too late: the caller sets it.
+    pub(super) fn arm(&mut self, clock: &Clock) -> Option<Instant> {
+        let report = (!self.detaching).then_some(self.next_report);
+        let due = [report, self.api.next_due(clock), self.steve.next_due(clock)].into_iter().flatten().min()?;
+        if self.armed.is_some_and(|armed| armed <= due) {
+            return None;
+        }
+        self.armed = Some(due);
+        self.armed
+    }
+
+    /// Whether the timer that fired is the one that counts.
+    pub(super) fn disarm(&mut self, deadline: Instant) -> bool {
+        let counts = self.armed == Some(deadline);
+        if counts {
+            self.armed = None;
+        }
+        counts
+    }
+
+    /// Marks the member as standing in the ready queue; false if it stood there already.
+    pub(super) fn mark_queued(&mut self) -> bool {
+        !std::mem::replace(&mut self.queued, true)
+    }
+
+    /// The member was taken from the ready queue.
+    pub(super) fn unmark_queued(&mut self) {
+        self.queued = false;
+    }
+
+    fn report(&mut self, config: &WorkerConfig, clock: &Clock) {
+        let settings = &config.settings;
+        let with_nodes = settings.node_heartbeat == HeartbeatMode::Report || self.next_node_heartbeat <= clock.now;
+        let heartbeat = if with_nodes { Heartbeat::LeasesAndNodes } else { Heartbeat::Leases };
+        if with_nodes {
+            self.next_node_heartbeat = clock.now + KUBELET_STATUS_INTERVAL;
+        }
+        self.cluster.report(heartbeat, clock.wall);
+        // Counted from the plan, not from now, so that a busy worker does not let the phases of its clusters drift together.
+        while self.next_report <= clock.now {
+            self.next_report += settings.report_interval;
+        }
+    }
+
+    /// Lets watches see what changed, until no answer changes anything more.
+    fn feed(&mut self, context: &mut Context<'_>) {
+        while self.fed_revision != self.cluster.revision() {
+            self.fed_revision = self.cluster.revision();
+            for tunnel in TUNNELS {
+                let (link, mut service) = self.link_and_service(tunnel);
+                let change = link.feed(&mut service, context);
+                self.note(tunnel, change, context);
+            }
+        }
+    }
+
+    fn note(&mut self, tunnel: Tunnel, change: Option<Change>, context: &mut Context<'_>) {
+        let name = self.name.clone();
+        match change {
+            None => {}
+            Some(Change::Up) => {
+                // As the real agent: the second tunnel is opened by what the first one brings up.
+                self.steve.want(context.clock.now);
+                context.events.push_back(Event::TunnelUp { name, tunnel });
+            }
+            Some(Change::Down { cause, refused, retry_in }) => {
+                context.events.push_back(Event::TunnelDown { name, tunnel, cause, refused, retry_in });
+            }
+        }
+    }
+
+    fn link(&mut self, tunnel: Tunnel) -> &mut Link {
+        self.link_and_service(tunnel).0
+    }
+
+    fn link_and_service(&mut self, tunnel: Tunnel) -> (&mut Link, Service<'_>) {
+        match tunnel {
+            Tunnel::Api => (&mut self.api, Service::Kube(&mut self.cluster)),
+            Tunnel::Steve => (&mut self.steve, Service::Steve),
+        }
+    }
+}
+
+/// Both tunnels, in the order in which they are served.
+pub(super) const TUNNELS: [Tunnel; 2] = [Tunnel::Api, Tunnel::Steve];
+/// How often a kubelet writes an unchanged node status (`nodeStatusReportFrequency`).
+const KUBELET_STATUS_INTERVAL: Duration = Duration::from_secs(300);
+/// etcd's own request limit, which is what bounds an object in a real cluster.
+const MAX_OBJECT_BYTES: usize = 1_572_864;

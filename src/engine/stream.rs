@@ -1,0 +1,240 @@
+//! One connection that Rancher opened through a tunnel: inner TLS where it carries the Kubernetes API, HTTP/1.1 above it.
+
+use super::clock::Clock;
+use crate::http1::{self, BodyFraming, MessageLimits, Request, ResponseHead, ServerConnection};
+use crate::kube::{self, Body, Cluster, Progress, Streaming};
+use crate::steve;
+use jiff::Timestamp;
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+/// Who answers the requests of a stream.
+#[derive(Debug)]
+pub(super) enum Service<'a> {
+    /// The virtual Kubernetes API.
+    Kube(&'a mut Cluster),
+    /// What the steve tunnel serves.
+    Steve,
+}
+
+/// A stream's protocol state. It does no I/O: bytes from the peer go in, bytes for the peer are taken out.
+#[derive(Debug)]
+pub(super) struct Stream {
+    tls: Option<Box<rustls::ServerConnection>>,
+    http: ServerConnection,
+    /// Bytes for the peer while there is no TLS to hold them.
+    plain_out: Vec<u8>,
+    response: Option<Response>,
+    /// No further request is answered; the connection closes once everything is sent.
+    ending: bool,
+}
+
+#[derive(Debug)]
+enum Response {
+    Bytes { body: Vec<u8>, sent: usize },
+    Shared { body: Arc<[u8]>, sent: usize },
+    Streaming(Streaming),
+}
+
+/// What a [`Stream::step`] came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// About this many bytes were produced; there may be more.
+    Produced(usize),
+    /// Nothing to do until the peer sends something or the cluster changes.
+    Idle,
+    /// Everything is said: close the connection once it is sent.
+    End,
+}
+
+/// Why a stream cannot go on; the tunnel survives it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StreamError {
+    #[error("TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    #[error("TLS: {0}")]
+    Io(#[from] std::io::Error),
+    #[error("{0} bytes sent ahead of their turn, in spite of Pause")]
+    Flooded(usize),
+}
+
+impl Stream {
+    /// A stream under TLS if `tls` is given.
+    pub(super) fn new(tls: Option<&Arc<rustls::ServerConfig>>) -> Result<Stream, StreamError> {
+        let tls = match tls {
+            Some(config) => {
+                let mut tls = Box::new(rustls::ServerConnection::new(config.clone())?);
+                // What is written is bounded by the pump, which stops at its high-water mark.
+                tls.set_buffer_limit(None);
+                Some(tls)
+            }
+            None => None,
+        };
+        let http = ServerConnection::new(MessageLimits::default());
+        Ok(Stream { tls, http, plain_out: Vec::new(), response: None, ending: false })
+    }
+
+    /// Takes bytes from the peer; `scratch` is overwritten.
+    pub(super) fn receive(&mut self, mut bytes: &[u8], scratch: &mut [u8]) -> Result<(), StreamError> {
+        match &mut self.tls {
+            None => self.http.receive(bytes),
+            Some(tls) => {
+                while !bytes.is_empty() {
+                    tls.read_tls(&mut bytes)?;
+                    tls.process_new_packets()?;
+                    // Zero bytes: the peer said that it sends no more; the tunnel's own close follows.
+                    while let Ok(read @ 1..) = tls.reader().read(scratch) {
+                        self.http.receive(&scratch[..read]);
+                    }
+                }
+            }
+        }
+        if self.http.buffered() > FLOOD_BYTES { Err(StreamError::Flooded(self.http.buffered())) } else { Ok(()) }
+    }
+
+    /// Bytes received whose turn has not come: the measure of back pressure.
+    pub(super) fn buffered(&self) -> usize {
+        self.http.buffered()
+    }
+
+    /// Whether a streaming response is under way, which a change of the cluster may feed.
+    pub(super) fn is_streaming(&self) -> bool {
+        matches!(self.response, Some(Response::Streaming(_)))
+    }
+
+    /// When the response under way wants a step though nothing changed.
+    pub(super) fn wake_at(&self) -> Option<Timestamp> {
+        match &self.response {
+            Some(Response::Streaming(streaming)) => streaming.wake_at(),
+            _ => None,
+        }
+    }
+
+    /// Does the next piece of work: a piece of the response under way, or else the next request.
+    pub(super) fn step(&mut self, service: &mut Service<'_>, clock: &Clock) -> Result<Step, StreamError> {
+        if self.ending && self.response.is_none() {
+            return Ok(Step::End);
+        }
+        let mut plain = Vec::new();
+        let progress = match self.response.take() {
+            Some(response) => self.continue_response(response, service, clock, &mut plain),
+            None => self.next_request(service, clock, &mut plain),
+        };
+        let produced = plain.len();
+        match &mut self.tls {
+            Some(tls) => tls.writer().write_all(&plain)?,
+            None if self.plain_out.is_empty() => self.plain_out = plain,
+            None => self.plain_out.extend_from_slice(&plain),
+        }
+        Ok(if produced == 0 && progress == Progress::Idle { Step::Idle } else { Step::Produced(produced) })
+    }
+
+    /// Whether bytes for the peer wait to be taken.
+    pub(super) fn wants_send(&self) -> bool {
+        !self.plain_out.is_empty() || self.tls.as_ref().is_some_and(|tls| tls.wants_write())
+    }
+
+    /// Appends every byte for the peer to `wire`.
+    pub(super) fn take(&mut self, wire: &mut Vec<u8>) -> Result<(), StreamError> {
+        match &mut self.tls {
+            Some(tls) => {
+                while tls.wants_write() {
+                    tls.write_tls(wire)?;
+                }
+            }
+            None => {
+                wire.extend_from_slice(&self.plain_out);
+                self.plain_out = Vec::new();
+            }
+        }
+        Ok(())
+    }
+
+    /// Queues TLS's own goodbye.
+    pub(super) fn say_goodbye(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+        }
+    }
+
+    fn next_request(&mut self, service: &mut Service<'_>, clock: &Clock, plain: &mut Vec<u8>) -> Progress {
+        let answer = match self.http.next_request(plain) {
+            Ok(None) => return Progress::Idle,
+            Ok(Some(request)) => service.answer(&request, clock),
+            Err(refusal) => {
+                self.ending = true;
+                plain_text(refusal.status, &refusal.message)
+            }
+        };
+        let head = ResponseHead { status: answer.status, headers: answer.headers };
+        let (framing, response) = match answer.body {
+            Body::Bytes(body) => (BodyFraming::Length(body.len() as u64), Response::Bytes { body, sent: 0 }),
+            Body::Shared(body) => (BodyFraming::Length(body.len() as u64), Response::Shared { body, sent: 0 }),
+            Body::Streaming(streaming) => (BodyFraming::Chunked, Response::Streaming(streaming)),
+        };
+        self.http.respond(&head, framing, &clock.http_date, plain);
+        self.continue_response(response, service, clock, plain)
+    }
+
+    fn continue_response(
+        &mut self,
+        mut response: Response,
+        service: &Service<'_>,
+        clock: &Clock,
+        plain: &mut Vec<u8>,
+    ) -> Progress {
+        let progress = match &mut response {
+            Response::Bytes { body, sent } => self.send_piece(body, sent, plain),
+            Response::Shared { body, sent } => self.send_piece(body, sent, plain),
+            Response::Streaming(streaming) => match service {
+                Service::Kube(cluster) => {
+                    let mut piece = Vec::new();
+                    let progress = streaming.poll(cluster, clock.wall, &mut piece, PIECE_BYTES);
+                    if !piece.is_empty() {
+                        self.http.data(&piece, plain);
+                    }
+                    progress
+                }
+                Service::Steve => Progress::Done,
+            },
+        };
+        if progress == Progress::Done {
+            self.http.finish(plain);
+            self.ending |= self.http.must_close();
+        } else {
+            self.response = Some(response);
+        }
+        progress
+    }
+
+    fn send_piece(&mut self, body: &[u8], sent: &mut usize, plain: &mut Vec<u8>) -> Progress {
+        let piece = &body[*sent..body.len().min(*sent + PIECE_BYTES)];
+        if !piece.is_empty() {
+            self.http.data(piece, plain);
+        }
+        *sent += piece.len();
+        if *sent == body.len() { Progress::Done } else { Progress::More }
+    }
+}
+
+impl Service<'_> {
+    fn answer(&mut self, request: &Request, clock: &Clock) -> kube::Response {
+        match self {
+            Service::Kube(cluster) => cluster.handle(request, clock.wall),
+            Service::Steve => {
+                let (head, body) = steve::handle(request);
+                kube::Response { status: head.status, headers: head.headers, body: Body::Bytes(body) }
+            }
+        }
+    }
+}
+
+fn plain_text(status: u16, message: &str) -> kube::Response {
+    let headers = http1::Headers::from_iter([("Content-Type", "text/plain; charset=utf-8")]);
+    kube::Response { status, headers, body: Body::Bytes(message.as_bytes().to_vec()) }
+}
+
+/// One TLS record: smaller pieces cost headers, larger ones delay the neighbours.
+const PIECE_BYTES: usize = 16 * 1024;
+/// Twice what makes the session send Pause: what may be in flight before the peer has seen it, and as much again.
+const FLOOD_BYTES: usize = 8 << 20;

@@ -1,0 +1,153 @@
+//! A non-blocking byte stream: a TCP socket, with TLS where the URL says so.
+//!
+//! `Read` and `Write` are what tungstenite needs. Writing always succeeds into a buffer of our own, so that a protocol above
+//! never has to repeat a half-written frame; whoever produces data looks at [`Transport::backlog`] first.
+
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+use std::io::{self, Read, Write};
+
+/// A TCP connection, perhaps under TLS.
+#[derive(Debug)]
+pub struct Transport {
+    socket: TcpStream,
+    tls: Option<Box<rustls::Connection>>,
+    /// Bytes for the socket that it did not take yet; `[..sent]` is gone already.
+    outgoing: Vec<u8>,
+    sent: usize,
+}
+
+impl Transport {
+    /// Wraps a socket that is connected or still connecting.
+    pub fn new(socket: TcpStream, tls: Option<rustls::Connection>) -> Transport {
+        let tls = tls.map(|mut tls| {
+            // Plaintext written before the handshake is over waits inside rustls; bounded by what the caller writes.
+            tls.set_buffer_limit(None);
+            Box::new(tls)
+        });
+        Transport { socket, tls, outgoing: Vec::new(), sent: 0 }
+    }
+
+    /// Makes `registry` report readiness (edge-triggered) under `token`.
+    pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.register(&mut self.socket, token, Interest::READABLE | Interest::WRITABLE)
+    }
+
+    /// Stops readiness reports.
+    pub fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        registry.deregister(&mut self.socket)
+    }
+
+    /// Whether a connection that was started is established: `Ok(false)` while it is under way.
+    pub fn is_connected(&self) -> io::Result<bool> {
+        if let Some(error) = self.socket.take_error()? {
+            return Err(error);
+        }
+        match self.socket.peer_addr() {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Bytes accepted by `write` that the socket has not taken yet, as they stand on the wire.
+    pub fn backlog(&self) -> usize {
+        self.outgoing.len() - self.sent
+    }
+
+    /// Gives the socket as much as it takes; what remains is written when it becomes writable.
+    pub fn flush_socket(&mut self) -> io::Result<()> {
+        self.encrypt()?;
+        while self.backlog() > 0 {
+            match self.socket.write(&self.outgoing[self.sent..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => self.sent += written,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.compact();
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        // An idle connection holds no buffer: there are tens of thousands of them.
+        self.outgoing = Vec::new();
+        self.sent = 0;
+        Ok(())
+    }
+
+    /// Says goodbye on the TLS layer and closes the sending direction of the socket.
+    pub fn shutdown(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+        }
+        // The peer may be gone already; there is nobody left to tell.
+        let _ = self.flush_socket();
+        let _ = self.socket.shutdown(std::net::Shutdown::Write);
+    }
+
+    fn encrypt(&mut self) -> io::Result<()> {
+        if let Some(tls) = &mut self.tls {
+            while tls.wants_write() {
+                tls.write_tls(&mut self.outgoing)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn compact(&mut self) {
+        if self.sent >= COMPACT_ABOVE_BYTES {
+            self.outgoing.drain(..self.sent);
+            self.sent = 0;
+        }
+    }
+}
+
+impl Read for Transport {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(tls) = &mut self.tls else {
+            return self.socket.read(buffer);
+        };
+        loop {
+            match tls.reader().read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                decided => return decided,
+            }
+            // Zero bytes means that the peer closed the socket; the reader above then says whether that was orderly.
+            tls.read_tls(&mut self.socket)?;
+            if let Err(error) = tls.process_new_packets() {
+                // The alert that tells the peer why is queued by now; if it cannot be sent, the error still says why.
+                let _ = self.flush_socket();
+                return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+            }
+            if tls.wants_write() {
+                while tls.wants_write() {
+                    tls.write_tls(&mut self.outgoing)?;
+                }
+            }
+        }
+    }
+}
+
+impl Write for Transport {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            Some(tls) => {
+                let written = tls.writer().write(bytes)?;
+                self.encrypt()?;
+                Ok(written)
+            }
+            None => {
+                self.outgoing.extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.flush_socket()
+    }
+}
+
+/// Moving the rest of the buffer forward costs a copy; not worth it for less.
+const COMPACT_ABOVE_BYTES: usize = 64 * 1024;

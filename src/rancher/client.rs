@@ -1,0 +1,179 @@
+//! One call to Rancher's REST API, and what its answer means.
+
+use super::{RancherError, Trust};
+use crate::config::{RancherUrl, Secret};
+use serde_json::Value;
+use std::time::Duration;
+use ureq::http::{Response, StatusCode};
+use ureq::{Agent, Body};
+
+/// A client of one Rancher server. Calls block; threads share it by cloning.
+#[derive(Debug, Clone)]
+pub struct Client {
+    agent: Agent,
+    base: String,
+    token: Secret,
+    trust: Trust,
+}
+
+impl Client {
+    /// A client for `url` (`https://HOST[:PORT][/PREFIX]`) that believes whom `trust` says; each call takes `timeout` at most.
+    pub fn new(url: &str, token: Secret, trust: Trust, timeout: Duration) -> Client {
+        let agent = agent(&trust, timeout);
+        Client { agent, base: url.trim_end_matches('/').to_owned(), token, trust }
+    }
+
+    /// Trusts the certificate of Rancher's `cacerts` setting from now on, fetched without verification, if its SHA-256 is
+    /// `checksum`: what the real agent does with `CATTLE_CA_CHECKSUM`.
+    pub fn trust_announced(&mut self, checksum: &str, timeout: Duration) -> Result<(), RancherError> {
+        let stranger = Client { agent: agent(&Trust::insecure(), timeout), token: Secret::default(), ..self.clone() };
+        let setting = stranger.get("/v3/settings/cacerts")?;
+        self.trust.add_announced(setting["value"].as_str().unwrap_or_default(), checksum)?;
+        self.agent = agent(&self.trust, timeout);
+        Ok(())
+    }
+
+    /// Whom this client believes.
+    pub fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// GET of a path below the base URL, or of a whole URL that Rancher gave (`pagination.next`).
+    pub(super) fn get(&self, target: &str) -> Result<Value, RancherError> {
+        let call = format!("GET {}", without_query(target));
+        let url = self.url(target)?;
+        let answer =
+            self.agent.get(&url).header("Accept", "application/json").header("Authorization", self.bearer()).call();
+        self.judge(call, answer)
+    }
+
+    /// POST of a JSON body.
+    pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, RancherError> {
+        let call = format!("POST {}", without_query(path));
+        let url = self.url(path)?;
+        let answer = self
+            .agent
+            .post(&url)
+            .header("Accept", "application/json")
+            .header("Authorization", self.bearer())
+            .send_json(body);
+        self.judge(call, answer)
+    }
+
+    /// DELETE; the answer's body has no meaning.
+    pub(super) fn delete(&self, path: &str) -> Result<(), RancherError> {
+        let call = format!("DELETE {}", without_query(path));
+        let url = self.url(path)?;
+        let answer =
+            self.agent.delete(&url).header("Accept", "application/json").header("Authorization", self.bearer()).call();
+        match answer {
+            Ok(answer) if answer.status().is_success() => Ok(()),
+            other => self.judge(call, other).map(drop),
+        }
+    }
+
+    fn bearer(&self) -> String {
+        format!("Bearer {}", self.token.expose())
+    }
+
+    /// Never lets the token leave for another host, whatever a `next` link says.
+    fn url(&self, target: &str) -> Result<String, RancherError> {
+        if target.starts_with('/') {
+            return Ok(format!("{}{target}", self.base));
+        }
+        let same_host = |other: &RancherUrl, ours: &RancherUrl| (&other.host, other.port) == (&ours.host, ours.port);
+        let path = target.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
+        match (RancherUrl::parse(without_query(target)), RancherUrl::parse(&self.base), path) {
+            (Ok(theirs), Ok(ours), Some((_, path))) if same_host(&theirs, &ours) => {
+                let origin = self.base.strip_suffix(&ours.path_prefix).unwrap_or(&self.base);
+                Ok(format!("{origin}/{path}"))
+            }
+            _ => Err(RancherError::Redirected {
+                call: "the next page".into(),
+                location: without_query(target).to_owned(),
+            }),
+        }
+    }
+
+    fn judge(&self, call: String, answer: Result<Response<Body>, ureq::Error>) -> Result<Value, RancherError> {
+        let mut answer = answer.map_err(|error| self.no_answer(error))?;
+        let status = answer.status();
+        let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        if status.is_redirection() {
+            let location = header("Location").unwrap_or_else(|| "nowhere".into());
+            return Err(RancherError::Redirected { call, location: without_query(&location).to_owned() });
+        }
+        let content_type = header("Content-Type").unwrap_or_default();
+        let retry_after = header("Retry-After").and_then(|value| value.trim().parse().ok()).map(Duration::from_secs);
+        let body = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string();
+        let text = body.map_err(|error| match error {
+            ureq::Error::BodyExceedsLimit(limit) => {
+                RancherError::Unexpected { call: call.clone(), found: format!("more than {limit} bytes") }
+            }
+            error => self.no_answer(error),
+        })?;
+        let json: Option<Value> = serde_json::from_str(&text).ok();
+        let field = |name: &str| json.as_ref().and_then(|json| json[name].as_str()).unwrap_or_default().to_owned();
+        match status {
+            _ if status.is_success() => match json {
+                Some(json @ Value::Object(_)) => Ok(json),
+                _ => Err(RancherError::Unexpected { call, found: describe(&content_type, &text) }),
+            },
+            StatusCode::UNAUTHORIZED => Err(RancherError::Unauthorized),
+            StatusCode::FORBIDDEN => Err(RancherError::Forbidden { call, message: field("message") }),
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                Err(RancherError::Busy { status: status.as_u16(), call, retry_after })
+            }
+            _ if status.is_server_error() => {
+                Err(RancherError::Failing { status: status.as_u16(), call, message: field("message") })
+            }
+            StatusCode::NOT_FOUND if json.is_none() => Err(RancherError::NotARancher { call }),
+            _ if json.is_none() => Err(RancherError::Unexpected { call, found: describe(&content_type, &text) }),
+            _ => Err(RancherError::Refused {
+                status: status.as_u16(),
+                code: field("code"),
+                message: field("message"),
+                call,
+            }),
+        }
+    }
+
+    fn no_answer(&self, error: ureq::Error) -> RancherError {
+        let url = self.base.clone();
+        match error {
+            ureq::Error::Rustls(error) => RancherError::Untrusted { url, cause: error.to_string() },
+            ureq::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+                Some(tls) => RancherError::Untrusted { url, cause: tls.to_string() },
+                None => RancherError::Unreachable { url, cause: error.to_string() },
+            },
+            error => RancherError::Unreachable { url, cause: error.to_string() },
+        }
+    }
+}
+
+fn agent(trust: &Trust, timeout: Duration) -> Agent {
+    Agent::config_builder()
+        .tls_config(trust.for_rest())
+        .timeout_global(Some(timeout))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(None)
+        .user_agent(concat!("scale-cluster-agent/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .new_agent()
+}
+
+/// What came instead of JSON: its type and first words, never the whole.
+fn describe(content_type: &str, text: &str) -> String {
+    let start: String = text.split_whitespace().take(8).collect::<Vec<_>>().join(" ").chars().take(60).collect();
+    let kind = if content_type.is_empty() { "no content type" } else { content_type };
+    format!("{kind}, beginning \"{start}\"")
+}
+
+fn without_query(target: &str) -> &str {
+    target.split('?').next().unwrap_or_default()
+}
+
+/// A page of a thousand clusters is a few megabytes; more is no answer to anything we ask.
+const MAX_ANSWER_BYTES: u64 = 64 << 20;

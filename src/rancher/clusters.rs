@@ -1,0 +1,135 @@
+//! Clusters and their registration tokens.
+
+use super::{Client, RancherError};
+use crate::config::Secret;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// A cluster as Rancher shows it.
+#[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
+pub struct Cluster {
+    /// Rancher's own name of it, `c-xxxxx`.
+    pub id: String,
+    /// The display name.
+    pub name: String,
+    /// `pending`, `provisioning`, `active`, …
+    #[serde(default)]
+    pub state: String,
+    /// Labels; ours are among them on what we created.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub labels: BTreeMap<String, String>,
+    /// When Rancher created it.
+    #[serde(default)]
+    pub created: Option<Timestamp>,
+}
+
+/// What an attempt to create a cluster came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Creation {
+    /// Rancher created it, or had created it for us before.
+    Ours(Cluster),
+    /// Somebody else's cluster has this name.
+    NameTaken(Cluster),
+}
+
+impl Client {
+    /// Creates an imported cluster with the label `label`; a cluster of that name that carries the label already is ours.
+    pub fn create_cluster(&self, name: &str, label: (&str, &str)) -> Result<Creation, RancherError> {
+        let body = json!({
+            "type": "cluster",
+            "name": name,
+            "labels": { label.0: label.1 },
+        });
+        match self.post("/v3/clusters", &body) {
+            Ok(cluster) => Ok(Creation::Ours(parse("POST /v3/clusters", cluster)?)),
+            Err(RancherError::Refused { code, .. }) if code == "NotUnique" => {
+                match self.find_cluster(name)? {
+                    Some(cluster) if cluster.labels.get(label.0).is_some_and(|value| value == label.1) => {
+                        Ok(Creation::Ours(cluster))
+                    }
+                    Some(cluster) => Ok(Creation::NameTaken(cluster)),
+                    // Deleted in between, or not visible to this token.
+                    None => Err(RancherError::Refused {
+                        status: 422,
+                        code: "NotUnique".into(),
+                        message: format!("a cluster named {name} exists that this token cannot see"),
+                        call: "POST /v3/clusters".into(),
+                    }),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The cluster whose display name is `name`.
+    pub fn find_cluster(&self, name: &str) -> Result<Option<Cluster>, RancherError> {
+        let mut target = format!("/v3/clusters?name={name}");
+        for _ in 0..MAX_PAGES {
+            let mut page = self.get(&target)?;
+            let call = "GET /v3/clusters";
+            let clusters: Vec<Cluster> = parse(call, page["data"].take())?;
+            if let Some(cluster) = clusters.into_iter().find(|cluster| cluster.name.eq_ignore_ascii_case(name)) {
+                return Ok(Some(cluster));
+            }
+            match page["pagination"]["next"].as_str() {
+                Some(next) => target = next.to_owned(),
+                None => return Ok(None),
+            }
+        }
+        Err(RancherError::Unexpected { call: "GET /v3/clusters".into(), found: format!("more than {MAX_PAGES} pages") })
+    }
+
+    /// Whether Rancher still knows the cluster `id`.
+    pub fn cluster_exists(&self, id: &str) -> Result<bool, RancherError> {
+        match self.get(&format!("/v3/clusters/{id}")) {
+            Ok(_) => Ok(true),
+            Err(RancherError::Refused { status: 404, .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks Rancher to delete the cluster; one that is gone already is no error.
+    pub fn delete_cluster(&self, id: &str) -> Result<(), RancherError> {
+        match self.delete(&format!("/v3/clusters/{id}")) {
+            Err(RancherError::Refused { status: 404, .. }) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// The cluster's registration token; `None` until Rancher has made one.
+    pub fn registration_token(&self, id: &str) -> Result<Option<Secret>, RancherError> {
+        let tokens = self.get(&format!("/v3/clusterregistrationtokens?clusterId={id}"))?;
+        let tokens = tokens["data"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let token = tokens.iter().filter_map(|item| item["token"].as_str()).find(|token| !token.is_empty());
+        Ok(token.map(Secret::new))
+    }
+
+    /// Asks Rancher for another registration token, for when it made none by itself.
+    pub fn create_registration_token(&self, id: &str) -> Result<(), RancherError> {
+        let body = json!({ "type": "clusterRegistrationToken", "clusterId": id });
+        self.post("/v3/clusterregistrationtokens", &body).map(drop)
+    }
+
+    /// Checks that Rancher answers and accepts the token.
+    pub fn probe(&self) -> Result<(), RancherError> {
+        self.get("/v3/clusters?limit=1").map(drop)
+    }
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(call: &str, json: Value) -> Result<T, RancherError> {
+    serde_json::from_value(json)
+        .map_err(|error| RancherError::Unexpected { call: call.to_owned(), found: error.to_string() })
+}
+
+fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// A filtered list has one page; this bounds a server that always promises another.
+const MAX_PAGES: usize = 100;
