@@ -3,17 +3,22 @@
 use assert_cmd::cargo::cargo_bin;
 use scale_cluster_agent::report::{Outcome, Summary};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
-/// Runs `rehearse` with an empty HOME and a temporary directory of its own.
+/// `rehearse` with an empty HOME and a temporary directory of its own.
+fn command(scratch: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(cargo_bin!("scale-cluster-agent"));
+    command.arg("rehearse").args(args).env("HOME", scratch.join("home")).env("TMPDIR", scratch);
+    command
+}
+
 fn rehearse(scratch: &Path, args: &[&str]) -> Output {
-    Command::new(cargo_bin!("scale-cluster-agent"))
-        .arg("rehearse")
-        .args(args)
-        .env("HOME", scratch.join("home"))
-        .env("TMPDIR", scratch)
-        .output()
-        .unwrap()
+    command(scratch, args).output().unwrap()
+}
+
+fn is_empty(dir: &Path) -> bool {
+    std::fs::read_dir(dir).unwrap().next().is_none()
 }
 
 fn summary(output: &Output) -> Summary {
@@ -33,7 +38,7 @@ fn ten_clusters_become_active_and_nothing_is_left_behind() {
     for stage in &summary.stages {
         assert_eq!(stage.since_request.map(|times| times.count), Some(10), "{}", stage.name);
     }
-    assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0, "the agent's home is gone");
+    assert!(is_empty(scratch.path()), "the agent's home is gone");
 }
 
 #[test]
@@ -87,6 +92,24 @@ probes: [{tunnel: steve, path: /ping, every_seconds: 15}, {tunnel: api, path: /r
 }
 
 #[test]
+fn an_interrupted_rehearsal_still_reports_and_cleans_up() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut command = command(scratch.path(), &["--clusters", "2", "--hold", "1h", "--output", "json"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Signals are caught before the agent gets its home.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while is_empty(scratch.path()) {
+        assert!(Instant::now() < deadline, "no agent was started");
+        std::thread::yield_now();
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(summary(&output).outcome, Outcome::Interrupted);
+    assert!(is_empty(scratch.path()), "the agent's home is gone");
+}
+
+#[test]
 fn the_text_for_people_ends_with_what_a_cluster_costs() {
     let scratch = tempfile::tempdir().unwrap();
     let output = rehearse(scratch.path(), &["--clusters", "2", "--profile", "idle"]);
@@ -104,7 +127,7 @@ fn a_setting_that_the_agent_refuses_is_shown_in_its_words() {
     assert_eq!(output.status.code(), Some(1));
     let words = String::from_utf8(output.stderr).unwrap();
     assert!(words.contains("the agent ended") && words.contains("NoSuchKey"), "{words}");
-    assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0, "the agent's home is gone");
+    assert!(is_empty(scratch.path()), "the agent's home is gone");
 }
 
 #[test]

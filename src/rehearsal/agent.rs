@@ -2,7 +2,8 @@
 
 use super::Usage;
 use std::fs;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -167,7 +168,9 @@ fn write_home(dir: &Path, config: &AgentConfig) -> io::Result<fs::File> {
         set(key, serde_yaml::from_str(value).unwrap_or_else(|_| value.as_str().into()));
     }
     let text = serde_yaml::to_string(&settings).map_err(io::Error::other)?;
-    fs::write(dir.join("config"), text)?;
+    // The agent warns of a configuration with a token that others may read.
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(dir.join("config"))?;
+    file.write_all(text.as_bytes())?;
     fs::File::create(dir.join(LOG_FILE))
 }
 

@@ -246,7 +246,8 @@ fn failures(fleet: &Fleet) -> Vec<Failure> {
 fn has_ended(agent: &mut Agent, fleet: &Fleet) -> bool {
     let ended = agent.exit_status();
     if let Some(status) = &ended {
-        fleet.problem(format!("the agent ended ({status}): {}", agent.last_words()));
+        let words = agent.last_words();
+        fleet.problem(format!("the agent ended ({status}): {}", words.lines().last().unwrap_or_default().trim()));
     }
     ended.is_some()
 }
