@@ -3,6 +3,8 @@
 mod deletion;
 mod queries;
 mod registration;
+#[cfg(test)]
+mod tests;
 mod tunnels;
 
 use super::answer::{Answer, Refusal, RefusalKind};

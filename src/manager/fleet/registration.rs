@@ -147,7 +147,7 @@ impl Fleet {
 }
 
 /// A cluster's seed: the same for this agent and name for ever, so that a restart announces the same credentials.
-fn seed(instance_id: &str, name: &str) -> u64 {
+pub(super) fn seed(instance_id: &str, name: &str) -> u64 {
     let hash = digest::digest(&digest::SHA256, format!("{instance_id}/{name}").as_bytes());
     hash.as_ref().iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
 }
