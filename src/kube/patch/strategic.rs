@@ -361,12 +361,17 @@ mod tests {
             metadata(json!({"labels": {"a": "b"}, "x": 1}), json!({"labels": null, "y": null})),
             json!({"x": 1})
         );
+        // Output of k8s.io/apimachinery v0.31.4 strategicpatch.StrategicMergePatch.
         assert_eq!(
             pod(
                 json!({}),
-                json!({"affinity": {"$patch": "replace", "a": null, "b": 1}, "hostAliases": [{"$patch": "delete", "ip": "::1"}]})
+                json!({
+                    "affinity": {"$patch": "replace", "b": 1},
+                    "hostAliases": [{"$patch": "delete", "ip": "::1"}],
+                    "dnsConfig": {"a": null}
+                })
             ),
-            json!({"affinity": {"b": 1}, "hostAliases": []})
+            json!({"hostAliases": [], "dnsConfig": {}})
         );
     }
 
