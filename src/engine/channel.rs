@@ -165,7 +165,11 @@ impl Channel {
                 if let Some(stream) = self.streams.get_mut(&connection) {
                     let mut scratch = [0; SCRATCH_BYTES];
                     match stream.receive(payload, &mut scratch) {
-                        Ok(()) => self.pump(connection, service, clock)?,
+                        Ok(()) => {
+                            // Told before the pump, which does nothing for a stream that the peer has paused.
+                            self.session.buffered(connection, stream.buffered(), &mut self.outbox);
+                            self.pump(connection, service, clock)?;
+                        }
                         Err(error) => self.abort(connection, &error),
                     }
                 }

@@ -11,6 +11,7 @@ pub mod catalog;
 mod cluster;
 pub mod decode;
 pub mod discovery;
+pub mod health;
 mod info;
 pub mod names;
 pub mod negotiate;

@@ -160,6 +160,13 @@ impl Status {
         Status::new(415, "UnsupportedMediaType", message)
     }
 
+    /// 415: the body is protobuf of a kind that is only understood in the `accepted` media types.
+    pub fn unknown_protobuf_kind(kind: &str, accepted: &[&str]) -> Status {
+        let message =
+            format!("no protobuf form of {kind} is known - accepted media types include: {}", accepted.join(", "));
+        Status::new(415, "UnsupportedMediaType", message)
+    }
+
     /// 410 `Expired`: a resourceVersion or a continue token from before the history kept.
     pub fn expired(message: impl Into<String>) -> Status {
         Status::new(410, "Expired", message)

@@ -82,7 +82,7 @@ checked_text!(
 );
 checked_text!(
     /// An IP address, or none: `<none>` and `None` as kubectl prints them.
-    Address, |ip| matches!(ip, "<none>" | "None" | "") || ip.split(',').all(|ip| ip.trim().parse::<std::net::IpAddr>().is_ok()),
+    Address, |ip| matches!(ip, "<none>" | "None" | "") || ip.split(',').all(|ip| ip.trim().parse::<core::net::IpAddr>().is_ok()),
     "an IP address"
 );
 

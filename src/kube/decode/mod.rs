@@ -1,5 +1,9 @@
 //! Request bodies into JSON trees.
 
+mod message;
+mod protobuf;
+mod tables;
+mod wire;
 mod yaml;
 
 use super::Status;
@@ -17,7 +21,13 @@ pub fn body(content_type: Option<&str>, body: &[u8], kind: &str) -> Result<Value
             serde_json::from_slice(body).map_err(|e| format!("couldn't get version/kind; json parse error: {e}"))
         }
         YAML => from_yaml(body).map_err(|e| format!("error converting YAML to JSON: yaml: {e}")),
-        PROTOBUF => return Err(Status::unsupported_media_type(&[JSON, YAML])),
+        PROTOBUF => match protobuf::decode(body) {
+            Err(protobuf::Problem::UnknownKind(kind)) => {
+                return Err(Status::unknown_protobuf_kind(&kind, &[JSON, YAML]));
+            }
+            Err(protobuf::Problem::Malformed(problem)) => Err(problem),
+            Ok(object) => Ok(object),
+        },
         _ => return Err(Status::unsupported_media_type(&[JSON, YAML, PROTOBUF])),
     };
     let decoded = decoded.and_then(|value: Value| match value {
