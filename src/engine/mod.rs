@@ -12,6 +12,7 @@ mod authority;
 mod backoff;
 mod channel;
 mod clock;
+mod context;
 mod dial;
 mod link;
 mod member;

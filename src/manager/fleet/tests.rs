@@ -82,7 +82,7 @@ impl Play {
 
     fn pass(&mut self, seconds: u64) {
         self.now.instant += Duration::from_secs(seconds);
-        self.now.wall = self.now.wall + Duration::from_secs(seconds);
+        self.now.wall += Duration::from_secs(seconds);
         self.fleet.on_time(self.now);
     }
 
@@ -134,7 +134,7 @@ fn a_cluster_goes_from_request_to_connected() {
         other => panic!("{other:?}"),
     }
     let fetch = Job::FetchToken { name: cluster("edge-1"), id: "c-abcde".into(), make: false };
-    assert_eq!(play.jobs(), [fetch.clone()]);
+    assert_eq!(play.jobs(), std::slice::from_ref(&fetch));
     play.token("edge-1", None);
     play.pass(2);
     assert_eq!(play.jobs(), [fetch]);
