@@ -162,6 +162,5 @@ fn asks_the_steve_tunnel_for_ping_as_clusterconnected_does() {
             socket.send(Message::binary(frame)).unwrap();
         }
     }
-    let seen = stand_in.fleet.seen.probes.load(std::sync::atomic::Ordering::Relaxed);
-    assert_eq!(seen, 1);
+    assert_eq!(stand_in.fleet.seen.counts().probes, 1);
 }

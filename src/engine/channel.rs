@@ -52,7 +52,9 @@ impl Channel {
                 settings.ping_timeout,
                 settings.ping_interval.mul_f64(phase),
             ),
-            next_sync: now + settings.sync_interval.mul_f64(phase),
+            // Not within the first interval, as the reference's ticker has it: Rancher drops connections that it has just
+            // opened and that an announcement does not name yet, and most are opened at the start.
+            next_sync: now + settings.sync_interval.mul_f64(1.0 + phase),
             unread: true,
             choked: false,
         }

@@ -1,9 +1,9 @@
 //! Every cluster of the stand-in, and what happened to them.
 
-use super::{Channel, Cluster, Fact, Labels, Params, Stage};
+use super::{Channel, Cluster, Fact, Labels, Params, Seen, Stage};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How long the stand-in takes where Rancher is asynchronous, and how long it waits.
@@ -29,21 +29,6 @@ pub struct Fleet {
     /// How long things take.
     pub behaviour: Behaviour,
     state: Mutex<State>,
-}
-
-/// Counters of what was seen on the tunnels, since the start.
-#[derive(Debug, Default)]
-pub struct Seen {
-    /// Watch events after the initial lists, bookmarks included.
-    pub watch_events: AtomicU64,
-    /// MODIFIED events on nodes.
-    pub heartbeats: AtomicU64,
-    /// Websocket pings.
-    pub pings: AtomicU64,
-    /// Probes answered with a 2xx.
-    pub probes: AtomicU64,
-    /// Tunnels that ended for whatever reason.
-    pub tunnels_lost: AtomicU64,
 }
 
 /// How far the fleet is.

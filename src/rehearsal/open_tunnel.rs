@@ -174,13 +174,13 @@ impl OpenTunnel {
             }
             Event::Closed { connection, reason } => {
                 if let Some(stream) = self.forget(connection) {
-                    self.visit.lost(stream.line, &format!("connection closed: {reason}"), now);
+                    self.visit.lost(stream.line, &format!("closed by the agent: {reason}"), now);
                 }
             }
             Event::Dropped(connections) => {
                 for connection in connections {
                     if let Some(stream) = self.forget(connection) {
-                        self.visit.lost(stream.line, "connection not among those the agent announced", now);
+                        self.visit.lost(stream.line, "not among those that the agent announced (SyncConnections)", now);
                     }
                 }
             }

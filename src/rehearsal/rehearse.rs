@@ -1,10 +1,8 @@
 //! A whole rehearsal: stand-in, agent and clusters, from the first request to the summary.
 
-use super::{
-    Agent, AgentConfig, AgentError, Fleet, Profile, Progress, Seen, StandIn, StandInError, StandInOptions, Usage,
-};
-use super::{Behaviour, Stage};
-use crate::report::{Cpu, Failure, Hold, Memory, Outcome, Percentiles, Summary};
+use super::{Agent, AgentConfig, AgentError, Behaviour, Fleet, Profile, Progress, Stage, Usage};
+use super::{StandIn, StandInError, StandInOptions};
+use crate::report::{self, Cpu, Failure, Hold, Memory, Outcome, Percentiles, Summary};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -72,7 +70,7 @@ pub fn rehearse(
         threads: options.threads,
         seed: options.seed,
     })?;
-    let mut agent = Agent::start(
+    let agent = Agent::start(
         &options.agent,
         &AgentConfig {
             rancher_url: stand_in.url.clone(),
@@ -82,80 +80,133 @@ pub fn rehearse(
             settings: options.settings.clone(),
         },
     )?;
-    let fleet = &stand_in.fleet;
-    let before = agent.usage();
-    let start = Instant::now();
+    let mut run = Run { options, stop, fleet: &stand_in.fleet, agent, start: Instant::now() };
+    let before = run.agent.usage();
+    run.bring_up(&mut watch);
+    Ok(run.sum_up(before, &mut watch))
+}
 
-    let next = AtomicU64::new(0);
-    let rejected = AtomicU64::new(0);
-    let give_up = AtomicBool::new(false);
-    let api = format!("{}/clusters", agent.url);
-    thread::scope(|scope| {
-        for _ in 0..options.in_flight.max(1) {
-            scope.spawn(|| {
-                let http = http_client();
-                while !give_up.load(Ordering::Relaxed) {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= options.clusters {
-                        return;
+/// A rehearsal under way.
+struct Run<'a> {
+    options: &'a Options,
+    stop: &'a AtomicBool,
+    fleet: &'a Fleet,
+    agent: Agent,
+    start: Instant,
+}
+
+impl Run<'_> {
+    /// Asks for every cluster and waits until all are Active, or no more will be.
+    fn bring_up(&mut self, watch: &mut impl FnMut(&Status)) {
+        let clusters = self.options.clusters;
+        let api = format!("{}/clusters", self.agent.url);
+        let next = AtomicU64::new(1);
+        let rejected = AtomicU64::new(0);
+        let give_up = AtomicBool::new(false);
+        let fleet = self.fleet;
+        thread::scope(|scope| {
+            for _ in 0..self.options.in_flight.max(1) {
+                scope.spawn(|| {
+                    let http = http_client();
+                    while !is_set(&give_up) {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        if number > clusters {
+                            return;
+                        }
+                        if let Err(cause) = post(&http, &api, &format!("rehearsal-{number:05}"), fleet) {
+                            rejected.fetch_add(1, Ordering::Relaxed);
+                            fleet.problem(cause);
+                        }
                     }
-                    if let Err(cause) = post(&http, &api, &format!("rehearsal-{:05}", number + 1), fleet) {
-                        rejected.fetch_add(1, Ordering::Relaxed);
-                        fleet.problem(cause);
-                    }
-                }
-            });
-        }
-        loop {
-            let status = Status { elapsed: start.elapsed(), held: None, progress: fleet.progress() };
-            watch(&status);
-            let settled = status.progress.active as u64 + rejected.load(Ordering::Relaxed) >= options.clusters;
-            if settled || has_ended(&mut agent, fleet) || status.elapsed >= options.timeout || is_set(stop) {
-                give_up.store(true, Ordering::Relaxed);
-                return;
+                });
             }
-            thread::sleep(WATCH_INTERVAL);
-        }
-    });
+            loop {
+                let status = Status { elapsed: self.start.elapsed(), held: None, progress: fleet.progress() };
+                watch(&status);
+                let settled = status.progress.active as u64 + rejected.load(Ordering::Relaxed) >= clusters;
+                if settled || status.elapsed >= self.options.timeout || self.is_over() {
+                    give_up.store(true, Ordering::Relaxed);
+                    return;
+                }
+                thread::sleep(WATCH_INTERVAL);
+            }
+        });
+    }
 
-    let active = fleet.progress().active as u64;
-    let end = if active == options.clusters { fleet.last_active() } else { None }.unwrap_or_else(Instant::now);
-    let elapsed = end.saturating_duration_since(start);
-    let after = agent.usage();
-    let usages = before.zip(after);
-    let is_complete = active == options.clusters;
-    let hold = match options.hold {
-        Some(hold) if is_complete && !is_set(stop) => {
-            Some(hold_clusters(hold, &mut agent, fleet, start, stop, &mut watch))
+    /// Measures, holds the clusters if that is wanted and all are Active, and sums up.
+    fn sum_up(&mut self, before: Option<Usage>, watch: &mut impl FnMut(&Status)) -> Summary {
+        let (options, fleet) = (self.options, self.fleet);
+        let active = fleet.progress().active as u64;
+        let is_complete = active == options.clusters;
+        let end = fleet.last_active().filter(|_| is_complete).unwrap_or_else(Instant::now);
+        let elapsed = end.saturating_duration_since(self.start);
+        let usages = before.zip(self.agent.usage());
+        let hold = match options.hold {
+            Some(duration) if is_complete && !is_set(self.stop) => Some(self.hold(duration, watch)),
+            _ => None,
+        };
+        let is_still_complete = hold.as_ref().map_or(is_complete, |hold| hold.active_at_end == options.clusters);
+        let stage = |stage: Stage| report::Stage {
+            name: stage.name().to_owned(),
+            since_request: Percentiles::of(fleet.times_to(stage)),
+        };
+        Summary {
+            schema: Summary::SCHEMA,
+            profile: options.profile.name.clone(),
+            outcome: match (is_set(self.stop), is_still_complete) {
+                (true, _) => Outcome::Interrupted,
+                (false, true) => Outcome::Passed,
+                (false, false) => Outcome::Failed,
+            },
+            requested: options.clusters,
+            active,
+            elapsed_seconds: elapsed.as_secs_f64(),
+            clusters_per_second: active as f64 / elapsed.as_secs_f64().max(f64::EPSILON),
+            stages: Stage::ALL.map(stage).into(),
+            failures: failures(fleet),
+            memory: usages.map(|(before, after)| {
+                Memory::new((before.rss_bytes, after.rss_bytes), (before.pss_bytes, after.pss_bytes), active)
+            }),
+            cpu: usages.map(|(before, after)| Cpu::new(after.cpu.saturating_sub(before.cpu), elapsed)),
+            hold,
         }
-        _ => None,
-    };
-    let is_still_complete = hold.as_ref().map_or(is_complete, |hold| hold.active_at_end == options.clusters);
-    Ok(Summary {
-        schema: Summary::SCHEMA,
-        profile: options.profile.name.clone(),
-        outcome: match (is_set(stop), is_still_complete) {
-            (true, _) => Outcome::Interrupted,
-            (false, true) => Outcome::Passed,
-            (false, false) => Outcome::Failed,
-        },
-        requested: options.clusters,
-        active,
-        elapsed_seconds: elapsed.as_secs_f64(),
-        clusters_per_second: active as f64 / elapsed.as_secs_f64().max(f64::EPSILON),
-        stages: Stage::ALL
-            .map(|stage| crate::report::Stage {
-                name: stage.name().to_owned(),
-                since_request: Percentiles::of(fleet.times_to(stage)),
-            })
-            .into(),
-        failures: failures(fleet),
-        memory: usages.map(|(before, after)| {
-            Memory::new((before.rss_bytes, after.rss_bytes), (before.pss_bytes, after.pss_bytes), active)
-        }),
-        cpu: usages.map(|(before, after)| Cpu::new(after.cpu.saturating_sub(before.cpu), elapsed)),
-        hold,
-    })
+    }
+
+    /// Watches the clusters for `duration`.
+    fn hold(&mut self, duration: Duration, watch: &mut impl FnMut(&Status)) -> Hold {
+        let begin = Instant::now();
+        let (usage_before, seen_before) = (self.agent.usage(), self.fleet.seen.counts());
+        while begin.elapsed() < duration && !self.is_over() {
+            let (elapsed, held) = (self.start.elapsed(), Some(begin.elapsed()));
+            watch(&Status { elapsed, held, progress: self.fleet.progress() });
+            thread::sleep(WATCH_INTERVAL.min(duration.saturating_sub(begin.elapsed())));
+        }
+        let elapsed = begin.elapsed();
+        let usages = usage_before.zip(self.agent.usage());
+        let seen = self.fleet.seen.counts();
+        Hold {
+            seconds: elapsed.as_secs_f64(),
+            cpu: usages.map(|(before, after)| Cpu::new(after.cpu.saturating_sub(before.cpu), elapsed)),
+            rss_growth: usages.map(|(before, after)| after.rss_bytes as i64 - before.rss_bytes as i64),
+            watch_events: seen.watch_events - seen_before.watch_events,
+            heartbeats: seen.heartbeats - seen_before.heartbeats,
+            pings: seen.pings - seen_before.pings,
+            probes: seen.probes - seen_before.probes,
+            tunnels_lost: seen.tunnels_lost - seen_before.tunnels_lost,
+            active_at_end: self.fleet.progress().active as u64,
+        }
+    }
+
+    /// Whether the operator stopped the rehearsal or the agent is gone.
+    fn is_over(&mut self) -> bool {
+        let ended = self.agent.exit_status();
+        if let Some(status) = &ended {
+            let words = self.agent.last_words();
+            let last = words.lines().last().unwrap_or_default().trim();
+            self.fleet.problem(format!("the agent ended ({status}): {last}"));
+        }
+        ended.is_some() || is_set(self.stop)
+    }
 }
 
 /// Asks the agent for a cluster.
@@ -178,58 +229,6 @@ fn http_client() -> ureq::Agent {
     ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(POST_TIMEOUT)).build().into()
 }
 
-/// Watches the clusters for `duration`.
-fn hold_clusters(
-    duration: Duration,
-    agent: &mut Agent,
-    fleet: &Fleet,
-    start: Instant,
-    stop: &AtomicBool,
-    watch: &mut impl FnMut(&Status),
-) -> Hold {
-    let begin = Instant::now();
-    let (usage_before, seen_before) = (agent.usage(), Counts::of(&fleet.seen));
-    while begin.elapsed() < duration && !is_set(stop) && !has_ended(agent, fleet) {
-        watch(&Status { elapsed: start.elapsed(), held: Some(begin.elapsed()), progress: fleet.progress() });
-        thread::sleep(WATCH_INTERVAL.min(duration.saturating_sub(begin.elapsed())));
-    }
-    let elapsed = begin.elapsed();
-    let (usage_after, seen) = (agent.usage(), Counts::of(&fleet.seen));
-    let usages: Option<(Usage, Usage)> = usage_before.zip(usage_after);
-    Hold {
-        seconds: elapsed.as_secs_f64(),
-        cpu: usages.map(|(before, after)| Cpu::new(after.cpu.saturating_sub(before.cpu), elapsed)),
-        rss_growth: usages.map(|(before, after)| after.rss_bytes as i64 - before.rss_bytes as i64),
-        watch_events: seen.watch_events - seen_before.watch_events,
-        heartbeats: seen.heartbeats - seen_before.heartbeats,
-        pings: seen.pings - seen_before.pings,
-        probes: seen.probes - seen_before.probes,
-        tunnels_lost: seen.tunnels_lost - seen_before.tunnels_lost,
-        active_at_end: fleet.progress().active as u64,
-    }
-}
-
-struct Counts {
-    watch_events: u64,
-    heartbeats: u64,
-    pings: u64,
-    probes: u64,
-    tunnels_lost: u64,
-}
-
-impl Counts {
-    fn of(seen: &Seen) -> Counts {
-        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Counts {
-            watch_events: load(&seen.watch_events),
-            heartbeats: load(&seen.heartbeats),
-            pings: load(&seen.pings),
-            probes: load(&seen.probes),
-            tunnels_lost: load(&seen.tunnels_lost),
-        }
-    }
-}
-
 fn failures(fleet: &Fleet) -> Vec<Failure> {
     let mut failures: Vec<Failure> =
         fleet.problems().into_iter().map(|(cause, count)| Failure { cause, count }).collect();
@@ -241,15 +240,6 @@ fn failures(fleet: &Fleet) -> Vec<Failure> {
     );
     failures.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.cause.cmp(&b.cause)));
     failures
-}
-
-fn has_ended(agent: &mut Agent, fleet: &Fleet) -> bool {
-    let ended = agent.exit_status();
-    if let Some(status) = &ended {
-        let words = agent.last_words();
-        fleet.problem(format!("the agent ended ({status}): {}", words.lines().last().unwrap_or_default().trim()));
-    }
-    ended.is_some()
 }
 
 fn is_set(stop: &AtomicBool) -> bool {

@@ -151,21 +151,21 @@ impl Visit {
     /// The connection under a line was lost, or what came over it was not HTTP.
     pub fn lost(&mut self, line: Line, cause: &str, now: Instant) {
         match line {
-            // An idle connection may go away.
-            Line::Calls if self.call().is_none() => {}
-            Line::Calls => {
-                self.problem(&format!("{}: {cause}", self.describe_call()));
-                self.retry(line, now);
-            }
+            // An idle connection may go away: the next request opens a new one.
+            Line::Calls if self.call().is_none() => return,
+            Line::Probe(index) if !self.probing[index] => return,
+            Line::Calls => self.retry(line, now),
             Line::Watch(index) => {
-                self.problem(&format!("watch {}: {cause}", self.profile.watches.lists[index].path));
                 self.informers[index].watcher.ended();
                 self.retry(line, now);
             }
-            // The next probe opens a new connection; one that was under way failed.
-            Line::Probe(index) if self.probing[index] => self.probe_failed(index, cause, now),
-            Line::Probe(_) => {}
+            Line::Probe(index) => {
+                self.probing[index] = false;
+                self.learn_probe(false, now);
+            }
         }
+        // Without its purpose, since whatever closes one connection often closes all of them.
+        self.problem(&format!("connection lost: {cause}"));
     }
 
     /// An alarm went off.
@@ -490,7 +490,7 @@ probes:
         visit.woken(Alarm::Retry(Line::Calls), later);
         assert_eq!(sent(&mut visit), [(Line::Calls, "/version".to_owned())]);
         visit.lost(Line::Calls, "closed", later);
-        assert_eq!(scene.problems(), ["GET /version answered 500", "GET /version: closed"]);
+        assert_eq!(scene.problems(), ["GET /version answered 500", "connection lost: closed"]);
     }
 
     #[test]
