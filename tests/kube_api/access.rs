@@ -45,7 +45,8 @@ fn a_token_secret_is_filled_when_it_is_made() {
 
 #[test]
 fn other_secrets_are_left_as_they_are() {
-    let secret = Api::new().create(SECRETS, &json!({"metadata": {"name": "s"}, "data": {"a": DEMO_BASE64}, "type": "Opaque"}));
+    let secret =
+        Api::new().create(SECRETS, &json!({"metadata": {"name": "s"}, "data": {"a": DEMO_BASE64}, "type": "Opaque"}));
     assert_eq!((&secret["data"], &secret["type"]), (&json!({"a": DEMO_BASE64}), &json!("Opaque")));
 }
 
@@ -60,7 +61,8 @@ fn a_secret_is_opaque_unless_it_says_otherwise_and_plain_text_is_encoded() {
 fn a_token_can_be_requested() {
     let mut api = Api::new();
     let target = "/api/v1/namespaces/demo/serviceaccounts/default/token";
-    let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 7200}});
+    let request =
+        json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 7200}});
     let answer = api.create(target, &request);
     assert_eq!((&answer["kind"], &answer["apiVersion"]), (&json!("TokenRequest"), &json!("authentication.k8s.io/v1")));
     assert!(answer["status"]["token"].as_str().unwrap().len() > 20);
@@ -74,10 +76,9 @@ fn a_token_can_be_requested() {
 fn everything_is_allowed() {
     let mut api = Api::new();
     let attributes = json!({"namespace": "demo", "verb": "delete", "resource": "pods"});
-    for (plural, kind) in [
-        ("selfsubjectaccessreviews", "SelfSubjectAccessReview"),
-        ("subjectaccessreviews", "SubjectAccessReview"),
-    ] {
+    for (plural, kind) in
+        [("selfsubjectaccessreviews", "SelfSubjectAccessReview"), ("subjectaccessreviews", "SubjectAccessReview")]
+    {
         let review = json!({
             "apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": {"user": "u", "resourceAttributes": attributes}
         });
@@ -88,7 +89,8 @@ fn everything_is_allowed() {
     let review = json!({"spec": {"user": "u", "resourceAttributes": attributes}});
     let answer = api.create("/apis/authorization.k8s.io/v1/namespaces/demo/localsubjectaccessreviews", &review);
     assert_eq!(answer["status"]["allowed"], true);
-    let rules = api.create("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", &json!({"spec": {"namespace": "demo"}}));
+    let rules =
+        api.create("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", &json!({"spec": {"namespace": "demo"}}));
     assert_eq!(rules["status"]["incomplete"], false);
     assert_eq!(rules["status"]["resourceRules"][0]["verbs"], json!(["*"]));
 }
@@ -96,8 +98,11 @@ fn everything_is_allowed() {
 #[test]
 fn a_review_knows_the_tokens_that_were_given_out() {
     let mut api = Api::new();
-    let token = api.create("/api/v1/namespaces/demo/serviceaccounts/default/token", &json!({"spec": {}}))["status"]["token"].clone();
-    let review = |token| json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}});
+    let token =
+        api.create("/api/v1/namespaces/demo/serviceaccounts/default/token", &json!({"spec": {}}))["status"]["token"]
+            .clone();
+    let review =
+        |token| json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}});
     let answer = api.create("/apis/authentication.k8s.io/v1/tokenreviews", &review(token));
     assert_eq!(answer["status"]["authenticated"], true);
     assert_eq!(answer["status"]["user"]["username"], "system:serviceaccount:demo:default");
@@ -121,7 +126,10 @@ fn the_roles_of_a_fresh_cluster_are_there() {
         assert!(role["rules"].is_array(), "{name}");
     }
     let binding = api.read("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/cluster-admin");
-    assert_eq!(binding["roleRef"], json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}));
+    assert_eq!(
+        binding["roleRef"],
+        json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"})
+    );
     assert_eq!(binding["subjects"][0]["name"], "system:masters");
 }
 

@@ -107,9 +107,15 @@ fn bodies_must_be_of_the_kind() {
 fn names_and_labels_follow_the_rules() {
     let mut api = Api::new();
     let status = api.post(CONFIG_MAPS, &json!({"metadata": {}})).expect(422);
-    assert_eq!(status["message"], "ConfigMap \"\" is invalid: metadata.name: Required value: name or generateName is required");
+    assert_eq!(
+        status["message"],
+        "ConfigMap \"\" is invalid: metadata.name: Required value: name or generateName is required"
+    );
     let status = api.post(CONFIG_MAPS, &config_map("Bad_Name", "")).expect(422);
-    assert_eq!((&status["reason"], &status["details"]["causes"][0]["field"]), (&json!("Invalid"), &json!("metadata.name")));
+    assert_eq!(
+        (&status["reason"], &status["details"]["causes"][0]["field"]),
+        (&json!("Invalid"), &json!("metadata.name"))
+    );
     let mut object = config_map("a", "");
     object["metadata"]["labels"] = json!({"a": "not a label"});
     let status = api.post(CONFIG_MAPS, &object).expect(422);

@@ -149,7 +149,8 @@ fn what_two_own_goes_with_the_last() {
     let mut references = Vec::new();
     for name in ["first", "second"] {
         let owner = api.create(CONFIG_MAPS, &config_map(name, ""));
-        references.push(json!({"apiVersion": "v1", "kind": "ConfigMap", "name": name, "uid": owner["metadata"]["uid"]}));
+        references
+            .push(json!({"apiVersion": "v1", "kind": "ConfigMap", "name": name, "uid": owner["metadata"]["uid"]}));
     }
     let mut owned = config_map("owned", "");
     owned["metadata"]["ownerReferences"] = references.into();

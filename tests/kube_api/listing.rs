@@ -147,16 +147,22 @@ fn nonsense_is_no_continue_token() {
 fn resource_versions_say_how_fresh_a_list_must_be() {
     let mut api = Api::new();
     let now = api.cluster.revision();
-    for fresh in ["resourceVersion=0", "resourceVersion=", &format!("resourceVersion={now}&resourceVersionMatch=NotOlderThan")] {
+    for fresh in
+        ["resourceVersion=0", "resourceVersion=", &format!("resourceVersion={now}&resourceVersionMatch=NotOlderThan")]
+    {
         assert_eq!(resource_version(&api.read(&format!("/api/v1/nodes?{fresh}"))), now, "{fresh}");
     }
     // What it was, while that is known.
     api.create("/api/v1/namespaces/demo/configmaps", &config_map("new", ""));
-    let exact = api.read(&format!("/api/v1/namespaces/demo/configmaps?resourceVersion={now}&resourceVersionMatch=Exact"));
+    let exact =
+        api.read(&format!("/api/v1/namespaces/demo/configmaps?resourceVersion={now}&resourceVersionMatch=Exact"));
     assert_eq!((resource_version(&exact), names(&exact)), (now, vec!["greeting".into(), "kube-root-ca.crt".into()]));
     // The future: client-go knows this by the cause and lists afresh.
     let status = api.get("/api/v1/nodes?resourceVersion=999999").expect(504);
-    assert_eq!((&status["reason"], &status["details"]["causes"][0]["reason"]), (&json!("Timeout"), &json!("ResourceVersionTooLarge")));
+    assert_eq!(
+        (&status["reason"], &status["details"]["causes"][0]["reason"]),
+        (&json!("Timeout"), &json!("ResourceVersionTooLarge"))
+    );
     assert_eq!(api.get("/api/v1/nodes?resourceVersion=abc").status, 400);
     assert_eq!(api.get("/api/v1/nodes?resourceVersionMatch=Exact").status, 422);
     assert_eq!(api.get("/api/v1/nodes?limit=x").status, 400);
@@ -179,7 +185,8 @@ fn lists_are_tables_and_metadata_to_who_asks() {
     let table = api.get_as("/api/v1/namespaces/demo/pods", "application/json;as=Table;v=v1;g=meta.k8s.io").expect(200);
     assert_eq!(table["rows"].as_array().unwrap().len(), 3);
     assert!(resource_version(&table) > 0);
-    let list = api.get_as("/api/v1/pods", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1").expect(200);
+    let list =
+        api.get_as("/api/v1/pods", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1").expect(200);
     assert_eq!(list["kind"], "PartialObjectMetadataList");
     assert_eq!(list["items"].as_array().unwrap().len(), 4);
 }

@@ -25,7 +25,8 @@ fn a_namespace_is_born_with_an_account_and_an_authority() {
     let mut api = Api::new();
     let now = api.cluster.revision();
     let mut accounts = api.watch(&format!("/api/v1/serviceaccounts?{PARAMETERS}={now}"));
-    let made = api.create("/api/v1/namespaces", &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "new"}}));
+    let made = api
+        .create("/api/v1/namespaces", &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "new"}}));
     assert_eq!((&made["status"]["phase"], &made["spec"]["finalizers"]), (&json!("Active"), &json!(["kubernetes"])));
     assert_eq!(made["metadata"]["labels"], json!({"kubernetes.io/metadata.name": "new"}));
     assert_eq!(outline(&accounts.events(&api)), [("ADDED", "default")]);
@@ -49,7 +50,10 @@ fn a_namespace_dies_with_everything_in_it() {
     let gone: Vec<_> = pods.events(&api).iter().map(|(kind, _)| kind.clone()).collect();
     assert_eq!(gone.iter().filter(|kind| *kind == "DELETED").count(), 3, "{gone:?}");
     let events = namespaces.events(&api);
-    assert_eq!(events.last().map(|(kind, object)| (kind.as_str(), &object["status"]["phase"])), Some(("DELETED", &json!("Terminating"))));
+    assert_eq!(
+        events.last().map(|(kind, object)| (kind.as_str(), &object["status"]["phase"])),
+        Some(("DELETED", &json!("Terminating")))
+    );
     // Its name is free again, and it is a new one.
     let made = api.create("/api/v1/namespaces", &json!({"metadata": {"name": "demo"}}));
     assert!(resource_version(&made) > now);
@@ -88,7 +92,8 @@ fn content_with_a_finalizer_keeps_its_namespace() {
     api.delete("/api/v1/namespaces/demo").expect(200);
     assert_eq!(api.read("/api/v1/namespaces/demo")["status"]["phase"], "Terminating");
     assert_eq!(api.names("/api/v1/namespaces/demo/configmaps"), ["held"]);
-    api.patch("/api/v1/namespaces/demo/configmaps/held", "merge", &json!({"metadata": {"finalizers": null}})).expect(200);
+    api.patch("/api/v1/namespaces/demo/configmaps/held", "merge", &json!({"metadata": {"finalizers": null}}))
+        .expect(200);
     assert_eq!(api.get("/api/v1/namespaces/demo").status, 404);
 }
 

@@ -10,7 +10,8 @@ const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/demo/deployments/api";
 #[test]
 fn a_merge_patch_merges_and_null_removes() {
     let mut api = Api::new();
-    let patched = api.patch(GREETING, "merge", &json!({"data": {"a": "b"}, "metadata": {"labels": {"x": "y"}}})).expect(200);
+    let patched =
+        api.patch(GREETING, "merge", &json!({"data": {"a": "b"}, "metadata": {"labels": {"x": "y"}}})).expect(200);
     assert_eq!(patched["data"], json!({"greeting": "Hello from edge", "a": "b"}));
     let patched = api.patch(GREETING, "merge", &json!({"data": {"greeting": null}})).expect(200);
     assert_eq!((&patched["data"], &patched["metadata"]["labels"]), (&json!({"a": "b"}), &json!({"x": "y"})));
@@ -134,7 +135,8 @@ fn kubectl_apply_can_be_repeated() {
     let mut object = config_map("applied", "1");
     object["metadata"]["annotations"] = json!({annotation: config_map("applied", "1").to_string()});
     let made = api.create("/api/v1/namespaces/demo/configmaps?fieldManager=kubectl-client-side-apply", &object);
-    let target = "/api/v1/namespaces/demo/configmaps/applied?fieldManager=kubectl-client-side-apply&fieldValidation=Strict";
+    let target =
+        "/api/v1/namespaces/demo/configmaps/applied?fieldManager=kubectl-client-side-apply&fieldValidation=Strict";
     let patch = json!({"data": {"key": "2"}, "metadata": {"annotations": {annotation: "x"}}});
     let patched = api.patch(target, "strategic-merge", &patch).expect(200);
     assert_eq!(patched["data"], json!({"key": "2"}));

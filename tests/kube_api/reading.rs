@@ -41,10 +41,14 @@ fn reading_twice_gives_the_same() {
 #[test]
 fn what_is_not_there_is_not_found() {
     let mut api = Api::new();
-    let status = api.get("/api/v1/namespaces/demo/configmaps/no").refuses(404, "NotFound", "configmaps \"no\" not found");
-    assert_eq!(status["details"], json!({"name": "no", "kind": "configmaps"}));
     let status =
-        api.get("/apis/apps/v1/namespaces/demo/deployments/no").refuses(404, "NotFound", "deployments.apps \"no\" not found");
+        api.get("/api/v1/namespaces/demo/configmaps/no").refuses(404, "NotFound", "configmaps \"no\" not found");
+    assert_eq!(status["details"], json!({"name": "no", "kind": "configmaps"}));
+    let status = api.get("/apis/apps/v1/namespaces/demo/deployments/no").refuses(
+        404,
+        "NotFound",
+        "deployments.apps \"no\" not found",
+    );
     assert_eq!(status["details"], json!({"name": "no", "group": "apps", "kind": "deployments"}));
     // Of a namespace that does not exist, the object is missed.
     api.get("/api/v1/namespaces/no/secrets/x").refuses(404, "NotFound", "secrets \"x\" not found");
@@ -58,7 +62,9 @@ fn every_uid_and_every_resource_version_is_its_own() {
     let mut uids = BTreeSet::new();
     let mut versions = BTreeSet::new();
     let mut count = 0;
-    for target in ["/api/v1/pods", "/api/v1/nodes", "/api/v1/namespaces", "/api/v1/serviceaccounts", "/api/v1/configmaps"] {
+    for target in
+        ["/api/v1/pods", "/api/v1/nodes", "/api/v1/namespaces", "/api/v1/serviceaccounts", "/api/v1/configmaps"]
+    {
         for item in api.read(target)["items"].as_array().unwrap() {
             count += 1;
             uids.insert(item["metadata"]["uid"].as_str().unwrap().to_owned());
@@ -85,13 +91,16 @@ fn owners_are_named_by_their_uid() {
 #[test]
 fn clusters_of_one_template_differ_in_names_and_uids_and_not_in_between_restarts() {
     let baseline = baseline(crate::support::TEMPLATE).unwrap();
-    let mut node = |name: &str, seed| {
+    let node = |name: &str, seed| {
         let cluster = Cluster::new(identity(name, seed), baseline.clone(), limits());
         let mut api = Api { cluster, now: crate::support::created() };
         api.read("/api/v1/nodes")["items"][0].clone()
     };
     let (a, b) = (node("a", 1), node("b", 2));
-    assert_eq!((&a["metadata"]["name"], &b["metadata"]["name"]), (&json!("a-control-plane-1"), &json!("b-control-plane-1")));
+    assert_eq!(
+        (&a["metadata"]["name"], &b["metadata"]["name"]),
+        (&json!("a-control-plane-1"), &json!("b-control-plane-1"))
+    );
     assert_ne!(a["metadata"]["uid"], b["metadata"]["uid"]);
     assert_eq!(a, node("a", 1));
 }
@@ -106,14 +115,18 @@ fn an_object_is_answered_as_table_or_metadata_to_who_asks() {
     assert_eq!(table["rows"][0]["cells"].as_array().unwrap()[..3], [json!("web-1"), json!("1/1"), json!("Running")]);
     assert_eq!(table["rows"][0]["object"]["kind"], "PartialObjectMetadata");
     let metadata = api.get_as(target, "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1").expect(200);
-    assert_eq!((&metadata["kind"], &metadata["apiVersion"]), (&json!("PartialObjectMetadata"), &json!("meta.k8s.io/v1")));
+    assert_eq!(
+        (&metadata["kind"], &metadata["apiVersion"]),
+        (&json!("PartialObjectMetadata"), &json!("meta.k8s.io/v1"))
+    );
     assert_eq!(metadata["metadata"]["labels"]["app"], "web");
     assert_eq!(metadata.get("spec"), None);
 }
 
 #[test]
 fn clients_that_prefer_protobuf_get_json() {
-    let answer = Api::new().get_as("/api/v1/nodes/edge-worker-1", "application/vnd.kubernetes.protobuf,application/json");
+    let answer =
+        Api::new().get_as("/api/v1/nodes/edge-worker-1", "application/vnd.kubernetes.protobuf,application/json");
     assert_eq!(answer.header("Content-Type"), Some("application/json"));
     assert_eq!(answer.expect(200)["kind"], "Node");
     let answer = Api::new().get_as("/api/v1/nodes/edge-worker-1", "application/vnd.kubernetes.protobuf");

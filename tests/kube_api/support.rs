@@ -223,7 +223,10 @@ impl Watch {
 
 /// Type and name of each event.
 pub fn outline(events: &[Event]) -> Vec<(&str, &str)> {
-    events.iter().map(|(kind, object)| (kind.as_str(), object["metadata"]["name"].as_str().unwrap_or_default())).collect()
+    events
+        .iter()
+        .map(|(kind, object)| (kind.as_str(), object["metadata"]["name"].as_str().unwrap_or_default()))
+        .collect()
 }
 
 /// The names of a list's items.

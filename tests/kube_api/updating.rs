@@ -63,8 +63,11 @@ fn another_uid_is_another_object() {
 #[test]
 fn what_is_not_there_cannot_be_updated() {
     let mut api = Api::new();
-    api.put("/api/v1/namespaces/demo/configmaps/no", &config_map("no", ""))
-        .refuses(404, "NotFound", "configmaps \"no\" not found");
+    api.put("/api/v1/namespaces/demo/configmaps/no", &config_map("no", "")).refuses(
+        404,
+        "NotFound",
+        "configmaps \"no\" not found",
+    );
     api.put(GREETING, &config_map("other", "")).refuses(
         400,
         "BadRequest",

@@ -80,7 +80,8 @@ fn every_kind_tells_its_apiversion_and_kind() {
 #[test]
 fn a_label_selector_makes_objects_come_and_go() {
     let mut api = Api::new();
-    let labelled = |color: &str| json!({"metadata": {"name": "a", "labels": {"color": color}}, "data": {"color": color}});
+    let labelled =
+        |color: &str| json!({"metadata": {"name": "a", "labels": {"color": color}}, "data": {"color": color}});
     let now = api.cluster.revision();
     let mut red = api.watch(&format!("{CONFIG_MAPS}?watch=true&labelSelector=color%3Dred&resourceVersion={now}"));
     let target = format!("{CONFIG_MAPS}/a");
@@ -104,7 +105,8 @@ fn a_label_selector_makes_objects_come_and_go() {
 #[test]
 fn a_field_selector_selects_events() {
     let mut api = Api::new();
-    let target = "/api/v1/secrets?watch=true&fieldSelector=metadata.namespace%3Dcattle-system%2Cmetadata.name%3Dstv-aggregation";
+    let target =
+        "/api/v1/secrets?watch=true&fieldSelector=metadata.namespace%3Dcattle-system%2Cmetadata.name%3Dstv-aggregation";
     let mut watch = api.watch(&format!("{target}&resourceVersion={}", api.cluster.revision()));
     for name in ["other", "stv-aggregation"] {
         api.create("/api/v1/namespaces/cattle-system/secrets", &json!({"metadata": {"name": name}}));
@@ -118,7 +120,8 @@ fn a_field_selector_selects_events() {
 #[test]
 fn a_watch_ends_when_it_was_asked_to() {
     let mut api = Api::new();
-    let mut watch = api.watch(&format!("/api/v1/nodes?watch=true&timeoutSeconds=10&resourceVersion={}", api.cluster.revision()));
+    let mut watch =
+        api.watch(&format!("/api/v1/nodes?watch=true&timeoutSeconds=10&resourceVersion={}", api.cluster.revision()));
     assert_eq!(watch.wake_at(), Some(api.now + SignedDuration::from_secs(10)));
     api.wait(9);
     assert_eq!(watch.events(&api), []);
@@ -140,7 +143,9 @@ fn a_watch_without_a_timeout_ends_within_the_hour() {
 fn bookmarks_tell_how_far_a_quiet_watch_is() {
     let mut api = Api::new();
     let now = api.cluster.revision();
-    let mut watch = api.watch(&format!("/api/v1/namespaces?watch=true&allowWatchBookmarks=true&timeoutSeconds=600&resourceVersion={now}"));
+    let mut watch = api.watch(&format!(
+        "/api/v1/namespaces?watch=true&allowWatchBookmarks=true&timeoutSeconds=600&resourceVersion={now}"
+    ));
     let mut without = api.watch(&format!("/api/v1/namespaces?watch=true&timeoutSeconds=600&resourceVersion={now}"));
     api.create(CONFIG_MAPS, &config_map("a", ""));
     assert_eq!(watch.events(&api), []);
@@ -150,7 +155,10 @@ fn bookmarks_tell_how_far_a_quiet_watch_is() {
     let events = watch.events(&api);
     assert_eq!(events.len(), 1);
     let (kind, object) = &events[0];
-    assert_eq!((kind.as_str(), &object["kind"], &object["apiVersion"]), ("BOOKMARK", &json!("Namespace"), &json!("v1")));
+    assert_eq!(
+        (kind.as_str(), &object["kind"], &object["apiVersion"]),
+        ("BOOKMARK", &json!("Namespace"), &json!("v1"))
+    );
     assert_eq!(resource_version(object), api.cluster.revision());
     assert_eq!(without.events(&api), []);
 }
@@ -165,7 +173,10 @@ fn tables_and_metadata_are_watched_too() {
     let events = table.events(&api);
     assert_eq!((&events[0].1["kind"], &events[0].1["rows"][0]["cells"][0]), (&json!("Table"), &json!("a")));
     let events = metadata.events(&api);
-    assert_eq!((&events[0].1["kind"], &events[0].1["metadata"]["name"]), (&json!("PartialObjectMetadata"), &json!("a")));
+    assert_eq!(
+        (&events[0].1["kind"], &events[0].1["metadata"]["name"]),
+        (&json!("PartialObjectMetadata"), &json!("a"))
+    );
     assert_eq!(events[0].1.get("data"), None);
 }
 

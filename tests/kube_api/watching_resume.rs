@@ -15,7 +15,10 @@ fn small_history(watch_history: usize) -> Api {
 fn assert_expired(events: &[Event]) {
     let [(kind, status)] = events else { panic!("{events:?}") };
     assert_eq!(kind, "ERROR");
-    assert_eq!((&status["kind"], &status["apiVersion"], &status["status"]), (&json!("Status"), &json!("v1"), &json!("Failure")));
+    assert_eq!(
+        (&status["kind"], &status["apiVersion"], &status["status"]),
+        (&json!("Status"), &json!("v1"), &json!("Failure"))
+    );
     assert_eq!((&status["code"], &status["reason"]), (&json!(410), &json!("Expired")));
 }
 
@@ -118,7 +121,8 @@ fn what_is_no_longer_known_has_expired() {
     let (events, _) = slow.poll(&api);
     assert_expired(&events);
     // From what is still known it goes on.
-    let mut recent = api.watch(&format!("/api/v1/configmaps?watch=true&resourceVersion={}", api.cluster.revision() - 2));
+    let mut recent =
+        api.watch(&format!("/api/v1/configmaps?watch=true&resourceVersion={}", api.cluster.revision() - 2));
     assert_eq!(outline(&recent.events(&api)), [("ADDED", "c-3"), ("ADDED", "c-4")]);
 }
 
@@ -150,7 +154,8 @@ fn a_bookmark_is_a_place_to_resume_from() {
     api.now = watch.wake_at().unwrap();
     let events = watch.events(&api);
     assert_eq!(outline(&events), [("BOOKMARK", "")]);
-    let mut resumed = api.watch(&format!("{CONFIG_MAPS}?watch=true&resourceVersion={}", resource_version(&events[0].1)));
+    let mut resumed =
+        api.watch(&format!("{CONFIG_MAPS}?watch=true&resourceVersion={}", resource_version(&events[0].1)));
     assert_eq!(resumed.events(&api), []);
 }
 
