@@ -1,6 +1,8 @@
 //! What the virtual API answers.
 
 use super::Cluster;
+use super::listing::Listing;
+use super::watching::Watching;
 use crate::http1::Headers;
 use jiff::Timestamp;
 
@@ -9,7 +11,7 @@ use jiff::Timestamp;
 pub struct Response {
     /// The HTTP status code.
     pub status: u16,
-    /// Header fields without framing (`Content-Type`, `Audit-Id`, `Warning`, …).
+    /// Header fields without framing (`Content-Type`, `Cache-Control`, `Warning`, …).
     pub headers: Headers,
     /// The body.
     pub body: Body,
@@ -28,7 +30,13 @@ pub enum Body {
 
 /// A body that is produced piece by piece; the stream that carries it owns it and polls it.
 #[derive(Debug)]
-pub struct Streaming {}
+pub struct Streaming(Source);
+
+#[derive(Debug)]
+enum Source {
+    Listing(Box<Listing>),
+    Watching(Box<Watching>),
+}
 
 /// What a poll of a [`Streaming`] body came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,12 +53,26 @@ impl Streaming {
     /// Appends at least one and at most about `budget` bytes (whole events and objects only) to `out`.
     ///
     /// A watch ends by itself when `now` has reached its deadline (`timeoutSeconds`).
-    pub fn poll(&mut self, _cluster: &Cluster, _now: Timestamp, _out: &mut Vec<u8>, _budget: usize) -> Progress {
-        todo!()
+    pub fn poll(&mut self, cluster: &Cluster, now: Timestamp, out: &mut Vec<u8>, budget: usize) -> Progress {
+        match &mut self.0 {
+            Source::Listing(listing) => listing.poll(cluster, now, out, budget),
+            Source::Watching(watching) => watching.poll(cluster, now, out, budget),
+        }
     }
 
     /// When the body wants to be polled though nothing changed: a watch's deadline or its next bookmark.
     pub fn wake_at(&self) -> Option<Timestamp> {
-        todo!()
+        match &self.0 {
+            Source::Listing(_) => None,
+            Source::Watching(watching) => Some(watching.wake_at()),
+        }
+    }
+
+    pub(super) fn listing(listing: Listing) -> Streaming {
+        Streaming(Source::Listing(Box::new(listing)))
+    }
+
+    pub(super) fn watching(watching: Watching) -> Streaming {
+        Streaming(Source::Watching(Box::new(watching)))
     }
 }

@@ -1,34 +1,22 @@
 //! One virtual cluster: its state and the entry of every request.
 
-use super::{Baseline, ClusterInfo, Response};
+use super::baseline::Baseline;
+use super::custom::CustomKinds;
+use super::object::Particulars;
+use super::served::Served;
+use super::store::{Store, Write};
+use super::{ClusterInfo, Identity, ResourceId, Response, catalog};
 use crate::http1::Request;
 use jiff::Timestamp;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
-
-/// What makes a cluster itself; stays the same over reconnects and restarts.
-#[derive(Debug, Clone)]
-pub struct Identity {
-    /// The cluster's name, which fills `{{cluster-name}}`.
-    pub name: Arc<str>,
-    /// Seed of every uid, generated name and token in this cluster.
-    pub seed: u64,
-    /// When the cluster was made: the `creationTimestamp` of its baseline objects.
-    pub created: Timestamp,
-}
-
-impl Identity {
-    /// The service account token announced to Rancher in the tunnel parameters: opaque, derived from the seed alone.
-    pub fn service_account_token(&self) -> String {
-        todo!()
-    }
-}
 
 /// Bounds of one cluster's state.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// How many events a cluster keeps for watches that resume; older ones answer 410 `Expired`.
     pub watch_history: usize,
-    /// How many objects clients may add to one cluster.
+    /// How many objects clients may add to one cluster. Beyond it a create fails as with a full etcd.
     pub objects: usize,
     /// The largest serialised object accepted, in bytes (etcd's own limit is 1.5 MiB).
     pub object_bytes: usize,
@@ -43,7 +31,7 @@ pub enum Heartbeat {
     LeasesAndNodes,
 }
 
-/// How much a cluster holds, by kind, and how much it was used.
+/// How much a cluster holds, by kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 #[allow(missing_docs)]
 pub struct Counts {
@@ -58,37 +46,108 @@ pub struct Counts {
 
 /// The virtual Kubernetes API of one cluster.
 #[derive(Debug)]
-pub struct Cluster {}
+pub struct Cluster {
+    pub(super) identity: Identity,
+    pub(super) baseline: Arc<Baseline>,
+    pub(super) limits: Limits,
+    pub(super) store: Store,
+    /// Shared with other clusters until a CustomResourceDefinition is written.
+    pub(super) kinds: Arc<CustomKinds>,
+    pub(super) random: fastrand::Rng,
+    /// Writes that the controllers have not seen; empty between requests.
+    pub(super) unsettled: VecDeque<Arc<Write>>,
+    /// Nodes whose pods changed since the last report.
+    pub(super) stale_nodes: BTreeSet<Box<str>>,
+}
 
 impl Cluster {
     /// A cluster that holds the baseline's objects and nothing else.
-    pub fn new(_identity: Identity, _baseline: Arc<Baseline>, _limits: Limits) -> Cluster {
-        todo!()
+    pub fn new(identity: Identity, baseline: Arc<Baseline>, limits: Limits) -> Cluster {
+        let particulars = Particulars::new(&identity.name, identity.seed, identity.created.as_second());
+        Cluster {
+            store: Store::new(particulars, baseline.clone(), limits.watch_history),
+            kinds: baseline.kinds().clone(),
+            random: fastrand::Rng::with_seed(identity.seed),
+            identity,
+            baseline,
+            limits,
+            unsettled: VecDeque::new(),
+            stale_nodes: BTreeSet::new(),
+        }
     }
 
     /// Answers one request. Never panics, whatever the request holds.
-    pub fn handle(&mut self, _request: &Request, _now: Timestamp) -> Response {
-        todo!()
+    pub fn handle(&mut self, request: &Request, now: Timestamp) -> Response {
+        let response = self.dispatch(request, now).unwrap_or_else(Response::from);
+        self.settle(now);
+        response
     }
 
     /// The periodic report: renews node leases, node heartbeats and the pod-requests and pod-limits annotations of nodes whose
     /// pods changed; every change becomes a watch event.
-    pub fn report(&mut self, _heartbeat: Heartbeat, _now: Timestamp) {
-        todo!()
+    pub fn report(&mut self, heartbeat: Heartbeat, now: Timestamp) {
+        self.renew(heartbeat, now);
+        self.settle(now);
     }
 
     /// The resourceVersion of the latest change; a [`super::Streaming`] body has nothing new while it stands still.
     pub fn revision(&self) -> u64 {
-        todo!()
+        self.store.revision()
     }
 
     /// How many objects of the common kinds the cluster holds now.
     pub fn counts(&self) -> Counts {
-        todo!()
+        let count = |group: &str, plural: &str| {
+            let id = catalog::lookup(group, "v1", plural).map(|(id, _)| id);
+            id.map_or(0, |id| u32::try_from(self.store.count(id)).unwrap_or(u32::MAX))
+        };
+        Counts {
+            nodes: count("", "nodes"),
+            pods: count("", "pods"),
+            services: count("", "services"),
+            secrets: count("", "secrets"),
+            configmaps: count("", "configmaps"),
+            deployments: count("apps", "deployments"),
+            namespaces: count("", "namespaces"),
+        }
     }
 
     /// The names and states of the objects of the common kinds.
     pub fn info(&self) -> ClusterInfo {
-        todo!()
+        ClusterInfo::of(self)
+    }
+
+    /// About how many bytes the cluster takes beside what it shares with others.
+    pub fn size_bytes(&self) -> usize {
+        size_of::<Cluster>() - size_of::<Store>() + self.store.size_bytes()
+    }
+
+    /// The resource under a path's group, version and plural.
+    pub(super) fn resolve(&self, group: &str, version: &str, plural: &str) -> Option<Served> {
+        let built_in = catalog::lookup(group, version, plural).map(|(id, resource)| Served::built_in(id, resource));
+        built_in.or_else(|| self.kinds.find(|r| r.group == group && r.version == version && r.plural == plural))
+    }
+
+    /// The resource that objects of this `apiVersion` and `kind` are of.
+    pub(super) fn resolve_kind(&self, api_version: &str, kind: &str) -> Option<Served> {
+        let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+        let built_in = catalog::by_kind(group, version, kind).map(|(id, resource)| Served::built_in(id, resource));
+        built_in.or_else(|| self.kinds.find(|r| r.group == group && r.version == version && r.kind == kind))
+    }
+
+    /// The resource of a storage id, in the version it is stored in.
+    pub(super) fn stored_as(&self, id: ResourceId) -> Option<Served> {
+        let built_in = catalog::get(id).map(|resource| Served::built_in(id, resource));
+        built_in.or_else(|| self.kinds.stored(id))
+    }
+
+    /// Whether a resource is still served.
+    pub(super) fn serves(&self, served: &Served) -> bool {
+        served.as_custom().is_none() || self.kinds.stored(served.storage).is_some()
+    }
+
+    /// A built-in resource of version v1.
+    pub(super) fn built_in(group: &str, plural: &str) -> Option<Served> {
+        catalog::lookup(group, "v1", plural).map(|(id, resource)| Served::built_in(id, resource))
     }
 }

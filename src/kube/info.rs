@@ -1,6 +1,9 @@
 //! The summary of a cluster that the REST API serves (`ClusterInfo` of the design document).
 
+use super::Cluster;
+use super::store::{name_of, namespace_of};
 use serde::Serialize;
+use serde_json::Value;
 
 /// A cluster's objects of the common kinds, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -52,4 +55,81 @@ pub struct DeploymentInfo {
     pub name: String,
     pub replicas: u32,
     pub ready: u32,
+}
+
+impl ClusterInfo {
+    /// The summary of a cluster.
+    pub(super) fn of(cluster: &Cluster) -> ClusterInfo {
+        let objects = |group: &str, plural: &str| -> Vec<Value> {
+            let Some(served) = Cluster::built_in(group, plural) else { return Vec::new() };
+            let found = cluster.store.list(served.storage, None);
+            found.iter().map(|found| cluster.value(&served, &found.version)).collect()
+        };
+        let plain = |plural: &str| -> Vec<ObjectInfo> {
+            let Some(served) = Cluster::built_in("", plural) else { return Vec::new() };
+            let found = cluster.store.list(served.storage, None).into_iter();
+            found.map(|found| ObjectInfo { namespace: namespace(&found.path), name: name_of(&found.path).into() }).collect()
+        };
+        ClusterInfo {
+            name: cluster.identity.name.to_string(),
+            nodes: objects("", "nodes").iter().map(NodeInfo::of).collect(),
+            pods: objects("", "pods").iter().map(PodInfo::of).collect(),
+            services: plain("services"),
+            secrets: plain("secrets"),
+            configmaps: plain("configmaps"),
+            deployments: objects("apps", "deployments").iter().map(DeploymentInfo::of).collect(),
+        }
+    }
+}
+
+impl NodeInfo {
+    fn of(node: &Value) -> NodeInfo {
+        let conditions = node["status"]["conditions"].as_array().into_iter().flatten();
+        let ready = conditions.filter(|condition| condition["type"] == "Ready").map(|condition| &condition["status"]);
+        let status = match ready.last().and_then(Value::as_str) {
+            Some("True") => "Ready",
+            Some("False") => "NotReady",
+            _ => "Unknown",
+        };
+        let labels = node["metadata"]["labels"].as_object().into_iter().flatten();
+        let roles = labels.filter_map(|(label, _)| label.strip_prefix("node-role.kubernetes.io/"));
+        NodeInfo {
+            name: text(&node["metadata"]["name"]),
+            status: status.into(),
+            roles: roles.map(str::to_owned).collect(),
+            version: text(&node["status"]["nodeInfo"]["kubeletVersion"]),
+        }
+    }
+}
+
+impl PodInfo {
+    fn of(pod: &Value) -> PodInfo {
+        PodInfo {
+            namespace: text(&pod["metadata"]["namespace"]),
+            name: text(&pod["metadata"]["name"]),
+            node: text(&pod["spec"]["nodeName"]),
+            phase: text(&pod["status"]["phase"]),
+        }
+    }
+}
+
+impl DeploymentInfo {
+    fn of(deployment: &Value) -> DeploymentInfo {
+        let count = |value: &Value, absent: u32| value.as_u64().map_or(absent, |count| u32::try_from(count).unwrap_or(u32::MAX));
+        DeploymentInfo {
+            namespace: text(&deployment["metadata"]["namespace"]),
+            name: text(&deployment["metadata"]["name"]),
+            // Left out, it is one.
+            replicas: count(&deployment["spec"]["replicas"], 1),
+            ready: count(&deployment["status"]["readyReplicas"], 0),
+        }
+    }
+}
+
+fn namespace(path: &str) -> String {
+    namespace_of(path).unwrap_or_default().to_owned()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }

@@ -1,13 +1,10 @@
-//! The objects every cluster of one template starts with, compiled once and shared.
-
-/// A compiled set of objects: serialised, sorted, with holes for what differs between clusters.
-#[derive(Debug)]
-pub struct Baseline {}
+//! What a baseline is made of, and why it cannot be.
 
 /// What a baseline is compiled from.
 #[derive(Debug)]
 pub struct Source<'a> {
-    /// Whole Kubernetes objects; `{{cluster-name}}` may stand in any string.
+    /// Whole Kubernetes objects. In any string `{{cluster-name}}` stands for the cluster's name and `{{created}}` for the time it was
+    /// made (RFC 3339). An owner reference need not name a uid: it is that of the owner.
     pub objects: Vec<serde_json::Value>,
     /// PEM of the authority that signs the clusters' API certificate: `kube-root-ca.crt` and token secrets carry it.
     pub ca_pem: &'a str,
@@ -16,7 +13,7 @@ pub struct Source<'a> {
 }
 
 /// Why an object cannot stand in a baseline: which object, which field, what was expected.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{object}: {problem}")]
 pub struct BaselineError {
     /// `Kind namespace/name` of the object, or its position.
@@ -25,9 +22,8 @@ pub struct BaselineError {
     pub problem: String,
 }
 
-impl Baseline {
-    /// Compiles `source` together with what a kube-apiserver creates by itself (system namespaces, bootstrap RBAC, …).
-    pub fn compile(_source: Source<'_>) -> Result<Baseline, BaselineError> {
-        todo!()
+impl BaselineError {
+    pub(super) fn new(object: impl Into<String>, problem: impl Into<String>) -> BaselineError {
+        BaselineError { object: object.into(), problem: problem.into() }
     }
 }

@@ -1,0 +1,236 @@
+//! CustomResourceDefinitions: what an API server fills in, refuses and reports of them.
+
+use super::Happening;
+use crate::kube::object::time;
+use crate::kube::served::Served;
+use crate::kube::strategy::Part;
+use crate::kube::verbs::DeleteOptions;
+use crate::kube::{Cause, Cluster, ResourceId, baseline};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+impl Cluster {
+    /// Serves what a definition defines from its first write on, and takes its objects away with it.
+    pub(super) fn keep_definitions(&mut self, happening: &Happening<'_>) {
+        if !happening.served.is("apiextensions.k8s.io", "customresourcedefinitions") {
+            return;
+        }
+        let name = happening.write.object.path.clone();
+        if happening.write.is_delete {
+            self.drop_kind(&name, happening);
+            return;
+        }
+        let definition = self.value(&happening.served, &happening.version());
+        if Arc::make_mut(&mut self.kinds).define(&definition).is_none() {
+            return;
+        }
+        let now = time(happening.now.as_second());
+        self.amend(&happening.served, &name, Part::Status, |definition| establish(definition, &now));
+        let Some(services) = Cluster::built_in("apiregistration.k8s.io", "apiservices") else { return };
+        let group = text(&definition["spec"]["group"]);
+        for version in definition["spec"]["versions"].as_array().into_iter().flatten() {
+            let version = text(&version["name"]);
+            if version != "" && self.store.get(services.storage, &format!("{version}.{group}")).is_none() {
+                self.ensure(&services, baseline::api_service(group, version, false), happening.now);
+                let status = available(&now);
+                self.amend(&services, &format!("{version}.{group}"), Part::Status, |object| object["status"] = status);
+            }
+        }
+    }
+
+    fn drop_kind(&mut self, name: &str, happening: &Happening<'_>) {
+        let Some(id) = self.kinds.id(name) else { return };
+        if let Some(served) = self.stored_as(id) {
+            self.drop_objects(&served, id);
+            self.drop_api_services(&served, happening);
+        }
+        Arc::make_mut(&mut self.kinds).forget(name);
+    }
+
+    /// Removes the objects of a kind, whatever holds them: nobody could ever let go of them.
+    fn drop_objects(&mut self, served: &Served, id: ResourceId) {
+        let paths: Vec<String> = self.store.list(id, None).into_iter().map(|found| found.path.into_owned()).collect();
+        for path in paths {
+            self.store_removed(served, &path);
+        }
+    }
+
+    /// Removes the APIServices of group versions that nothing is served under any more.
+    fn drop_api_services(&mut self, served: &Served, happening: &Happening<'_>) {
+        let Some(services) = Cluster::built_in("apiregistration.k8s.io", "apiservices") else { return };
+        let own = |group: &str, version: &str| format!("{version}.{group}");
+        let kinds = self.kinds.resources().into_iter();
+        let (of_group, others): (Vec<_>, Vec<_>) =
+            kinds.filter(|resource| resource.group == served.group).map(|r| (own(&r.group, &r.version), r.plural == served.plural)).partition(|(_, is_own)| *is_own);
+        let gone: Vec<String> =
+            of_group.into_iter().map(|(name, _)| name).filter(|name| !others.iter().any(|(other, _)| other == name)).collect();
+        for name in gone {
+            if let Some(version) = self.store.get(services.storage, &name) {
+                _ = self.delete_object(&services, &version, &DeleteOptions::default(), happening.now);
+            }
+        }
+    }
+}
+
+/// The status of an APIService that the API server itself serves.
+fn available(now: &str) -> Value {
+    json!({"conditions": [{
+        "type": "Available", "status": "True", "lastTransitionTime": now, "reason": "Local",
+        "message": "Local APIServices are always available"
+    }]})
+}
+
+/// Fills in what a definition leaves out (apiextensions `SetDefaults_CustomResourceDefinitionSpec`).
+pub(in crate::kube) fn complete(definition: &mut Value) {
+    let spec = &mut definition["spec"];
+    if !spec.is_object() {
+        return;
+    }
+    let kind = text(&spec["names"]["kind"]).to_owned();
+    if spec["names"].is_object() && !kind.is_empty() {
+        if text(&spec["names"]["singular"]).is_empty() {
+            spec["names"]["singular"] = json!(kind.to_lowercase());
+        }
+        if text(&spec["names"]["listKind"]).is_empty() {
+            spec["names"]["listKind"] = json!(format!("{kind}List"));
+        }
+    }
+    if spec["conversion"].is_null() {
+        spec["conversion"] = json!({"strategy": "None"});
+    }
+}
+
+/// What of a definition is refused (apiextensions `ValidateCustomResourceDefinition`, as far as serving it depends on it).
+pub(in crate::kube) fn problems(definition: &Value) -> Vec<Cause> {
+    let spec = &definition["spec"];
+    let mut causes = Vec::new();
+    let mut required = |field: &str, value: &Value| {
+        if text(value).is_empty() {
+            causes.push(Cause::required(field, ""));
+        }
+    };
+    required("spec.group", &spec["group"]);
+    required("spec.scope", &spec["scope"]);
+    required("spec.names.plural", &spec["names"]["plural"]);
+    required("spec.names.singular", &spec["names"]["singular"]);
+    required("spec.names.kind", &spec["names"]["kind"]);
+    required("spec.names.listKind", &spec["names"]["listKind"]);
+    let name = text(&definition["metadata"]["name"]);
+    let wanted = format!("{}.{}", text(&spec["names"]["plural"]), text(&spec["group"]));
+    if name != wanted {
+        let problem = "must be spec.names.plural+\".\"+spec.group";
+        causes.push(Cause::invalid("metadata.name", &json!(name), problem));
+    }
+    if !["Cluster", "Namespaced"].contains(&text(&spec["scope"])) && !text(&spec["scope"]).is_empty() {
+        causes.push(Cause::not_supported("spec.scope", &spec["scope"], &["Cluster", "Namespaced"]));
+    }
+    let none = Vec::new();
+    let versions = spec["versions"].as_array().unwrap_or(&none);
+    let stored = versions.iter().filter(|version| version["storage"] == true).count();
+    if stored != 1 {
+        let problem = "must have exactly one version marked as storage version";
+        causes.push(Cause::invalid("spec.versions", &spec["versions"], problem));
+    }
+    for (position, version) in versions.iter().enumerate() {
+        if text(&version["name"]).is_empty() {
+            causes.push(Cause::required(format!("spec.versions[{position}].name"), ""));
+        }
+        if !version["schema"]["openAPIV3Schema"].is_object() {
+            let field = format!("spec.versions[{position}].schema.openAPIV3Schema");
+            causes.push(Cause::required(field, "schemas are required"));
+        }
+    }
+    causes
+}
+
+/// Reports a definition as accepted and established at the time `now`.
+pub(in crate::kube) fn establish(definition: &mut Value, now: &str) {
+    let spec = &definition["spec"];
+    let condition = |kind: &str, reason: &str, message: &str| {
+        json!({"type": kind, "status": "True", "lastTransitionTime": now, "reason": reason, "message": message})
+    };
+    let conditions = match &definition["status"]["conditions"] {
+        Value::Array(conditions) if is_established(definition) => json!(conditions),
+        _ => json!([
+            condition("NamesAccepted", "NoConflicts", "no conflicts found"),
+            condition("Established", "InitialNamesAccepted", "the initial names have been accepted"),
+        ]),
+    };
+    let versions = spec["versions"].as_array().into_iter().flatten();
+    let mut stored: Vec<Value> = definition["status"]["storedVersions"].as_array().cloned().unwrap_or_default();
+    for version in versions.filter(|version| version["storage"] == true).map(|version| &version["name"]) {
+        if !stored.contains(version) {
+            stored.push(version.clone());
+        }
+    }
+    let status = json!({"conditions": conditions, "acceptedNames": spec["names"], "storedVersions": stored});
+    definition["status"] = status;
+}
+
+/// Whether a definition's kind is served.
+pub(in crate::kube) fn is_established(definition: &Value) -> bool {
+    let conditions = definition["status"]["conditions"].as_array();
+    conditions.into_iter().flatten().any(|condition| condition["type"] == "Established" && condition["status"] == "True")
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn definition() -> Value {
+        json!({
+            "metadata": {"name": "widgets.example.com"},
+            "spec": {
+                "group": "example.com", "scope": "Cluster", "names": {"plural": "widgets", "kind": "Widget"},
+                "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object"}}}]
+            }
+        })
+    }
+
+    #[test]
+    fn a_minimal_definition_is_completed_and_established() {
+        let mut definition = definition();
+        complete(&mut definition);
+        assert_eq!(problems(&definition), []);
+        assert_eq!(definition["spec"]["names"]["singular"], "widget");
+        assert_eq!(definition["spec"]["names"]["listKind"], "WidgetList");
+        assert_eq!(definition["spec"]["conversion"], json!({"strategy": "None"}));
+        assert!(!is_established(&definition));
+        establish(&mut definition, "2026-01-01T00:00:00Z");
+        assert!(is_established(&definition));
+        assert_eq!(definition["status"]["storedVersions"], json!(["v1"]));
+        assert_eq!(definition["status"]["acceptedNames"]["kind"], "Widget");
+    }
+
+    #[test]
+    fn a_new_storage_version_is_added_to_the_stored_ones() {
+        let mut definition = definition();
+        establish(&mut definition, "2026-01-01T00:00:00Z");
+        definition["spec"]["versions"][0]["name"] = json!("v2");
+        establish(&mut definition, "2026-02-02T00:00:00Z");
+        assert_eq!(definition["status"]["storedVersions"], json!(["v1", "v2"]));
+        assert_eq!(definition["status"]["conditions"][0]["lastTransitionTime"], "2026-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn what_cannot_be_served_is_refused() {
+        let fields = |change: &dyn Fn(&mut Value)| {
+            let mut definition = definition();
+            change(&mut definition);
+            complete(&mut definition);
+            problems(&definition).into_iter().map(|cause| cause.field).collect::<Vec<_>>()
+        };
+        assert_eq!(fields(&|d| d["metadata"]["name"] = json!("x.example.com")), ["metadata.name"]);
+        assert_eq!(fields(&|d| d["spec"]["versions"][0]["storage"] = json!(false)), ["spec.versions"]);
+        assert_eq!(fields(&|d| d["spec"]["scope"] = json!("Galaxy")), ["spec.scope"]);
+        assert_eq!(
+            fields(&|d| d["spec"]["versions"][0]["schema"] = json!(null)),
+            ["spec.versions[0].schema.openAPIV3Schema"]
+        );
+        assert!(fields(&|d| d["spec"] = json!(null)).contains(&"spec.group".to_owned()));
+    }
+}

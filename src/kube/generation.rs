@@ -1,0 +1,73 @@
+//! Which kinds count the changes of what is asked of them.
+
+use super::Resource;
+use serde_json::Value;
+
+/// Whether objects of a resource have a `metadata.generation`.
+pub(super) fn has_generation(resource: &Resource) -> bool {
+    resource.custom || COUNTED.iter().any(|(group, plural)| resource.group == *group && resource.plural == *plural)
+}
+
+/// Whether two states of an object differ in what is asked of it: in anything but `metadata` and `status`.
+pub(super) fn is_asked_otherwise(before: &Value, after: &Value) -> bool {
+    let asked = |object: &Value| {
+        let fields = object.as_object().into_iter().flatten();
+        fields.filter(|(name, _)| !["metadata", "status", "apiVersion"].contains(&name.as_str())).count()
+    };
+    let fields = after.as_object().into_iter().flatten();
+    asked(before) != asked(after)
+        || fields
+            .filter(|(name, _)| !["metadata", "status", "apiVersion"].contains(&name.as_str()))
+            .any(|(name, value)| before.get(name) != Some(value))
+}
+
+/// Built-in kinds whose strategies count generations in Kubernetes 1.31.
+const COUNTED: [(&str, &str); 21] = [
+    ("", "podtemplates"),
+    ("", "replicationcontrollers"),
+    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicies"),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"),
+    ("admissionregistration.k8s.io", "validatingwebhookconfigurations"),
+    ("apiextensions.k8s.io", "customresourcedefinitions"),
+    ("apps", "daemonsets"),
+    ("apps", "deployments"),
+    ("apps", "replicasets"),
+    ("apps", "statefulsets"),
+    ("batch", "cronjobs"),
+    ("batch", "jobs"),
+    ("discovery.k8s.io", "endpointslices"),
+    ("flowcontrol.apiserver.k8s.io", "flowschemas"),
+    ("flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations"),
+    ("networking.k8s.io", "ingressclasses"),
+    ("networking.k8s.io", "ingresses"),
+    ("networking.k8s.io", "networkpolicies"),
+    ("policy", "poddisruptionbudgets"),
+    ("scheduling.k8s.io", "priorityclasses"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kube::catalog::lookup;
+    use serde_json::json;
+
+    #[test]
+    fn some_kinds_count_and_some_do_not() {
+        assert!(has_generation(lookup("apps", "v1", "deployments").unwrap().1));
+        assert!(!has_generation(lookup("", "v1", "pods").unwrap().1));
+        assert!(!has_generation(lookup("", "v1", "configmaps").unwrap().1));
+    }
+
+    #[test]
+    fn status_and_metadata_are_not_asked_for() {
+        let object = json!({"metadata": {"name": "a"}, "spec": {"x": 1}, "status": {}});
+        let mut other = object.clone();
+        other["metadata"]["labels"] = json!({"a": "b"});
+        other["status"] = json!({"y": 1});
+        assert!(!is_asked_otherwise(&object, &other));
+        other["spec"]["x"] = json!(2);
+        assert!(is_asked_otherwise(&object, &other));
+        assert!(is_asked_otherwise(&json!({"data": {}}), &json!({})));
+    }
+}

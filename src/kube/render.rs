@@ -1,0 +1,134 @@
+//! Objects of a cluster on their way out.
+
+use super::negotiate::Form;
+use super::object::Stamp;
+use super::served::Served;
+use super::store::{Version, name_of, namespace_of};
+use super::table::{self, Columns, IncludeObject};
+use super::{Body, Cluster, FieldSelector, LabelSelector, Response, Status};
+use crate::http1::Headers;
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// Which objects a list, a watch or a collection delete is about.
+#[derive(Debug, Default)]
+pub(super) struct Filter {
+    pub namespace: Option<Box<str>>,
+    pub labels: LabelSelector,
+    pub fields: FieldSelector,
+}
+
+impl Filter {
+    /// Whether it lets an object through.
+    pub(super) fn matches(&self, cluster: &Cluster, served: &Served, version: &Version) -> bool {
+        let path = cluster.store.path(version);
+        if self.namespace.is_some() && self.namespace.as_deref() != namespace_of(&path) {
+            return false;
+        }
+        if !self.fields.matches_identity(namespace_of(&path), name_of(&path)) {
+            return false;
+        }
+        if !self.labels.is_empty() {
+            let labels = cluster.store.body(version).labels(&cluster.store.stamp(version), cluster.store.particulars());
+            if !self.labels.matches(labels.as_ref()) {
+                return false;
+            }
+        }
+        self.fields.is_identity_only() || self.fields.matches(&cluster.value(served, version))
+    }
+
+    /// Whether selectors narrow it.
+    pub(super) fn selects(&self) -> bool {
+        !self.labels.is_empty() || !self.fields.is_empty()
+    }
+}
+
+impl Cluster {
+    /// Appends an object as JSON.
+    pub(super) fn render(&self, served: &Served, version: &Version, out: &mut Vec<u8>) {
+        out.extend_from_slice(served.head().as_bytes());
+        self.store.body(version).write(&self.store.stamp(version), self.store.particulars(), out);
+    }
+
+    /// Appends an object as JSON, with another stamp than its own.
+    pub(super) fn render_as(&self, served: &Served, version: &Version, stamp: &Stamp, out: &mut Vec<u8>) {
+        out.extend_from_slice(served.head().as_bytes());
+        self.store.body(version).write(stamp, self.store.particulars(), out);
+    }
+
+    /// An object as a tree.
+    pub(super) fn value(&self, served: &Served, version: &Version) -> Value {
+        let mut bytes = Vec::new();
+        self.render(served, version, &mut bytes);
+        // What was serialised from a tree parses.
+        serde_json::from_slice(&bytes).unwrap_or_default()
+    }
+
+    /// The answer that holds one stored object.
+    pub(super) fn answer(
+        &self,
+        code: u16,
+        asked: &Asked,
+        served: &Served,
+        version: &Version,
+    ) -> Result<Response, Status> {
+        if asked.form == Form::Object {
+            let mut bytes = Vec::new();
+            self.render(served, version, &mut bytes);
+            bytes.push(b'\n');
+            return Ok(json(code, bytes));
+        }
+        answer_value(code, asked, served, &self.value(served, version))
+    }
+}
+
+/// In which form an answer is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    pub form: Form,
+    pub include: IncludeObject,
+    pub now: Timestamp,
+}
+
+/// The answer that holds one object which need not be stored.
+pub(super) fn answer_value(code: u16, asked: &Asked, served: &Served, object: &Value) -> Result<Response, Status> {
+    let body = match asked.form {
+        Form::Object => object.to_string(),
+        Form::Yaml => return yaml(code, object),
+        Form::Table(version) => {
+            let metadata = serde_json::json!({"resourceVersion": object["metadata"]["resourceVersion"]});
+            table::table(&columns(served), version, metadata, [object], asked.include, asked.now).to_string()
+        }
+        Form::Metadata(version) => table::partial_metadata(object, version).to_string(),
+    };
+    let mut bytes = body.into_bytes();
+    bytes.push(b'\n');
+    Ok(json(code, bytes))
+}
+
+/// A YAML answer.
+pub(super) fn yaml(code: u16, object: &Value) -> Result<Response, Status> {
+    let text = serde_yaml::to_string(object).map_err(Status::internal)?;
+    Ok(response(code, "application/yaml", Body::Bytes(text.into_bytes())))
+}
+
+/// A JSON answer.
+pub(super) fn json(code: u16, bytes: Vec<u8>) -> Response {
+    response(code, "application/json", Body::Bytes(bytes))
+}
+
+/// An answer that no cache may keep.
+pub(super) fn response(code: u16, content_type: &str, body: Body) -> Response {
+    let mut headers = Headers::default();
+    headers.push("Cache-Control", "no-cache, private");
+    headers.push("Content-Type", content_type);
+    Response { status: code, headers, body }
+}
+
+/// The table columns of a resource.
+pub(super) fn columns(served: &Served) -> Columns {
+    match served.as_custom() {
+        Some(custom) => Columns::custom(custom.columns.as_ref()),
+        None => Columns::of(served),
+    }
+}

@@ -1,0 +1,65 @@
+//! A resource as one request sees it: under one version, stored under one id.
+
+use super::custom::CustomVersion;
+use super::{Resource, ResourceId, catalog};
+use serde_json::Value;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// A resource under the version that a request names. Versions of one resource share their objects.
+#[derive(Debug, Clone)]
+pub(super) struct Served {
+    /// Where its objects are stored.
+    pub storage: ResourceId,
+    resource: Definition,
+}
+
+#[derive(Debug, Clone)]
+enum Definition {
+    BuiltIn(&'static Resource),
+    Custom(Arc<CustomVersion>),
+}
+
+impl Served {
+    /// A built-in resource.
+    pub(super) fn built_in(id: ResourceId, resource: &'static Resource) -> Served {
+        let stored_as = resource.stored_as.as_ref();
+        let storage = stored_as.and_then(|(group, version)| catalog::lookup(group, version, &resource.plural));
+        Served { storage: storage.map_or(id, |(id, _)| id), resource: Definition::BuiltIn(resource) }
+    }
+
+    /// A version of a custom resource.
+    pub(super) fn custom(storage: ResourceId, version: Arc<CustomVersion>) -> Served {
+        Served { storage, resource: Definition::Custom(version) }
+    }
+
+    /// What its CustomResourceDefinition says of it; `None` for a built-in one.
+    pub(super) fn as_custom(&self) -> Option<&CustomVersion> {
+        match &self.resource {
+            Definition::BuiltIn(_) => None,
+            Definition::Custom(version) => Some(version),
+        }
+    }
+
+    /// How an object of it begins.
+    pub(super) fn head(&self) -> String {
+        // Both are strings, and strings serialise.
+        format!("{{\"apiVersion\":{},\"kind\":{}", Value::from(self.api_version()), Value::from(self.kind.as_ref()))
+    }
+
+    /// Whether it is the resource of this group and plural.
+    pub(super) fn is(&self, group: &str, plural: &str) -> bool {
+        self.group == group && self.plural == plural
+    }
+}
+
+impl Deref for Served {
+    type Target = Resource;
+
+    fn deref(&self) -> &Resource {
+        match &self.resource {
+            Definition::BuiltIn(resource) => resource,
+            Definition::Custom(version) => &version.resource,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The latest changes of a cluster, in order.
+
+use super::{Stored, Touched, Version};
+use crate::kube::ResourceId;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// One change of one object.
+#[derive(Debug, Clone)]
+pub(in crate::kube) enum Event {
+    /// A baseline object gave a sign of life. Most events are of this kind, so it is kept small.
+    Beat {
+        /// Which object.
+        ordinal: u32,
+        /// Its heartbeat since.
+        heartbeat_s: u32,
+        /// Its heartbeat before.
+        previous_heartbeat_s: u32,
+        /// How many revisions ago it changed before.
+        previous_age: u32,
+    },
+    /// An object was created, changed or deleted.
+    Write(Arc<Write>),
+}
+
+/// A change that somebody made.
+#[derive(Debug)]
+pub(in crate::kube) struct Write {
+    /// What kind of object.
+    pub resource: ResourceId,
+    /// The object before; `None` for a create.
+    pub previous: Option<Version>,
+    /// The object after; for a delete its last state, with the delete's revision.
+    pub object: Arc<Stored>,
+    /// Whether this was a delete.
+    pub is_delete: bool,
+}
+
+/// Whether a watch can go on where it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::kube) enum Resumption {
+    /// Everything after is still here.
+    Possible,
+    /// Changes after it are forgotten; those after `oldest` are not.
+    Expired { oldest: u64 },
+}
+
+/// A bounded ring of events. The event at position `i` has the revision `first + i`.
+#[derive(Debug)]
+pub(super) struct History {
+    events: VecDeque<(ResourceId, Event)>,
+    first: u64,
+    capacity: usize,
+    /// What was known before the first event.
+    start: u64,
+    /// The latest forgotten revision of each resource that has one.
+    forgotten: BTreeMap<ResourceId, u64>,
+}
+
+impl History {
+    /// An empty history after `revision`.
+    pub(super) fn new(revision: u64, capacity: usize) -> History {
+        History {
+            events: VecDeque::new(),
+            first: revision + 1,
+            capacity: capacity.max(1),
+            start: revision,
+            forgotten: BTreeMap::new(),
+        }
+    }
+
+    /// The revision of the latest event.
+    pub(super) fn revision(&self) -> u64 {
+        self.first + self.events.len() as u64 - 1
+    }
+
+    /// Adds the event of the next revision.
+    pub(super) fn push(&mut self, resource: ResourceId, event: Event) {
+        if self.events.len() == self.capacity
+            && let Some((resource, _)) = self.events.pop_front()
+        {
+            self.forgotten.insert(resource, self.first);
+            self.first += 1;
+        }
+        self.events.push_back((resource, event));
+    }
+
+    /// Whether everything that happened to `resource` after `revision` is still known.
+    pub(super) fn resumption(&self, resource: ResourceId, revision: u64) -> Resumption {
+        let oldest = self.forgotten.get(&resource).copied().unwrap_or(self.start);
+        if revision >= oldest { Resumption::Possible } else { Resumption::Expired { oldest } }
+    }
+
+    /// The events of `resource` after `revision` that are still known, with their revisions.
+    pub(super) fn after(&self, resource: ResourceId, revision: u64) -> impl Iterator<Item = (u64, &Event)> {
+        let skipped = revision.saturating_add(1).saturating_sub(self.first);
+        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX).min(self.events.len());
+        let numbered = self.events.range(skipped..).zip(self.first + skipped as u64..);
+        numbered.filter(move |((of, _), _)| *of == resource).map(|((_, event), revision)| (revision, event))
+    }
+
+    /// About how many bytes it takes, without the objects.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.events.capacity() * size_of::<(ResourceId, Event)>()
+    }
+}
+
+impl Event {
+    /// The object before and after the event of `revision`, and whether it is gone.
+    pub(in crate::kube) fn versions(&self, revision: u64) -> (Option<Version>, Version, bool) {
+        match self {
+            Event::Beat { ordinal, heartbeat_s, previous_heartbeat_s, previous_age } => {
+                let before = Touched {
+                    ordinal: *ordinal,
+                    heartbeat_s: *previous_heartbeat_s,
+                    revision: revision - u64::from(*previous_age),
+                };
+                let after = Touched { ordinal: *ordinal, heartbeat_s: *heartbeat_s, revision };
+                (Some(Version::Baseline(before)), Version::Baseline(after), false)
+            }
+            Event::Write(write) => (write.previous.clone(), Version::Written(write.object.clone()), write.is_delete),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PODS: ResourceId = ResourceId(1);
+    const LEASES: ResourceId = ResourceId(2);
+
+    fn beat() -> Event {
+        Event::Beat { ordinal: 0, heartbeat_s: 1, previous_heartbeat_s: 0, previous_age: 1 }
+    }
+
+    fn revisions(history: &History, resource: ResourceId, after: u64) -> Vec<u64> {
+        history.after(resource, after).map(|(revision, _)| revision).collect()
+    }
+
+    #[test]
+    fn an_event_is_small() {
+        assert!(size_of::<(ResourceId, Event)>() <= 24, "{}", size_of::<(ResourceId, Event)>());
+    }
+
+    #[test]
+    fn events_come_in_order_from_any_revision() {
+        let mut history = History::new(100, 10);
+        assert_eq!(history.revision(), 100);
+        for resource in [PODS, LEASES, PODS] {
+            history.push(resource, beat());
+        }
+        assert_eq!(history.revision(), 103);
+        assert_eq!(revisions(&history, PODS, 0), [101, 103]);
+        assert_eq!(revisions(&history, PODS, 101), [103]);
+        assert_eq!(revisions(&history, PODS, 103), [0; 0]);
+        assert_eq!(revisions(&history, PODS, u64::MAX), [0; 0]);
+    }
+
+    #[test]
+    fn a_quiet_kind_does_not_expire_because_leases_beat() {
+        let mut history = History::new(100, 3);
+        history.push(PODS, beat());
+        for _ in 0..3 {
+            history.push(LEASES, beat());
+        }
+        // The pod's event, 101, is forgotten: a watch from 101 missed nothing, one from 100 did.
+        assert_eq!(history.resumption(PODS, 101), Resumption::Possible);
+        assert_eq!(history.resumption(PODS, 100), Resumption::Expired { oldest: 101 });
+        history.push(LEASES, beat());
+        assert_eq!(history.resumption(PODS, 101), Resumption::Possible);
+        assert_eq!(history.resumption(LEASES, 101), Resumption::Expired { oldest: 102 });
+        assert_eq!(history.resumption(LEASES, 102), Resumption::Possible);
+        assert_eq!(history.resumption(ResourceId(3), 99), Resumption::Expired { oldest: 100 });
+    }
+}

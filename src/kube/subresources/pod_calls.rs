@@ -1,0 +1,109 @@
+//! What pods are told: `log`, `eviction`, `binding`.
+
+use crate::kube::admission::fit_to_path;
+use crate::kube::dispatch::Call;
+use crate::kube::object::time;
+use crate::kube::render::response;
+use crate::kube::store::path_of;
+use crate::kube::verbs::{DeleteOptions, Keep};
+use crate::kube::{Body, Cluster, Response, Status};
+use serde_json::{Value, json};
+
+impl Cluster {
+    /// A few lines that a container may have printed.
+    pub(super) fn pod_log(&self, call: &Call<'_>) -> Result<Response, Status> {
+        let found = self.store.get(call.served.storage, &call.key());
+        let version = found.ok_or_else(|| Status::not_found(&call.served, call.name()))?;
+        let pod = self.value(&call.served, &version);
+        let containers: Vec<&str> = pod["spec"]["containers"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|container| container["name"].as_str())
+            .collect();
+        let (_, query) = call.request.path_and_query();
+        let wanted = query.split('&').find_map(|pair| pair.strip_prefix("container=")).filter(|name| !name.is_empty());
+        let container = match (wanted, containers.as_slice()) {
+            (Some(wanted), known) if !known.contains(&wanted) => {
+                let problem = format!("container {wanted} is not valid for pod {}", call.name());
+                return Err(Status::bad_request(problem));
+            }
+            (None, [_, _, ..]) => {
+                let problem = format!(
+                    "a container name must be specified for pod {}, choose one of: [{}]",
+                    call.name(),
+                    containers.join(" ")
+                );
+                return Err(Status::bad_request(problem));
+            }
+            (Some(wanted), _) => wanted,
+            (None, [only]) => only,
+            (None, []) => "main",
+        };
+        let started = time(self.store.stamp(&version).created_s);
+        let text = format!("{started} {container} starting\n{started} {container} ready\n");
+        Ok(response(200, "text/plain", Body::Bytes(text.into_bytes())))
+    }
+
+    /// Deletes a pod the way `kubectl drain` asks for; there is always budget for it.
+    pub(super) fn evict(&mut self, call: &Call<'_>) -> Result<Response, Status> {
+        let below = call.served.subresource("eviction").ok_or_else(Status::unknown_route)?;
+        let mut eviction = self.body_of(call, "Eviction")?;
+        fit_to_path(below, call.namespace(), None, &mut eviction)?;
+        let found = self.store.get(call.served.storage, &call.key());
+        let version = found.ok_or_else(|| Status::not_found(&call.served, call.name()))?;
+        let mut options = DeleteOptions::from_body(&eviction["deleteOptions"])?;
+        if Keep::of(call) == Keep::DryRun {
+            options = options.dry();
+        }
+        self.delete_object(&call.served, &version, &options, call.now)?;
+        Ok(created())
+    }
+
+    /// Puts a pod on a node, as a scheduler does.
+    pub(super) fn bind(&mut self, call: &Call<'_>) -> Result<Response, Status> {
+        let below = call.served.subresource("binding").ok_or_else(Status::unknown_route)?;
+        let mut binding = self.body_of(call, "Binding")?;
+        fit_to_path(below, call.namespace(), None, &mut binding)?;
+        self.assign(call, call.name(), &binding)
+    }
+
+    /// The same, asked as `bindings` of the namespace.
+    pub(in crate::kube) fn bind_by_name(&mut self, call: &Call<'_>, binding: &Value) -> Result<Response, Status> {
+        let name = binding["metadata"]["name"].as_str().unwrap_or_default();
+        self.assign(call, name, binding)
+    }
+
+    fn assign(&mut self, call: &Call<'_>, name: &str, binding: &Value) -> Result<Response, Status> {
+        let pods = Cluster::built_in("", "pods").ok_or_else(Status::unknown_route)?;
+        let found = self.store.get(pods.storage, &path_of(call.namespace(), name));
+        let before = found.ok_or_else(|| Status::not_found(&pods, name))?;
+        let mut pod = self.value(&pods, &before);
+        if let Some(node) = pod["spec"]["nodeName"].as_str().filter(|node| !node.is_empty()) {
+            let why = format!("pod {name} is already assigned to node \"{node}\"");
+            return Err(Status::conflict(&pods, name, &why));
+        }
+        pod["spec"]["nodeName"] = binding["target"]["name"].clone();
+        let scheduled = json!({
+            "type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": time(call.now.as_second())
+        });
+        let conditions = &mut pod["status"]["conditions"];
+        match conditions {
+            Value::Array(conditions) => {
+                conditions.retain(|condition| condition["type"] != "PodScheduled");
+                conditions.push(scheduled);
+            }
+            other => *other = json!([scheduled]),
+        }
+        self.store_changed(&pods, &before, pod, Keep::of(call))?;
+        Ok(created())
+    }
+}
+
+/// The bare `Success` of calls that make nothing to show.
+fn created() -> Response {
+    let status = Status { code: 201, reason: "", message: String::new(), details: None };
+    let mut object = status.to_json();
+    object["code"] = json!(201);
+    crate::kube::render::json(201, format!("{object}\n").into_bytes())
+}

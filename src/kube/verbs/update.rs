@@ -1,0 +1,130 @@
+//! Updates of whole objects.
+
+use super::create::other_uid;
+use super::write::Keep;
+use crate::kube::admission::{check_metadata, fit_to_path};
+use crate::kube::dispatch::Call;
+use crate::kube::served::Served;
+use crate::kube::store::Version;
+use crate::kube::strategy::Part;
+use crate::kube::{Cause, Cluster, Response, Status};
+use serde_json::{Value, json};
+
+impl Cluster {
+    /// Replaces the object in the path by the one in the body.
+    pub(in crate::kube) fn update(&mut self, call: &Call<'_>) -> Result<Response, Status> {
+        call.query.check_write("UpdateOptions")?;
+        let mut object = self.body_of(call, &call.served.kind)?;
+        fit_to_path(&*call.served, call.namespace(), Some(call.name()), &mut object)?;
+        let Some(before) = self.store.get(call.served.storage, &call.key()) else {
+            if !creates_on_update(&call.served) || has_revision(&object) {
+                return Err(Status::not_found(&call.served, call.name()));
+            }
+            let version = self.make(&call.served, object, Keep::of(call), call.now)?;
+            return self.answer(201, &call.asked, &call.served, &version);
+        };
+        self.replace(call, &before, object, Part::Whole)
+    }
+
+    /// Replaces `part` of an object and answers with the whole.
+    pub(in crate::kube) fn replace(
+        &mut self,
+        call: &Call<'_>,
+        before: &Version,
+        object: Value,
+        part: Part,
+    ) -> Result<Response, Status> {
+        let version = self.change(&call.served, before, object, part, Keep::of(call))?;
+        self.answer(200, &call.asked, &call.served, &version)
+    }
+
+    /// Replaces `part` of an object once every check has passed.
+    pub(in crate::kube) fn change(
+        &mut self,
+        served: &Served,
+        before: &Version,
+        mut object: Value,
+        part: Part,
+        keep: Keep,
+    ) -> Result<Version, Status> {
+        let stamp = self.store.stamp(before);
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
+        if !uid.is_empty() && uid != stamp.uid.to_string() {
+            let why = other_uid(served, &self.store.path(before), uid, &stamp.uid.to_string());
+            return Err(Status::conflict(served, &name, &why));
+        }
+        match object["metadata"]["resourceVersion"].as_str().unwrap_or_default() {
+            "" | "0" if requires_revision(served) => {
+                let problem = "must be specified for an update";
+                let cause = Cause::invalid("metadata.resourceVersion", &json!(0), problem);
+                return Err(Status::invalid(served, &name, vec![cause]));
+            }
+            "" | "0" => {}
+            revision if revision == stamp.revision.to_string() => {}
+            revision if revision.parse::<u64>().is_err() => {
+                let problem = "must be a number";
+                let cause = Cause::invalid("metadata.resourceVersion", &json!(revision), problem);
+                return Err(Status::invalid(served, &name, vec![cause]));
+            }
+            _ => return Err(Status::modified(served, &name)),
+        }
+        let old = self.value(served, before);
+        self.prepare_change(served, &old, &mut object, part)?;
+        check_metadata(served, &object)?;
+        if stamp.deleted_s.is_some() {
+            check_no_new_finalizers(served, &name, &old, &object)?;
+        }
+        self.store_changed(served, before, object, keep)
+    }
+}
+
+/// An object on its way out can lose finalizers, but gain none (apimachinery `ValidateFinalizersUpdate`).
+fn check_no_new_finalizers(served: &Served, name: &str, old: &Value, object: &Value) -> Result<(), Status> {
+    let finalizers = |object: &Value| -> Vec<String> {
+        let list = object["metadata"]["finalizers"].as_array().into_iter().flatten();
+        list.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let known = finalizers(old);
+    let new: Vec<String> = finalizers(object).into_iter().filter(|finalizer| !known.contains(finalizer)).collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    let problem = format!("no new finalizers can be added if the object is being deleted, found new finalizers {new:?}");
+    Err(Status::invalid(served, name, vec![Cause::forbidden("metadata.finalizers", &problem)]))
+}
+
+fn has_revision(object: &Value) -> bool {
+    object["metadata"]["resourceVersion"].as_str().is_some_and(|revision| !["", "0"].contains(&revision))
+}
+
+/// Kinds that a PUT may create (`AllowCreateOnUpdate` of their strategies).
+fn creates_on_update(served: &Served) -> bool {
+    let kinds: &[&str] = match served.group.as_ref() {
+        "" => &["endpoints", "events", "limitranges", "services"],
+        "coordination.k8s.io" => &["leases"],
+        "events.k8s.io" => &["events"],
+        "rbac.authorization.k8s.io" => &["clusterrolebindings", "clusterroles", "rolebindings", "roles"],
+        "node.k8s.io" => &["runtimeclasses"],
+        _ => &[],
+    };
+    kinds.contains(&served.plural.as_ref())
+}
+
+/// Kinds that a PUT must name the revision for (`AllowUnconditionalUpdate` of their strategies).
+fn requires_revision(served: &Served) -> bool {
+    let kinds: &[&str] = match served.group.as_ref() {
+        "admissionregistration.k8s.io" => &[
+            "mutatingwebhookconfigurations",
+            "validatingadmissionpolicies",
+            "validatingadmissionpolicybindings",
+            "validatingwebhookconfigurations",
+        ],
+        "apiextensions.k8s.io" => &["customresourcedefinitions"],
+        "apiregistration.k8s.io" => &["apiservices"],
+        "coordination.k8s.io" => &["leases"],
+        "policy" => &["poddisruptionbudgets"],
+        _ => &[],
+    };
+    served.custom || kinds.contains(&served.plural.as_ref())
+}

@@ -1,0 +1,177 @@
+//! What every write comes down to.
+
+use crate::kube::dispatch::Call;
+use crate::kube::generation::{has_generation, is_asked_otherwise};
+use crate::kube::object::{HEARTBEAT, Holes, ObjectBody, RENEWAL, Stamp, Uid, micro_time, time};
+use crate::kube::served::Served;
+use crate::kube::store::{Stored, Version, path_of};
+use crate::kube::{Cluster, Status, decode};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Whether a write is to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::kube) enum Keep {
+    /// It is.
+    Yes,
+    /// `dryRun=All`: everything is checked and answered as if it were.
+    DryRun,
+}
+
+impl Keep {
+    pub(in crate::kube) fn of(call: &Call<'_>) -> Keep {
+        if call.query.is_dry_run() { Keep::DryRun } else { Keep::Yes }
+    }
+}
+
+impl Cluster {
+    /// The object in the body of a call.
+    pub(in crate::kube) fn body_of(&self, call: &Call<'_>, kind: &str) -> Result<Value, Status> {
+        self.check_size(call.request.body.len())?;
+        decode::body(call.content_type(), &call.request.body, kind)
+    }
+
+    /// Refuses what is larger than an object may be.
+    pub(super) fn check_size(&self, bytes: usize) -> Result<(), Status> {
+        let limit = self.limits.object_bytes;
+        if bytes > limit { Err(Status::request_entity_too_large(format!("limit is {limit}"))) } else { Ok(()) }
+    }
+
+    /// Stores an object that is not there yet and that has passed every check.
+    pub(in crate::kube) fn store_new(
+        &mut self,
+        served: &Served,
+        object: &Value,
+        keep: Keep,
+        now: Timestamp,
+    ) -> Result<Version, Status> {
+        if self.store.written() >= self.limits.objects {
+            return Err(Status::unknown(FULL));
+        }
+        let body = self.compile(object, Holes::Stamp)?;
+        let stamp = Stamp {
+            uid: Uid::random(&mut self.random),
+            revision: self.revision(),
+            created_s: now.as_second(),
+            heartbeat_s: now.as_second(),
+            deleted_s: None,
+            generation: u32::from(has_generation(served)),
+        };
+        Ok(self.keep(served, &path(object), stamp, body, keep))
+    }
+
+    /// Stores an object's new state; what changes nothing is no change, and what lets go of a deleted object ends it.
+    pub(in crate::kube) fn store_changed(
+        &mut self,
+        served: &Served,
+        before: &Version,
+        mut object: Value,
+        keep: Keep,
+    ) -> Result<Version, Status> {
+        let mut stamp = self.store.stamp(before);
+        if has_generation(served) && is_asked_otherwise(&self.value(served, before), &object) {
+            stamp.generation += 1;
+        }
+        let holes = if self.store.body(before).beats() {
+            mark_heartbeats(&mut object, stamp.heartbeat_s);
+            Holes::Heartbeats
+        } else {
+            Holes::Stamp
+        };
+        let body = self.compile(&object, holes)?;
+        if stamp.deleted_s.is_some() && !is_held(served, &object) {
+            return Ok(self.end(served, &path(&object), stamp, body, keep));
+        }
+        if stamp == self.store.stamp(before) && self.is_same(served, before, &stamp, &body) {
+            return Ok(before.clone());
+        }
+        Ok(self.keep(served, &path(&object), stamp, body, keep))
+    }
+
+    /// Marks a stored object as deleted while something holds it.
+    pub(super) fn store_deleting(
+        &mut self,
+        served: &Served,
+        before: &Version,
+        object: &Value,
+        keep: Keep,
+        now: Timestamp,
+    ) -> Result<Version, Status> {
+        let mut stamp = self.store.stamp(before);
+        if stamp.deleted_s.is_none() {
+            stamp.deleted_s = Some(now.as_second());
+            // The wish to be gone counts as asked for.
+            stamp.generation += u32::from(has_generation(served));
+        }
+        let body = self.compile(object, Holes::Stamp)?;
+        Ok(self.keep(served, &path(object), stamp, body, keep))
+    }
+
+    /// Takes an object away.
+    pub(in crate::kube) fn store_removed(&mut self, served: &Served, path: &str) -> Option<Version> {
+        let write = self.store.remove(served.storage, path)?;
+        self.unsettled.push_back(write.clone());
+        Some(Version::Written(write.object.clone()))
+    }
+
+    fn end(&mut self, served: &Served, path: &str, stamp: Stamp, body: Arc<ObjectBody>, keep: Keep) -> Version {
+        if keep == Keep::Yes {
+            self.store_removed(served, path);
+        }
+        Version::Written(Arc::new(Stored { path: path.into(), stamp, body }))
+    }
+
+    fn keep(&mut self, served: &Served, path: &str, stamp: Stamp, body: Arc<ObjectBody>, keep: Keep) -> Version {
+        if keep == Keep::DryRun {
+            return Version::Written(Arc::new(Stored { path: path.into(), stamp, body }));
+        }
+        let write = self.store.put(served.storage, path, stamp, body);
+        self.unsettled.push_back(write.clone());
+        Version::Written(write.object.clone())
+    }
+
+    fn compile(&self, object: &Value, holes: Holes) -> Result<Arc<ObjectBody>, Status> {
+        let body = ObjectBody::compile(object, holes);
+        self.check_size(body.size_bytes())?;
+        Ok(Arc::new(body))
+    }
+
+    /// Whether a body says what the object says already.
+    fn is_same(&self, served: &Served, before: &Version, stamp: &Stamp, body: &ObjectBody) -> bool {
+        if **self.store.body(before) == *body {
+            return true;
+        }
+        // A baseline body has other holes than what was read of it, and other orders of fields.
+        let mut written = served.head().into_bytes();
+        body.write(stamp, self.store.particulars(), &mut written);
+        serde_json::from_slice::<Value>(&written).is_ok_and(|after| after == self.value(served, before))
+    }
+}
+
+/// Whether finalizers keep a deleted object.
+pub(super) fn is_held(served: &Served, object: &Value) -> bool {
+    let holds = |finalizers: &Value| finalizers.as_array().is_some_and(|finalizers| !finalizers.is_empty());
+    holds(&object["metadata"]["finalizers"]) || (served.is("", "namespaces") && holds(&object["spec"]["finalizers"]))
+}
+
+/// The path of an object.
+pub(in crate::kube) fn path(object: &Value) -> String {
+    let metadata = &object["metadata"];
+    path_of(metadata["namespace"].as_str(), metadata["name"].as_str().unwrap_or_default())
+}
+
+/// Puts the marks of heartbeats where a client wrote back the heartbeat it had read, so that it goes on.
+fn mark_heartbeats(object: &mut Value, heartbeat_s: i64) {
+    if object["spec"]["renewTime"] == micro_time(heartbeat_s) {
+        object["spec"]["renewTime"] = json!(RENEWAL);
+    }
+    let conditions = object.pointer_mut("/status/conditions").and_then(Value::as_array_mut);
+    let heartbeat = time(heartbeat_s);
+    for condition in conditions.into_iter().flatten().filter(|condition| condition["lastHeartbeatTime"] == heartbeat) {
+        condition["lastHeartbeatTime"] = json!(HEARTBEAT);
+    }
+}
+
+/// The words of an etcd whose quota is used up.
+const FULL: &str = "etcdserver: mvcc: database space exceeded";

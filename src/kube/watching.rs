@@ -1,0 +1,207 @@
+//! A watch under way: a cursor into the history.
+
+use super::negotiate::Form;
+use super::object::Stamp;
+use super::render::{Asked, Filter, columns};
+use super::served::Served;
+use super::store::{Resumption, Version};
+use super::table::{self, Columns};
+use super::verbs::too_old;
+use super::{Cluster, Progress, Status};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use std::io::Write;
+use std::vec::IntoIter;
+
+/// A watch. While nothing happens it costs this struct and no more.
+#[derive(Debug)]
+pub(super) struct Watching {
+    served: Served,
+    asked: Asked,
+    filter: Filter,
+    /// Everything up to this revision is told.
+    cursor: u64,
+    /// Objects that were there at the beginning and are not told yet.
+    initial: IntoIter<Version>,
+    /// The bookmark that follows the initial objects is due.
+    ends_initial: bool,
+    bookmarks: Option<Timestamp>,
+    deadline: Timestamp,
+    failure: Option<Status>,
+    /// The columns of a table watch; the first event carries their definitions.
+    columns: Option<Columns>,
+    is_first: bool,
+}
+
+/// What follows the objects that were there at the beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Initial {
+    /// Nothing.
+    Silent,
+    /// A bookmark that says so, where the client takes bookmarks.
+    EndsWithBookmark,
+}
+
+impl Watching {
+    /// A watch from `revision` on.
+    pub(super) fn new(served: Served, asked: Asked, filter: Filter, revision: u64) -> Watching {
+        Watching {
+            columns: matches!(asked.form, Form::Table(_)).then(|| columns(&served)),
+            served,
+            asked,
+            filter,
+            cursor: revision,
+            initial: Vec::new().into_iter(),
+            ends_initial: false,
+            bookmarks: None,
+            deadline: Timestamp::MAX,
+            failure: None,
+            is_first: true,
+        }
+    }
+
+    /// Tells of the objects that are there, first.
+    pub(super) fn begin_with(&mut self, cluster: &Cluster, end: Initial) {
+        let found = cluster.store.list(self.served.storage, self.filter.namespace.as_deref());
+        let matching = found.into_iter().filter(|found| self.filter.matches(cluster, &self.served, &found.version));
+        self.initial = matching.map(|found| found.version).collect::<Vec<_>>().into_iter();
+        self.ends_initial = end == Initial::EndsWithBookmark;
+    }
+
+    /// Begins after an earlier revision.
+    pub(super) fn resume_after(&mut self, revision: u64) {
+        self.cursor = revision;
+    }
+
+    /// Tells of nothing but a failure.
+    pub(super) fn fail(&mut self, status: Status) {
+        self.failure = Some(status);
+    }
+
+    /// Ends at this time.
+    pub(super) fn set_deadline(&mut self, deadline: Timestamp) {
+        self.deadline = deadline;
+    }
+
+    /// Tells from time to time how far it has come.
+    pub(super) fn send_bookmarks(&mut self, now: Timestamp) {
+        self.bookmarks = Some(later(now, BOOKMARK_INTERVAL_S));
+    }
+
+    /// When it wants to be polled though nothing changed.
+    pub(super) fn wake_at(&self) -> Timestamp {
+        self.bookmarks.map_or(self.deadline, |bookmark| bookmark.min(self.deadline))
+    }
+
+    /// Appends about `budget` bytes of events.
+    pub(super) fn poll(&mut self, cluster: &Cluster, now: Timestamp, out: &mut Vec<u8>, budget: usize) -> Progress {
+        let start = out.len();
+        let is_full = |out: &Vec<u8>| out.len() - start >= budget.max(1);
+        if let Some(status) = self.failure.take() {
+            write_error(&status, out);
+            return Progress::Done;
+        }
+        while let Some(version) = self.initial.next() {
+            let stamp = cluster.store.stamp(&version);
+            self.event(cluster, "ADDED", &version, &stamp, out);
+            if is_full(out) {
+                return Progress::More;
+            }
+        }
+        if std::mem::take(&mut self.ends_initial) && self.bookmarks.is_some() {
+            self.bookmark(true, out);
+        }
+        if let Resumption::Expired { oldest } = cluster.store.resumption(self.served.storage, self.cursor) {
+            write_error(&too_old(self.cursor, oldest), out);
+            return Progress::Done;
+        }
+        for (revision, event) in cluster.store.events_after(self.served.storage, self.cursor) {
+            if is_full(out) {
+                return Progress::More;
+            }
+            self.cursor = revision;
+            let (before, after, is_delete) = event.versions(revision);
+            let before = before.filter(|before| self.filter.matches(cluster, &self.served, before));
+            let passes = !is_delete && self.filter.matches(cluster, &self.served, &after);
+            let stamp = cluster.store.stamp(&after);
+            match (&before, passes) {
+                (None, true) => self.event(cluster, "ADDED", &after, &stamp, out),
+                (Some(_), true) => self.event(cluster, "MODIFIED", &after, &stamp, out),
+                // What it last was, at the revision at which it was gone for this watch.
+                (Some(before), false) => {
+                    let stamp = Stamp { revision, ..cluster.store.stamp(before) };
+                    self.event(cluster, "DELETED", before, &stamp, out);
+                }
+                (None, false) => {}
+            }
+        }
+        self.cursor = self.cursor.max(cluster.revision());
+        let is_over = now >= self.deadline || !cluster.serves(&self.served);
+        if let Some(due) = self.bookmarks
+            && (now >= due || is_over)
+        {
+            self.bookmark(false, out);
+            self.bookmarks = Some(later(now, BOOKMARK_INTERVAL_S));
+        }
+        if is_over { Progress::Done } else { Progress::Idle }
+    }
+
+    fn event(&mut self, cluster: &Cluster, kind: &str, version: &Version, stamp: &Stamp, out: &mut Vec<u8>) {
+        // Writing to a Vec cannot fail.
+        _ = write!(out, "{{\"type\":\"{kind}\",\"object\":");
+        if self.asked.form == Form::Object {
+            cluster.render_as(&self.served, version, stamp, out);
+        } else {
+            let mut bytes = Vec::new();
+            cluster.render_as(&self.served, version, stamp, &mut bytes);
+            let object: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+            out.extend_from_slice(self.transformed(&object).to_string().as_bytes());
+        }
+        out.extend_from_slice(b"}\n");
+    }
+
+    /// The table or the metadata of an object.
+    fn transformed(&mut self, object: &Value) -> Value {
+        match (self.asked.form, &self.columns) {
+            (Form::Table(version), Some(columns)) => {
+                let is_first = std::mem::take(&mut self.is_first);
+                let definitions = if is_first { columns.definitions() } else { Value::Null };
+                json!({
+                    "kind": "Table", "apiVersion": format!("meta.k8s.io/{version}"),
+                    "metadata": {"resourceVersion": object["metadata"]["resourceVersion"]},
+                    "columnDefinitions": definitions,
+                    "rows": [columns.row(object, self.asked.include, self.asked.now)]
+                })
+            }
+            (Form::Metadata(version), _) => table::partial_metadata(object, version),
+            _ => object.clone(),
+        }
+    }
+
+    fn bookmark(&mut self, ends_initial: bool, out: &mut Vec<u8>) {
+        let mut metadata = json!({"resourceVersion": self.cursor.to_string(), "creationTimestamp": null});
+        if ends_initial {
+            metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
+        }
+        let (version, kind) = match self.asked.form {
+            Form::Metadata(version) => (format!("meta.k8s.io/{version}"), "PartialObjectMetadata"),
+            Form::Object | Form::Yaml | Form::Table(_) => (self.served.api_version(), self.served.kind.as_ref()),
+        };
+        let mut object = json!({"apiVersion": version, "kind": kind, "metadata": metadata});
+        if matches!(self.asked.form, Form::Table(_)) {
+            object = self.transformed(&object);
+        }
+        _ = writeln!(out, "{{\"type\":\"BOOKMARK\",\"object\":{object}}}");
+    }
+}
+
+fn write_error(status: &Status, out: &mut Vec<u8>) {
+    _ = writeln!(out, "{{\"type\":\"ERROR\",\"object\":{}}}", status.to_json());
+}
+
+fn later(now: Timestamp, seconds: i64) -> Timestamp {
+    now.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+}
+
+/// As often as kube-apiserver's watch cache sends them.
+const BOOKMARK_INTERVAL_S: i64 = 60;
