@@ -68,7 +68,9 @@ impl ClusterInfo {
         let plain = |plural: &str| -> Vec<ObjectInfo> {
             let Some(served) = Cluster::built_in("", plural) else { return Vec::new() };
             let found = cluster.store.list(served.storage, None).into_iter();
-            found.map(|found| ObjectInfo { namespace: namespace(&found.path), name: name_of(&found.path).into() }).collect()
+            found
+                .map(|found| ObjectInfo { namespace: namespace(&found.path), name: name_of(&found.path).into() })
+                .collect()
         };
         ClusterInfo {
             name: cluster.identity.name.to_string(),
@@ -115,7 +117,9 @@ impl PodInfo {
 
 impl DeploymentInfo {
     fn of(deployment: &Value) -> DeploymentInfo {
-        let count = |value: &Value, absent: u32| value.as_u64().map_or(absent, |count| u32::try_from(count).unwrap_or(u32::MAX));
+        let count = |value: &Value, absent: u32| {
+            value.as_u64().map_or(absent, |count| u32::try_from(count).unwrap_or(u32::MAX))
+        };
         DeploymentInfo {
             namespace: text(&deployment["metadata"]["namespace"]),
             name: text(&deployment["metadata"]["name"]),

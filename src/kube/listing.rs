@@ -29,7 +29,17 @@ impl Listing {
     /// A list with this `metadata`.
     pub(super) fn new(served: Served, asked: Asked, metadata: Value, objects: Vec<Version>) -> Listing {
         let columns = matches!(asked.form, Form::Table(_)).then(|| columns(&served));
-        Listing { form: asked.form, served, asked, columns, metadata, objects: objects.into_iter(), is_begun: false, is_first: true, ahead: Vec::new() }
+        Listing {
+            form: asked.form,
+            served,
+            asked,
+            columns,
+            metadata,
+            objects: objects.into_iter(),
+            is_begun: false,
+            is_first: true,
+            ahead: Vec::new(),
+        }
     }
 
     /// The same, with `made` before what a poll makes next.

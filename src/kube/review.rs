@@ -3,7 +3,7 @@
 use super::dispatch::Call;
 use super::render::answer_value;
 use super::token::{ISSUER, verify};
-use super::{Cluster, Response, Status};
+use super::{Cluster, Response, Status, tree};
 use crate::http1::Request;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -28,8 +28,8 @@ impl Cluster {
             _ => return None,
         };
         let mut answer = review.clone();
-        answer["metadata"]["creationTimestamp"] = Value::Null;
-        answer["status"] = status;
+        tree::set(&mut answer, &["metadata", "creationTimestamp"], Value::Null);
+        tree::set(&mut answer, &["status"], status);
         Some(answer_value(201, &call.asked, &call.served, &answer))
     }
 
@@ -43,12 +43,15 @@ impl Cluster {
     /// Who sends a request: whom it impersonates, or else whom its token is of.
     fn user(&self, request: &Request, now: Timestamp) -> Value {
         if let Some(name) = request.headers.get("Impersonate-User") {
-            let groups: Vec<&str> = request.headers.get_all("Impersonate-Group").chain(["system:authenticated"]).collect();
+            let groups: Vec<&str> =
+                request.headers.get_all("Impersonate-Group").chain(["system:authenticated"]).collect();
             return json!({"username": name, "groups": groups});
         }
         let token = request.headers.get("Authorization").and_then(|value| value.strip_prefix("Bearer "));
         let user = token.and_then(|token| self.user_of(token, now));
-        user.unwrap_or_else(|| json!({"username": "kubernetes-admin", "groups": ["system:masters", "system:authenticated"]}))
+        user.unwrap_or_else(
+            || json!({"username": "kubernetes-admin", "groups": ["system:masters", "system:authenticated"]}),
+        )
     }
 
     /// The service account of a token that this cluster gave.

@@ -30,7 +30,13 @@ pub(super) fn legacy_token(seed: u64, account: &Account<'_>, secret: &str) -> St
 }
 
 /// The token that a TokenRequest is answered with.
-pub(super) fn bound_token(seed: u64, account: &Account<'_>, audiences: &Value, now: Timestamp, expires_s: i64) -> String {
+pub(super) fn bound_token(
+    seed: u64,
+    account: &Account<'_>,
+    audiences: &Value,
+    now: Timestamp,
+    expires_s: i64,
+) -> String {
     sign(
         seed,
         &json!({

@@ -42,7 +42,8 @@ impl Client {
     pub(super) fn get(&self, target: &str) -> Result<Value, RancherError> {
         let call = format!("GET {}", without_query(target));
         let url = self.url(target)?;
-        let answer = self.agent.get(&url).header("Accept", "application/json").header("Authorization", self.bearer()).call();
+        let answer =
+            self.agent.get(&url).header("Accept", "application/json").header("Authorization", self.bearer()).call();
         self.judge(call, answer)
     }
 
@@ -50,8 +51,12 @@ impl Client {
     pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, RancherError> {
         let call = format!("POST {}", without_query(path));
         let url = self.url(path)?;
-        let answer =
-            self.agent.post(&url).header("Accept", "application/json").header("Authorization", self.bearer()).send_json(body);
+        let answer = self
+            .agent
+            .post(&url)
+            .header("Accept", "application/json")
+            .header("Authorization", self.bearer())
+            .send_json(body);
         self.judge(call, answer)
     }
 
@@ -59,7 +64,8 @@ impl Client {
     pub(super) fn delete(&self, path: &str) -> Result<(), RancherError> {
         let call = format!("DELETE {}", without_query(path));
         let url = self.url(path)?;
-        let answer = self.agent.delete(&url).header("Accept", "application/json").header("Authorization", self.bearer()).call();
+        let answer =
+            self.agent.delete(&url).header("Accept", "application/json").header("Authorization", self.bearer()).call();
         match answer {
             Ok(answer) if answer.status().is_success() => Ok(()),
             other => self.judge(call, other).map(drop),
@@ -82,7 +88,10 @@ impl Client {
                 let origin = self.base.strip_suffix(&ours.path_prefix).unwrap_or(&self.base);
                 Ok(format!("{origin}/{path}"))
             }
-            _ => Err(RancherError::Redirected { call: "the next page".into(), location: without_query(target).to_owned() }),
+            _ => Err(RancherError::Redirected {
+                call: "the next page".into(),
+                location: without_query(target).to_owned(),
+            }),
         }
     }
 

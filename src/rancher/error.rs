@@ -47,10 +47,8 @@ pub enum RancherError {
 impl RancherError {
     /// Whether the same call may succeed later without anybody's doing.
     pub fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            RancherError::Unreachable { .. } | RancherError::Busy { .. } | RancherError::Failing { .. }
-        ) || matches!(self, RancherError::Refused { status: 409, .. })
+        matches!(self, RancherError::Unreachable { .. } | RancherError::Busy { .. } | RancherError::Failing { .. })
+            || matches!(self, RancherError::Refused { status: 409, .. })
     }
 
     /// How long Rancher asked us to wait.
@@ -72,14 +70,24 @@ impl RancherError {
                  import command into CAChecksum"
             }
             RancherError::CertificateFile { .. } => "name a readable file with at least one PEM certificate in CAFile",
-            RancherError::Checksum { .. } => "compare CAChecksum with the import command Rancher shows; somebody may sit between",
+            RancherError::Checksum { .. } => {
+                "compare CAChecksum with the import command Rancher shows; somebody may sit between"
+            }
             RancherError::Unauthorized => "create an API key in Rancher and put it into BearerToken",
-            RancherError::Forbidden { .. } => "use the API key of a user who may create clusters (role Create New Clusters)",
+            RancherError::Forbidden { .. } => {
+                "use the API key of a user who may create clusters (role Create New Clusters)"
+            }
             RancherError::NotARancher { .. } => "check the host and path of RancherURL",
             RancherError::Refused { .. } => "see Rancher's words; the request is not repeated",
-            RancherError::Busy { .. } | RancherError::Failing { .. } => "the agent tries again by itself; see Rancher's log",
-            RancherError::Redirected { .. } => "put the URL that Rancher itself uses (setting server-url) into RancherURL",
-            RancherError::Unexpected { .. } => "check that RancherURL leads to Rancher itself, not to a login page or proxy",
+            RancherError::Busy { .. } | RancherError::Failing { .. } => {
+                "the agent tries again by itself; see Rancher's log"
+            }
+            RancherError::Redirected { .. } => {
+                "put the URL that Rancher itself uses (setting server-url) into RancherURL"
+            }
+            RancherError::Unexpected { .. } => {
+                "check that RancherURL leads to Rancher itself, not to a login page or proxy"
+            }
         }
     }
 }

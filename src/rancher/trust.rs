@@ -43,7 +43,8 @@ impl Trust {
     /// computes it over the PEM text with exactly one newline at its end.
     pub(super) fn add_announced(&mut self, cacerts: &str, checksum: &str) -> Result<(), RancherError> {
         let text = format!("{}\n", cacerts.trim_end_matches('\n'));
-        let found: String = digest(&SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let found: String =
+            digest(&SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         if !found.eq_ignore_ascii_case(checksum.trim()) {
             return Err(RancherError::Checksum { expected: checksum.trim().to_owned(), found });
         }
@@ -55,7 +56,9 @@ impl Trust {
         let before = self.roots.len();
         for certificate in CertificateDer::pem_slice_iter(pem) {
             let certificate = certificate.map_err(|error| format!("is no PEM: {error}"))?;
-            RootCertStore::empty().add(certificate.clone()).map_err(|error| format!("holds no certificate: {error}"))?;
+            RootCertStore::empty()
+                .add(certificate.clone())
+                .map_err(|error| format!("holds no certificate: {error}"))?;
             self.roots.push(certificate);
         }
         if self.roots.len() == before { Err("holds no PEM certificate".into()) } else { Ok(()) }
@@ -82,7 +85,9 @@ impl Trust {
             .with_safe_default_protocol_versions()
             .map_err(|error| RancherError::Untrusted { url: "Rancher".into(), cause: error.to_string() })?;
         let mut config = match self.insecure {
-            true => builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider))).with_no_client_auth(),
+            true => {
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider))).with_no_client_auth()
+            }
             false => builder.with_root_certificates(roots).with_no_client_auth(),
         };
         // Reconnects of thousands of tunnels must not fill memory with tickets; Rancher's side gives none worth keeping.

@@ -109,7 +109,8 @@ impl Baseline {
         }
         let mut order: Vec<u32> = (0..self.len()).collect();
         for range in self.ranges.values() {
-            order[range.start as usize..range.end as usize].sort_by_cached_key(|ordinal| self.path(*ordinal, cluster_name));
+            order[range.start as usize..range.end as usize]
+                .sort_by_cached_key(|ordinal| self.path(*ordinal, cluster_name));
         }
         let in_order = order.iter().zip(0..).all(|(ordinal, position)| *ordinal == position);
         (!in_order).then(|| order.into())

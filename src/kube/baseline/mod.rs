@@ -10,6 +10,6 @@ mod complete;
 mod draft;
 mod source;
 
-pub use compiled::Baseline;
 pub(super) use bootstrap::api_service;
+pub use compiled::Baseline;
 pub use source::{BaselineError, Source};

@@ -1,11 +1,11 @@
 //! Garbage collection by owner references.
 
 use super::Happening;
-use crate::kube::Cluster;
 use crate::kube::served::Served;
 use crate::kube::store::{Version, namespace_of, path_of};
 use crate::kube::strategy::Part;
 use crate::kube::verbs::DeleteOptions;
+use crate::kube::{Cluster, tree};
 use serde_json::Value;
 
 impl Cluster {
@@ -21,7 +21,9 @@ impl Cluster {
     /// Does what the finalizers `foregroundDeletion` and `orphan` wait for, and removes them.
     fn finish_deletion(&mut self, happening: &Happening<'_>) {
         let object = self.value(&happening.served, &happening.version());
-        let has = |finalizer: &str| object["metadata"]["finalizers"].as_array().is_some_and(|list| list.iter().any(|f| f == finalizer));
+        let has = |finalizer: &str| {
+            object["metadata"]["finalizers"].as_array().is_some_and(|list| list.iter().any(|f| f == finalizer))
+        };
         let finalizer = if has("foregroundDeletion") {
             self.drop_dependents(happening);
             "foregroundDeletion"
@@ -36,9 +38,7 @@ impl Cluster {
         };
         let path = happening.write.object.path.clone();
         self.amend(&happening.served, &path, Part::Whole, |object| {
-            if let Some(finalizers) = object["metadata"]["finalizers"].as_array_mut() {
-                finalizers.retain(|known| known != finalizer);
-            }
+            tree::exclude(object, &["metadata", "finalizers"], finalizer);
         });
     }
 
@@ -73,7 +73,9 @@ impl Cluster {
                 let body = self.store.body(&found.version);
                 let mentions = match &found.version {
                     Version::Baseline(_) => ordinal.is_some_and(|ordinal| body.mentions_baseline(ordinal)),
-                    Version::Written(_) => body.mentions(&uid) || ordinal.is_some_and(|ordinal| body.mentions_baseline(ordinal)),
+                    Version::Written(_) => {
+                        body.mentions(&uid) || ordinal.is_some_and(|ordinal| body.mentions_baseline(ordinal))
+                    }
                 };
                 if mentions && self.is_owned(&served, &found.version, &uid) {
                     dependents.push((served.clone(), found.version));

@@ -12,11 +12,11 @@ mod report;
 mod service_account;
 mod workload;
 
+use super::Cluster;
 use super::served::Served;
 use super::store::{Version, Write};
 use super::strategy::Part;
 use super::verbs::Keep;
-use super::Cluster;
 use jiff::Timestamp;
 use serde_json::Value;
 

@@ -47,7 +47,8 @@ impl Totals {
 
 /// What a pod asks for: the sum of its containers, or what one init container needs if that is more.
 fn of_pod(spec: &Value, field: &str) -> BTreeMap<String, Quantity> {
-    let containers = |list: &str| spec[list].as_array().into_iter().flatten().map(|container| &container["resources"][field]);
+    let containers =
+        |list: &str| spec[list].as_array().into_iter().flatten().map(|container| &container["resources"][field]);
     let amounts = |resources: &Value| -> Vec<(String, Quantity)> {
         let entries = resources.as_object().into_iter().flatten();
         entries.filter_map(|(name, amount)| Some((name.clone(), Quantity::of(amount)?))).collect()

@@ -4,13 +4,13 @@
 //! few words, filled in when the object is rendered, so that a heartbeat or a touch costs no copy and equal bodies can be shared.
 
 mod body;
-mod particulars;
 mod marks;
+mod particulars;
 mod stamp;
 mod uid;
 
 pub(super) use body::{Holes, ObjectBody};
-pub(super) use particulars::Particulars;
 pub(super) use marks::{CLUSTER_NAME, CREATED, HEARTBEAT, RENEWAL, owner_uid};
+pub(super) use particulars::Particulars;
 pub(super) use stamp::{Stamp, micro_time, time};
 pub(super) use uid::Uid;

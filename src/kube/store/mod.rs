@@ -4,8 +4,8 @@
 //! revisions; it knows no kinds. Every change takes the next revision and is one event of the history.
 
 mod history;
-mod overlay;
 mod layered;
+mod overlay;
 mod version;
 
 pub(super) use history::{Event, Resumption, Write};

@@ -50,9 +50,9 @@ pub(super) fn qos_class(spec: &Value) -> &'static str {
     let containers = || ["containers", "initContainers"].into_iter().filter_map(|list| spec[list].as_array()).flatten();
     let amount = |container: &Value, field: &str, name: &str| container["resources"][field][name].clone();
     let has_any = |container: &Value| {
-        ["requests", "limits"].iter().any(|field| {
-            container["resources"][field].as_object().is_some_and(|amounts| !amounts.is_empty())
-        })
+        ["requests", "limits"]
+            .iter()
+            .any(|field| container["resources"][field].as_object().is_some_and(|amounts| !amounts.is_empty()))
     };
     let is_guaranteed = |container: &Value| {
         ["cpu", "memory"].iter().all(|name| {
@@ -142,7 +142,9 @@ mod tests {
 
     #[test]
     fn the_pull_policy_follows_the_tag() {
-        for (image, latest) in [("a", true), ("a:latest", true), ("a:1", false), ("r:5000/a", true), ("a@sha256:0", false)] {
+        for (image, latest) in
+            [("a", true), ("a:latest", true), ("a:1", false), ("r:5000/a", true), ("a@sha256:0", false)]
+        {
             assert_eq!(is_latest(image), latest, "{image}");
         }
     }

@@ -40,7 +40,9 @@ impl Continue {
         if token["v"] != "meta.k8s.io/v1" {
             return Err(refused(&format!("server does not recognize this encoded version {}", token["v"])));
         }
-        let revision = token["rv"].as_u64().ok_or_else(|| refused("incorrect encoded start resourceVersion (version meta.k8s.io/v1)"))?;
+        let revision = token["rv"]
+            .as_u64()
+            .ok_or_else(|| refused("incorrect encoded start resourceVersion (version meta.k8s.io/v1)"))?;
         let start = token["start"].as_str().filter(|start| !start.is_empty());
         let start = start.ok_or_else(|| refused("encoded start key empty (version meta.k8s.io/v1)"))?;
         Ok(Continue { revision, after: start.trim_end_matches('\0').to_owned() })

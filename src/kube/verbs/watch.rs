@@ -48,7 +48,7 @@ impl Cluster {
     fn timeout(&mut self, call: &Call<'_>) -> SignedDuration {
         let seconds = match call.query.timeout_seconds {
             Some(seconds @ 1..) => i64::try_from(seconds).unwrap_or(LONGEST_WATCH_S).min(LONGEST_WATCH_S),
-            Some(0) | None => MIN_REQUEST_TIMEOUT_S + self.random.i64(..MIN_REQUEST_TIMEOUT_S),
+            Some(0) | None => MIN_REQUEST_TIMEOUT_S + self.random.i64(0..MIN_REQUEST_TIMEOUT_S),
         };
         SignedDuration::from_secs(seconds)
     }
@@ -119,7 +119,8 @@ mod tests {
     fn a_watch_ends_at_its_deadline_with_a_bookmark() {
         let mut bench = Bench::new();
         let revision = bench.cluster.revision();
-        let target = format!("/api/v1/nodes?watch=true&timeoutSeconds=90&allowWatchBookmarks=true&resourceVersion={revision}");
+        let target =
+            format!("/api/v1/nodes?watch=true&timeoutSeconds=90&allowWatchBookmarks=true&resourceVersion={revision}");
         let mut watch = bench.watch(&target);
         assert_eq!(watch.told(&bench), [""; 0]);
         bench.pass(60);
@@ -135,7 +136,8 @@ mod tests {
     fn a_selector_tells_what_comes_and_goes() {
         let mut bench = Bench::new();
         let revision = bench.cluster.revision();
-        let mut watch = bench.watch(&format!("/api/v1/configmaps?watch=1&labelSelector=x%3Dy&resourceVersion={revision}"));
+        let mut watch =
+            bench.watch(&format!("/api/v1/configmaps?watch=1&labelSelector=x%3Dy&resourceVersion={revision}"));
         bench.configmap("a");
         let target = "/api/v1/namespaces/web/configmaps/a";
         bench.merge(target, json!({"metadata": {"labels": {"x": "y"}}})).ok();
@@ -188,7 +190,8 @@ mod tests {
         let mut bench = Bench::new();
         let revision = bench.cluster.revision();
         let mut nodes = bench.watch(&format!("/api/v1/nodes?watch=1&resourceVersion={revision}"));
-        let mut leases = bench.watch(&format!("/apis/coordination.k8s.io/v1/leases?watch=1&resourceVersion={revision}"));
+        let mut leases =
+            bench.watch(&format!("/apis/coordination.k8s.io/v1/leases?watch=1&resourceVersion={revision}"));
         bench.pass(30);
         bench.cluster.report(Heartbeat::Leases, bench.now);
         assert_eq!(nodes.told(&bench), [""; 0]);

@@ -39,7 +39,8 @@ fn control_plane_address<'a>(source: &'a Source<'_>) -> Option<&'a str> {
     let nodes = || source.objects.iter().filter(|object| object["kind"] == "Node" && object["apiVersion"] == "v1");
     let is_control_plane = |node: &&Value| {
         let labels = node["metadata"]["labels"].as_object();
-        let has = |role: &str| labels.is_some_and(|labels| labels.contains_key(&format!("node-role.kubernetes.io/{role}")));
+        let has =
+            |role: &str| labels.is_some_and(|labels| labels.contains_key(&format!("node-role.kubernetes.io/{role}")));
         has("control-plane") || has("controlplane")
     };
     let node = nodes().find(is_control_plane).or_else(|| nodes().next())?;

@@ -91,8 +91,10 @@ fn urls(urls: &[&str]) -> Value {
 fn user_roles() -> Vec<(&'static str, Value)> {
     let reviews = Rule("authorization.k8s.io", "selfsubjectaccessreviews selfsubjectrulesreviews", "create");
     let self_review = Rule("authentication.k8s.io", "selfsubjectreviews", "create");
-    let delegator =
-        [Rule("authentication.k8s.io", "tokenreviews", "create"), Rule("authorization.k8s.io", "subjectaccessreviews", "create")];
+    let delegator = [
+        Rule("authentication.k8s.io", "tokenreviews", "create"),
+        Rule("authorization.k8s.io", "subjectaccessreviews", "create"),
+    ];
     let node = [
         Rule("authentication.k8s.io", "tokenreviews", "create"),
         Rule("core", "services", "get list watch"),
@@ -102,7 +104,19 @@ fn user_roles() -> Vec<(&'static str, Value)> {
         Rule("core", "configmaps secrets", "get list watch"),
         Rule("coordination.k8s.io", "leases", "create delete get patch update"),
     ];
-    let discovery = ["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz", "/version", "/version/"];
+    let discovery = [
+        "/api",
+        "/api/*",
+        "/apis",
+        "/apis/*",
+        "/healthz",
+        "/livez",
+        "/openapi",
+        "/openapi/*",
+        "/readyz",
+        "/version",
+        "/version/",
+    ];
     let scheduler = [
         EVENT_RULE,
         Rule("core", "nodes", "get list watch"),
@@ -141,12 +155,32 @@ fn user_roles() -> Vec<(&'static str, Value)> {
         ("system:kube-controller-manager", list(&manager)),
         ("system:kube-dns", list(&dns)),
         ("system:kube-scheduler", list(&scheduler)),
-        ("system:monitoring", json!([urls(&["/healthz", "/healthz/*", "/livez", "/livez/*", "/metrics", "/metrics/slis", "/readyz", "/readyz/*"])])),
+        (
+            "system:monitoring",
+            json!([urls(&[
+                "/healthz",
+                "/healthz/*",
+                "/livez",
+                "/livez/*",
+                "/metrics",
+                "/metrics/slis",
+                "/readyz",
+                "/readyz/*"
+            ])]),
+        ),
         ("system:node", list(&node)),
         ("system:node-proxier", list(&proxier)),
         ("system:persistent-volume-provisioner", list(&provisioner)),
         ("system:public-info-viewer", json!([urls(&["/healthz", "/livez", "/readyz", "/version", "/version/"])])),
-        ("system:service-account-issuer-discovery", json!([urls(&["/.well-known/openid-configuration", "/.well-known/openid-configuration/", "/openid/v1/jwks", "/openid/v1/jwks/"])])),
+        (
+            "system:service-account-issuer-discovery",
+            json!([urls(&[
+                "/.well-known/openid-configuration",
+                "/.well-known/openid-configuration/",
+                "/openid/v1/jwks",
+                "/openid/v1/jwks/"
+            ])]),
+        ),
     ]
 }
 
@@ -160,7 +194,11 @@ fn bindings() -> Vec<(&'static str, &'static str, Value)> {
         ("cluster-admin", "cluster-admin", groups(&["system:masters"])),
         ("system:basic-user", "system:basic-user", groups(&["system:authenticated"])),
         ("system:discovery", "system:discovery", groups(&["system:authenticated"])),
-        ("system:kube-controller-manager", "system:kube-controller-manager", users(&["system:kube-controller-manager"])),
+        (
+            "system:kube-controller-manager",
+            "system:kube-controller-manager",
+            users(&["system:kube-controller-manager"]),
+        ),
         (
             "system:kube-dns",
             "system:kube-dns",
@@ -305,9 +343,13 @@ const VIEW_APPS: Rule = Rule(
     "get list watch",
 );
 const VIEW_BATCH: Rule = Rule("batch", "cronjobs cronjobs/status jobs jobs/status", "get list watch");
-const VIEW_NETWORK: Rule =
-    Rule("networking.k8s.io discovery.k8s.io", "endpointslices ingresses ingresses/status networkpolicies", "get list watch");
-const VIEW_SCALING: Rule = Rule("autoscaling", "horizontalpodautoscalers horizontalpodautoscalers/status", "get list watch");
+const VIEW_NETWORK: Rule = Rule(
+    "networking.k8s.io discovery.k8s.io",
+    "endpointslices ingresses ingresses/status networkpolicies",
+    "get list watch",
+);
+const VIEW_SCALING: Rule =
+    Rule("autoscaling", "horizontalpodautoscalers horizontalpodautoscalers/status", "get list watch");
 const VIEW_POLICY: Rule = Rule("policy", "poddisruptionbudgets poddisruptionbudgets/status", "get list watch");
 const EDIT_CORE: Rule = Rule(
     "core",
@@ -325,8 +367,12 @@ const EDIT_APPS: Rule = Rule(
 const EDIT_BATCH: Rule = Rule("batch", "cronjobs jobs", "create delete deletecollection patch update");
 const EDIT_NETWORK: Rule =
     Rule("networking.k8s.io", "ingresses networkpolicies", "create delete deletecollection patch update");
-const EDIT_SCALING: Rule = Rule("autoscaling", "horizontalpodautoscalers", "create delete deletecollection patch update");
+const EDIT_SCALING: Rule =
+    Rule("autoscaling", "horizontalpodautoscalers", "create delete deletecollection patch update");
 const EDIT_POLICY: Rule = Rule("policy", "poddisruptionbudgets", "create delete deletecollection patch update");
 const ADMIN_REVIEW: Rule = Rule("authorization.k8s.io", "localsubjectaccessreviews", "create");
-const ADMIN_ROLES: Rule =
-    Rule("rbac.authorization.k8s.io", "rolebindings roles", "create delete deletecollection get list patch update watch");
+const ADMIN_ROLES: Rule = Rule(
+    "rbac.authorization.k8s.io",
+    "rolebindings roles",
+    "create delete deletecollection get list patch update watch",
+);
