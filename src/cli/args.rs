@@ -1,6 +1,8 @@
 //! The command line.
 
+use super::rehearse::{parse_setting, read_profile};
 use crate::config::{Flags, SETTINGS, parse_duration};
+use crate::rehearsal::Profile;
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -50,13 +52,21 @@ struct GlobalArgs {
 #[derive(Debug, Clone, clap::Subcommand)]
 pub(super) enum Subcommand {
     /// Serve the REST API and keep its clusters connected to Rancher (the default).
-    Run,
+    Run(RunArgs),
     /// Bring up clusters against an embedded stand-in for a Rancher server, and report.
     Rehearse(RehearseArgs),
     /// Print every setting with its origin; secrets are masked.
     CheckConfig(CheckConfigArgs),
     /// Print the objects that a cluster of this name starts with.
     Render(RenderArgs),
+}
+
+/// Flags of `run`.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct RunArgs {
+    /// End in order as soon as standard input ends: a parent process that dies takes the agent with it.
+    #[arg(long, hide = true)]
+    pub(super) exit_with_stdin: bool,
 }
 
 /// Flags of `rehearse`.
@@ -86,9 +96,17 @@ pub struct RehearseArgs {
     #[arg(long, value_name = "FILE")]
     pub template: Option<PathBuf>,
 
-    /// Whether the stand-in lists and watches in each cluster as Rancher does.
-    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
-    pub watches: bool,
+    /// What the stand-in asks of each cluster: `rancher`, `idle`, or a YAML file like the built-in ones.
+    #[arg(long, value_name = "PROFILE", default_value = "rancher", value_parser = read_profile)]
+    pub profile: Profile,
+
+    /// How many clusters are asked for at once.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub in_flight: u16,
+
+    /// A setting of the rehearsed agent, as in its configuration file; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_setting)]
+    pub settings: Vec<(String, String)>,
 }
 
 /// Flags of `check-config`.

@@ -1,7 +1,7 @@
 //! `check-config`: every setting with its value and origin.
 
 use super::args::{CheckConfigArgs, ReportFormat};
-use super::{Failure, print_stdout};
+use super::{Failure, print_stdout, print_warnings};
 use crate::config::Loaded;
 use serde_json::json;
 use std::process::ExitCode;
@@ -9,7 +9,10 @@ use std::process::ExitCode;
 /// Prints the merged configuration. It has passed all checks already; no Rancher is needed for it.
 pub(super) fn run(loaded: &Loaded, args: &CheckConfigArgs) -> Result<ExitCode, Failure> {
     match args.output {
-        ReportFormat::Text => print_stdout(&text(loaded))?,
+        ReportFormat::Text => {
+            print_stdout(&text(loaded))?;
+            print_warnings(&loaded.warnings);
+        }
         ReportFormat::Json => print_stdout(&format!("{:#}\n", json(loaded)))?,
     }
     Ok(ExitCode::SUCCESS)
@@ -23,9 +26,6 @@ fn text(loaded: &Loaded) -> String {
     let mut text = String::new();
     for resolved in &loaded.origins {
         text += &format!("{:keys$}  {:values$}  {}\n", resolved.key, shown(&resolved.text), resolved.origin);
-    }
-    for warning in &loaded.warnings {
-        text += &format!("warning: {warning}\n");
     }
     text
 }

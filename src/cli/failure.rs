@@ -1,8 +1,9 @@
 //! How a subcommand fails, and how that is shown.
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Origin};
 use crate::template::TemplateError;
 use std::io::Write;
+use std::process::ExitCode;
 
 /// What happened, why, and what to do next.
 #[derive(Debug)]
@@ -10,12 +11,13 @@ pub struct Failure {
     what: String,
     causes: Vec<String>,
     remedy: Option<String>,
+    usage: bool,
 }
 
 impl Failure {
     /// What happened and to what, in one line.
     pub fn new(what: impl Into<String>) -> Failure {
-        Failure { what: what.into(), causes: Vec::new(), remedy: None }
+        Failure { what: what.into(), causes: Vec::new(), remedy: None, usage: false }
     }
 
     /// Adds a cause.
@@ -28,6 +30,17 @@ impl Failure {
     pub fn remedy(mut self, remedy: impl Into<String>) -> Failure {
         self.remedy = Some(remedy.into());
         self
+    }
+
+    /// Says that the command line itself is wrong.
+    pub fn usage(mut self) -> Failure {
+        self.usage = true;
+        self
+    }
+
+    /// 2 for wrong usage, else 1.
+    pub(super) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(if self.usage { 2 } else { 1 })
     }
 
     /// Writes it to standard error.
@@ -45,7 +58,11 @@ impl Failure {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Failure {
-        Failure::new(error.to_string()).remedy(error.remedy())
+        let failure = Failure::new(error.to_string()).remedy(error.remedy());
+        match error {
+            ConfigError::BadValue { origin: Origin::Flag(_), .. } => failure.usage(),
+            _ => failure,
+        }
     }
 }
 

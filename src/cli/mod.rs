@@ -3,6 +3,7 @@
 mod args;
 mod check_config;
 mod failure;
+mod instance;
 mod output;
 mod rehearse;
 mod render;
@@ -11,11 +12,11 @@ mod template_file;
 
 pub use args::{Args, RehearseArgs, ReportFormat};
 pub use failure::Failure;
-pub use output::print_stdout;
+pub use output::{print_stdout, print_warnings};
 pub use template_file::{TemplateFile, load_template};
 
 use crate::config::{self, Inputs, Loaded};
-use args::Subcommand;
+use args::{RunArgs, Subcommand};
 use std::process::ExitCode;
 
 /// Parses the command line, runs the subcommand and maps its outcome to an exit code: 0 success, 1 failure, 2 wrong usage.
@@ -26,14 +27,14 @@ pub fn main() -> ExitCode {
     };
     dispatch(args).unwrap_or_else(|failure| {
         failure.print();
-        ExitCode::FAILURE
+        failure.exit_code()
     })
 }
 
 fn dispatch(args: Args) -> Result<ExitCode, Failure> {
     let loaded = load(&args)?;
-    match args.subcommand.unwrap_or(Subcommand::Run) {
-        Subcommand::Run => run::run(loaded),
+    match args.subcommand.unwrap_or_else(|| Subcommand::Run(RunArgs::default())) {
+        Subcommand::Run(run) => run::run(loaded, &run),
         Subcommand::Rehearse(rehearse) => rehearse::run(loaded, rehearse),
         Subcommand::CheckConfig(check) => check_config::run(&loaded, &check),
         Subcommand::Render(render) => render::run(&loaded, &render),

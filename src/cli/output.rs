@@ -15,6 +15,13 @@ pub fn print_stdout(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Writes warnings to standard error, for subcommands that do not log.
+pub fn print_warnings(warnings: &[String]) {
+    let text: String = warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
+    // Nothing is left to be told if standard error is closed.
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
 /// Shows help, version or a usage error, and tells the exit code.
 pub(super) fn print_usage(error: &clap::Error) -> ExitCode {
     // A closed pipe changes nothing about the exit code.

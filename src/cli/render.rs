@@ -11,7 +11,7 @@ use std::process::ExitCode;
 pub(super) fn run(loaded: &Loaded, args: &RenderArgs) -> Result<ExitCode, Failure> {
     if !is_dns_label(&args.name) {
         let remedy = "expected a DNS label: 1 to 63 of a-z, 0-9 and `-`, with a letter or digit at both ends";
-        return Err(Failure::new(format!("`{}` is no cluster name", args.name)).remedy(remedy));
+        return Err(Failure::new(format!("`{}` is no cluster name", args.name)).remedy(remedy).usage());
     }
     let file = load_template(args.template.as_deref(), loaded)?;
     let created = format!("{:.0}", jiff::Timestamp::now());

@@ -1,11 +1,159 @@
 //! `run`: the agent itself.
+//!
+//! Whatever can be wrong is found before anything is done: the listening socket first, then trust and template, then Rancher.
 
-use super::Failure;
-use crate::config::Loaded;
+use super::args::RunArgs;
+use super::{Failure, instance, load_template, print_stdout};
+use crate::api::{Api, ApiConfig};
+use crate::config::{Loaded, RancherUrl, Settings};
+use crate::engine::{self, Authority, Engine, Server};
+use crate::kube::{Baseline, Source};
+use crate::manager::{FleetConfig, Manager, ManagerConfig};
+use crate::rancher::{Client, RancherError, Trust};
+use crate::telemetry;
+use crate::template::Variables;
+use crossbeam_channel::{Receiver, bounded};
+use std::io;
+use std::net::{TcpListener, ToSocketAddrs};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Runs the agent until a signal ends it.
-pub fn run(loaded: Loaded) -> Result<ExitCode, Failure> {
-    loaded.settings.require_rancher()?;
-    Err(Failure::new("run is not built yet"))
+pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
+    let settings = Arc::new(loaded.settings.clone());
+    settings.require_rancher()?;
+    let stop = stop_requests(args.exit_with_stdin)?;
+    let _log = telemetry::init(settings.log_level, settings.log_format)
+        .map_err(|error| Failure::new("logging cannot start").cause(error))?;
+    loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+
+    let listener = listen(&settings)?;
+    let home = loaded.home.path();
+    instance::prepare_home(home)?;
+    let instance_id = instance::load_or_create_id(home)?;
+    let authority = Arc::new(Authority::load_or_create(home).map_err(|error| Failure::new(error.to_string()))?);
+    let baseline = baseline(&loaded, &authority)?;
+    let url =
+        RancherUrl::parse(&settings.rancher_url).map_err(|problem| Failure::new(format!("RancherURL: {problem}")))?;
+    let client = client(&settings)?;
+    let server = server(&url, &client)?;
+
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        log::warn!("the limit of open files stays as it is: {error}");
+    }
+    let (event_sender, events) = bounded(EVENT_QUEUE_LENGTH);
+    let engine = Engine::start(
+        engine::Config { settings: settings.clone(), server: Arc::new(server.clone()), authority },
+        event_sender,
+    )
+    .map_err(|error| Failure::new(error.to_string()))?;
+    let fleet = FleetConfig {
+        rancher_url: settings.rancher_url.clone(),
+        instance_id,
+        baseline,
+        create_wait: settings.create_wait,
+        max_clusters: settings.max_clusters,
+        workers: engine.workers(),
+        seed: fastrand::u64(..),
+    };
+    let registrars = settings.registration_parallelism;
+    let manager = Manager::start(ManagerConfig { fleet, client, registrars, server, engine, events })
+        .map_err(|error| Failure::new("the manager cannot start").cause(error))?;
+    let max_body_bytes = settings.max_request_bytes;
+    let api = Api::start(ApiConfig { listener, commands: manager.sender(), max_body_bytes })
+        .map_err(|error| Failure::new(error.to_string()))?;
+
+    print_stdout(&format!("listening on http://{}\n", api.address()))?;
+    log::info!("agent {} drives clusters for {}", env!("CARGO_PKG_VERSION"), settings.rancher_url);
+    // The sender lives as long as the process.
+    let _ = stop.recv();
+    log::info!("stopping: closing the tunnels; another signal ends the agent at once");
+    api.stop();
+    let left = manager.stop(SHUTDOWN);
+    if left > 0 {
+        return Err(Failure::new(format!(
+            "{left} workers did not close their tunnels within {} s",
+            SHUTDOWN.as_secs()
+        )));
+    }
+    Ok(ExitCode::SUCCESS)
 }
+
+/// The first signal, or the end of standard input if that counts, is handed to the caller; the next signal ends the process.
+fn stop_requests(exit_with_stdin: bool) -> Result<Receiver<()>, Failure> {
+    let (sender, receiver) = bounded(1);
+    if exit_with_stdin {
+        let sender = sender.clone();
+        std::thread::spawn(move || {
+            // Whether it ends or breaks, nobody is there any more.
+            let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+            let _ = sender.send(());
+        });
+    }
+    ctrlc::set_handler(move || {
+        if sender.try_send(()).is_err() {
+            std::process::exit(INTERRUPTED);
+        }
+        // The place in the queue is kept taken, so that the next signal finds it full.
+        let _ = sender.send_timeout((), SHUTDOWN);
+    })
+    .map_err(|error| Failure::new("signals cannot be caught").cause(error))?;
+    Ok(receiver)
+}
+
+fn listen(settings: &Settings) -> Result<TcpListener, Failure> {
+    let address = (settings.listen_address.as_str(), settings.listen_port);
+    TcpListener::bind(address).map_err(|error| {
+        Failure::new(format!("cannot listen on {}:{}: {error}", settings.listen_address, settings.listen_port)).remedy(
+            "another process, perhaps another agent, uses the port: stop it, or set ListenPort (0 takes a free one)",
+        )
+    })
+}
+
+fn baseline(loaded: &Loaded, authority: &Authority) -> Result<Arc<Baseline>, Failure> {
+    let file = load_template(None, loaded)?;
+    let kubernetes_version = &loaded.settings.kubernetes_version;
+    let created = format!("{:.0}", jiff::Timestamp::now());
+    let objects = file.template.objects(&Variables { kubernetes_version, created: &created });
+    let source = Source { objects, ca_pem: authority.certificate_pem(), kubernetes_version };
+    let baseline = Baseline::compile(source)
+        .map_err(|error| Failure::new(format!("{}: {error}", file.name)).remedy("mend the object in the template"))?;
+    Ok(Arc::new(baseline))
+}
+
+fn client(settings: &Settings) -> Result<Client, Failure> {
+    let rancher_failure = |error: RancherError| Failure::new(error.to_string()).remedy(error.remedy());
+    let trust = Trust::load(settings.ca_file.as_deref(), settings.insecure_skip_tls_verify).map_err(rancher_failure)?;
+    let mut client = Client::new(&settings.rancher_url, settings.api_token()?, trust, settings.request_timeout);
+    let mut probed = client.probe();
+    if let (Err(RancherError::Untrusted { .. }), Some(checksum)) = (&probed, &settings.ca_checksum) {
+        client.trust_announced(checksum, settings.request_timeout).map_err(rancher_failure)?;
+        probed = client.probe();
+    }
+    match probed {
+        Err(error) if error.is_misconfiguration() => return Err(rancher_failure(error)),
+        // It may come back, or accept the token later: no reason not to start, and `/health` tells.
+        Err(error) => log::warn!("{error}; {}", error.remedy()),
+        Ok(()) => {}
+    }
+    Ok(client)
+}
+
+fn server(url: &RancherUrl, client: &Client) -> Result<Server, Failure> {
+    let tls = match url.https {
+        true => Some(client.trust().for_tunnels().map_err(|error| Failure::new(error.to_string()))?),
+        false => None,
+    };
+    // Unresolved is not fatal either: the manager asks again.
+    let addresses = (url.host.as_str(), url.port).to_socket_addrs().map(Vec::from_iter).unwrap_or_default();
+    let host = if url.host.contains(':') { format!("[{}]", url.host) } else { url.host.clone() };
+    Ok(Server { host, port: url.port, path_prefix: url.path_prefix.clone(), tls, addresses })
+}
+
+/// How long an orderly end may take.
+const SHUTDOWN: Duration = Duration::from_secs(9);
+/// The exit code of a shell's command that a signal ended.
+const INTERRUPTED: i32 = 130;
+/// Events that may wait for the manager: a burst of every tunnel of a large fleet.
+const EVENT_QUEUE_LENGTH: usize = 65_536;

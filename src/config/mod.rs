@@ -3,6 +3,7 @@
 //! One table ([`SETTINGS`]) defines every setting; [`load`] merges flags, file, environment and defaults key by key and
 //! remembers each value's [`Origin`]. This room must not know what the settings are used for.
 
+mod environment;
 mod error;
 mod file;
 mod home;

@@ -52,7 +52,8 @@ pub struct Settings {
     pub report_interval: Duration,
     /// `NodeHeartbeat`: `report` or `kubelet`; default `report`.
     pub node_heartbeat: HeartbeatMode,
-    /// `PingInterval`: websocket pings per tunnel; default 5 s as the reference client, at most 20 s: Rancher drops a tunnel after 60 s.
+    /// `PingInterval`: websocket pings per tunnel; default 5 s as the reference client, at most 20 s: Rancher drops a tunnel
+    /// after 60 s.
     pub ping_interval: Duration,
     /// `PingTimeout`: a tunnel without a pong for this long is dead; default 60 s.
     pub ping_timeout: Duration,
@@ -86,7 +87,8 @@ pub struct Settings {
     pub max_objects: usize,
     /// `APIAddress`: the address announced for the clusters' API; nobody dials it; default `10.43.0.1:443`.
     pub api_address: String,
-    /// `KubernetesVersion`: what `/version` and nodes report; default `v1.31.4`. A `+k3s` suffix makes Rancher expect more of a cluster.
+    /// `KubernetesVersion`: what `/version` and nodes report; default `v1.31.4`. A `+k3s` suffix makes Rancher expect more of a
+    /// cluster.
     pub kubernetes_version: String,
 }
 

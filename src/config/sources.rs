@@ -1,8 +1,9 @@
 //! Merges flags, file, environment and defaults, key by key.
 
+use super::environment::Environment;
 use super::file::{Entry, read_entries};
 use super::home::Home;
-use super::{ConfigError, Origin, SETTINGS, Setting, Settings, VARIABLE_PREFIX};
+use super::{ConfigError, Origin, SETTINGS, Setting, Settings};
 use crate::yaml::nearest;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -62,7 +63,8 @@ impl Loaded {
     }
 }
 
-/// Reads and merges all sources. Per key a flag wins over the file, the file over the environment, and that over the default.
+/// Reads and merges all sources. Per key a flag wins over the file, the file over the environment, and that over the
+/// default.
 pub fn load<E>(inputs: Inputs<E>) -> Result<Loaded, ConfigError>
 where
     E: IntoIterator<Item = (OsString, OsString)>,
@@ -124,12 +126,12 @@ fn apply_entry(
         return Err(ConfigError::Duplicate { origin: here, key: setting.key, first_line: *first_line });
     }
     if setting.flag_only {
-        return Err(flag_only(setting, here));
+        return Err(setting.only_by_flag(here));
     }
     let base = path.parent().unwrap_or(Path::new(""));
     match setting.kind.set_yaml(settings, &entry.value, base) {
         Ok(()) => *origin = here,
-        Err(problem) => return Err(bad_value(setting, here, problem)),
+        Err(problem) => return Err(setting.bad_value(here, problem)),
     }
     Ok(())
 }
@@ -147,80 +149,9 @@ fn apply_flag(
     let here = Origin::Flag(setting.flag.unwrap_or(setting.key));
     match setting.kind.set_text(settings, text, Path::new("")) {
         Ok(()) => *origin = here,
-        Err(problem) => return Err(bad_value(setting, here, problem)),
+        Err(problem) => return Err(setting.bad_value(here, problem)),
     }
     Ok(())
-}
-
-/// The variables of ours in the environment.
-struct Environment(Vec<(String, OsString)>);
-
-impl Environment {
-    fn new(all: impl IntoIterator<Item = (OsString, OsString)>) -> Environment {
-        let ours = |(name, value): (OsString, OsString)| {
-            let name = name.into_string().ok()?;
-            name.starts_with(VARIABLE_PREFIX).then_some((name, value))
-        };
-        Environment(all.into_iter().filter_map(ours).collect())
-    }
-
-    fn get(&self, name: &str) -> Option<&OsString> {
-        self.0.iter().find(|(ours, _)| ours == name).map(|(_, value)| value)
-    }
-
-    fn home(&self) -> Option<PathBuf> {
-        self.get(HOME_VARIABLE).map(PathBuf::from)
-    }
-
-    fn apply(
-        &self,
-        setting: &'static Setting,
-        settings: &mut Settings,
-        origin: &mut Origin,
-    ) -> Result<(), ConfigError> {
-        let variable = setting.variable();
-        let Some(value) = self.get(&variable) else { return Ok(()) };
-        let here = Origin::Environment(variable);
-        if setting.flag_only {
-            return Err(flag_only(setting, here));
-        }
-        let set = match value.to_str() {
-            Some(text) => setting.kind.set_text(settings, text, Path::new("")),
-            None => Err("it is not UTF-8".into()),
-        };
-        match set {
-            Ok(()) => *origin = here,
-            Err(problem) => return Err(bad_value(setting, here, problem)),
-        }
-        Ok(())
-    }
-
-    /// A warning for each variable of ours that no setting has; not an error, since others may share the prefix.
-    fn unknown(&self) -> Vec<String> {
-        let known: Vec<String> = SETTINGS.iter().map(Setting::variable).chain([HOME_VARIABLE.to_string()]).collect();
-        self.0
-            .iter()
-            .filter(|(name, _)| !known.contains(name))
-            .map(|(name, _)| match nearest(name, known.iter().map(String::as_str)) {
-                Some(meant) => format!("environment variable {name} is unknown and ignored; did you mean {meant}?"),
-                None => format!("environment variable {name} is unknown and ignored"),
-            })
-            .collect()
-    }
-}
-
-fn bad_value(setting: &Setting, origin: Origin, problem: String) -> ConfigError {
-    ConfigError::BadValue { origin, key: setting.key, problem, expected: setting.expected() }
-}
-
-fn flag_only(setting: &Setting, origin: Origin) -> ConfigError {
-    let flag = setting.flag.unwrap_or_default();
-    ConfigError::BadValue {
-        origin,
-        key: setting.key,
-        problem: "it can be given on the command line only".into(),
-        expected: format!("the flag {flag}"),
-    }
 }
 
 fn origin_of(origins: &[(&'static Setting, Origin)], key: &str) -> Origin {
@@ -236,9 +167,6 @@ fn readable_secret(origins: &[(&'static Setting, Origin)]) -> Option<String> {
         format!("{path} holds BearerToken and other users may read it; run `chmod 600 {path}`")
     })
 }
-
-/// Moves the agent's directory.
-const HOME_VARIABLE: &str = "SCALE_AGENT_HOME";
 
 /// The read bits of group and others.
 const OTHERS_MAY_READ: u32 = 0o044;
@@ -281,13 +209,13 @@ mod tests {
             self
         }
 
-        fn load(self) -> Result<Loaded, ConfigError> {
+        fn load(&self) -> Result<Loaded, ConfigError> {
             let user_home = Some(self.user_home.path().to_path_buf());
-            load(Inputs { flags: self.flags, user_home, environment: self.environment })
+            load(Inputs { flags: self.flags.clone(), user_home, environment: self.environment.clone() })
         }
 
         /// The error and its remedy, with the folder of the configuration taken out.
-        fn error(self) -> (String, String) {
+        fn error(&self) -> (String, String) {
             let home = self.user_home.path().join(".scale-cluster-agent/").display().to_string();
             let error = self.load().unwrap_err();
             (error.to_string().replace(&home, ""), error.remedy())
@@ -336,9 +264,9 @@ mod tests {
         let directory = case.user_home.path().join(".scale-cluster-agent/config");
         fs::create_dir_all(&directory).unwrap();
         fs::write(directory.join("cluster.yaml"), "").unwrap();
-        let without = Case { user_home: case.user_home, flags: Flags::default(), environment: vec![] };
+        assert_eq!(case.load().unwrap().file, None, "it may hold only a template");
         fs::write(directory.join("config"), "Workers: 2\n").unwrap();
-        let loaded = without.load().unwrap();
+        let loaded = case.load().unwrap();
         assert_eq!(loaded.settings.workers, 2);
         assert_eq!(loaded.file.as_deref(), Some(directory.join("config").as_path()));
     }
@@ -485,12 +413,9 @@ mod tests {
         let case = Case::new(Some(""));
         let home = case.user_home.path().join(".scale-cluster-agent");
         fs::write(home.join("cluster.yaml"), "").unwrap();
-        let folder = case.user_home.path().to_path_buf();
-        let loaded = case.load().unwrap();
-        assert_eq!(loaded.template_file(), None, "the folder is gone with the case");
-        fs::create_dir_all(&home).unwrap();
-        fs::write(home.join("cluster.yaml"), "").unwrap();
-        assert_eq!(loaded.template_file(), Some(home.join("cluster.yaml")));
-        fs::remove_dir_all(folder).unwrap();
+        assert_eq!(case.load().unwrap().template_file(), Some(home.join("cluster.yaml")));
+        fs::write(home.join("config"), "Template: small.yaml\n").unwrap();
+        assert_eq!(case.load().unwrap().template_file(), Some(home.join("small.yaml")));
+        assert_eq!(Case::new(Some("")).load().unwrap().template_file(), None);
     }
 }

@@ -1,7 +1,7 @@
 //! The one table of settings: parsing, `check-config`, `--help` and the sample file all follow it.
 
 use super::kind::Kind;
-use super::{HeartbeatMode, LogFormat, Settings};
+use super::{ConfigError, HeartbeatMode, LogFormat, Origin, Settings};
 use std::time::Duration;
 
 /// One setting: its names, its meaning and what it may be.
@@ -46,6 +46,18 @@ impl Setting {
     /// What a value must look like, with an example.
     pub fn expected(&self) -> String {
         self.kind.expected()
+    }
+
+    /// The error of a value that cannot be used.
+    pub(super) fn bad_value(&self, origin: Origin, problem: String) -> ConfigError {
+        ConfigError::BadValue { origin, key: self.key, problem, expected: self.expected() }
+    }
+
+    /// The error of a value that comes from elsewhere than the flag that alone may set it.
+    pub(super) fn only_by_flag(&self, origin: Origin) -> ConfigError {
+        let problem = "it can be given on the command line only".into();
+        let expected = format!("the flag {}", self.flag.unwrap_or_default());
+        ConfigError::BadValue { origin, key: self.key, problem, expected }
     }
 }
 

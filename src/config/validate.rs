@@ -17,8 +17,8 @@ pub struct Violation {
 }
 
 impl Settings {
-    /// Checks every value that is set. What is absent is checked by [`Settings::require_rancher`], so that subcommands without
-    /// a Rancher do not demand one.
+    /// Checks every value that is set. What is absent is checked by [`Settings::require_rancher`], so that subcommands
+    /// without a Rancher do not demand one.
     pub fn validate(&self) -> Result<(), Violation> {
         let violation =
             |key, problem: String, expected: &str| Err(Violation { key, problem, expected: expected.into() });

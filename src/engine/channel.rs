@@ -52,7 +52,9 @@ impl Channel {
                 settings.ping_timeout,
                 settings.ping_interval.mul_f64(phase),
             ),
-            next_sync: now + settings.sync_interval.mul_f64(phase),
+            // Not within the first interval, as the reference's ticker has it: Rancher drops connections that it has just
+            // opened and that an announcement does not name yet, and most are opened at the start.
+            next_sync: now + settings.sync_interval.mul_f64(1.0 + phase),
             unread: true,
             choked: false,
         }
@@ -165,7 +167,11 @@ impl Channel {
                 if let Some(stream) = self.streams.get_mut(&connection) {
                     let mut scratch = [0; SCRATCH_BYTES];
                     match stream.receive(payload, &mut scratch) {
-                        Ok(()) => self.pump(connection, service, clock)?,
+                        Ok(()) => {
+                            // Told before the pump, which does nothing for a stream that the peer has paused.
+                            self.session.buffered(connection, stream.buffered(), &mut self.outbox);
+                            self.pump(connection, service, clock)?;
+                        }
                         Err(error) => self.abort(connection, &error),
                     }
                 }

@@ -107,7 +107,9 @@ impl Dial {
     ) -> Result<Option<WebSocket<Transport>>, DialError> {
         match handshake.handshake() {
             Ok((socket, _response)) => Ok(Some(socket)),
-            Err(HandshakeError::Interrupted(handshake)) => {
+            Err(HandshakeError::Interrupted(mut handshake)) => {
+                // Reading queued the rest of the TLS handshake and, behind it, the request.
+                handshake.get_mut().get_mut().flush_socket().map_err(DialError::socket)?;
                 self.phase = Phase::Upgrading(handshake);
                 Ok(None)
             }

@@ -3,8 +3,8 @@
 use super::backoff::{Backoff, BackoffLimits};
 use super::channel::{Channel, Lost};
 use super::clock::Clock;
+use super::context::Context;
 use super::dial::{self, Announcement, Dial, DialError};
-use super::member::Context;
 use super::stream::Service;
 use super::{Server, Transport, Tunnel};
 use crate::config::Secret;

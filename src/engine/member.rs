@@ -1,14 +1,14 @@
 //! A cluster as its worker holds it: the virtual API, the two tunnels to it and the periodic report.
 
 use super::clock::Clock;
+use super::context::Context;
 use super::dial::Announcement;
 use super::link::{Change, Credentials, Link};
 use super::stream::Service;
 use super::{Attachment, Event, Server, Tunnel, WorkerConfig};
 use crate::config::{HeartbeatMode, Secret};
 use crate::kube::{Cluster, ClusterInfo, Counts, Heartbeat, Limits};
-use mio::{Registry, Token};
-use std::collections::VecDeque;
+use mio::Token;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,15 +31,6 @@ pub(super) struct Member {
     armed: Option<Instant>,
     /// Whether the member stands in the worker's ready queue.
     queued: bool,
-}
-
-/// What a turn of a member needs beside itself.
-pub(super) struct Context<'a> {
-    pub(super) config: &'a WorkerConfig,
-    pub(super) registry: &'a Registry,
-    pub(super) clock: &'a Clock,
-    pub(super) random: &'a mut fastrand::Rng,
-    pub(super) events: &'a mut VecDeque<Event>,
 }
 
 impl Member {

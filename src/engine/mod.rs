@@ -12,6 +12,7 @@ mod authority;
 mod backoff;
 mod channel;
 mod clock;
+mod context;
 mod dial;
 mod link;
 mod member;
@@ -72,10 +73,9 @@ pub enum EngineError {
     Worker(#[from] io::Error),
 }
 
-/// The queue of a worker is full, or the worker is gone; try again later.
-#[derive(Debug, thiserror::Error)]
-#[error("the worker's queue is full")]
-pub struct Full;
+/// The queue of a worker is full, or the worker is gone: the assignment comes back, to be tried again later.
+#[derive(Debug)]
+pub struct Full(pub Box<Assignment>);
 
 /// What every worker shares.
 #[derive(Debug, Clone)]
@@ -161,8 +161,14 @@ impl Engine {
 impl WorkerHandle {
     fn send(&self, assignment: Assignment) -> Result<(), Full> {
         match self.queue.try_send(assignment) {
-            Ok(()) => self.waker.wake().map_err(|_| Full),
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(Full),
+            // A worker that cannot be woken looks at its queue once a second anyway.
+            Ok(()) => {
+                let _ = self.waker.wake();
+                Ok(())
+            }
+            Err(TrySendError::Full(assignment) | TrySendError::Disconnected(assignment)) => {
+                Err(Full(Box::new(assignment)))
+            }
         }
     }
 }

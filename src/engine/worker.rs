@@ -1,7 +1,8 @@
 //! One worker: an epoll loop, a timer wheel and a slab of clusters that no other thread touches.
 
 use super::clock::Clock;
-use super::member::{Context, Member, TUNNELS};
+use super::context::Context;
+use super::member::{Member, TUNNELS};
 use super::wheel::TimerWheel;
 use super::{Assignment, Event, Server, Tunnel, WorkerConfig};
 use crossbeam_channel::{Receiver, Sender, TrySendError};

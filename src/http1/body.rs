@@ -20,6 +20,8 @@ pub(super) struct BodyReader {
     state: State,
     taken: usize,
     limit: usize,
+    /// How much of the trailer section has been read; at most [`MAX_TRAILER_BYTES`].
+    trailer_bytes: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +40,10 @@ enum State {
 impl Length {
     /// The length of a request's body. Contradictory statements are refused: a proxy in front may believe the other one
     /// (RFC 9112 §6.3, request smuggling).
-    pub(super) fn of_request(headers: &Headers) -> Result<Length, Refusal> {
+    pub(super) fn of_request(headers: &Headers, is_http_1_0: bool) -> Result<Length, Refusal> {
         match (transfer_coding(headers)?, content_length(headers)?) {
+            // RFC 9112 §6.1: whoever passed it on may not have understood it.
+            (true, _) if is_http_1_0 => Err(Refusal::new(400, "Transfer-Encoding in HTTP/1.0")),
             (true, Some(_)) => Err(Refusal::new(400, "both Content-Length and Transfer-Encoding are given")),
             (true, None) => Ok(Length::Chunked),
             (false, length) => Ok(Length::Bytes(length.unwrap_or(0))),
@@ -69,7 +73,7 @@ impl BodyReader {
             Length::Chunked => State::ChunkSize,
             Length::UntilClose => State::UntilClose,
         };
-        Ok(BodyReader { state, taken: 0, limit: limits.body_bytes })
+        Ok(BodyReader { state, taken: 0, limit: limits.body_bytes, trailer_bytes: 0 })
     }
 
     /// Whether the body is complete.
@@ -95,16 +99,12 @@ impl BodyReader {
                     self.state = if step as u64 == left { State::Done } else { State::Bytes(left - step as u64) };
                     step
                 }
-                State::ChunkSize => match httparse::parse_chunk_size(rest) {
-                    Ok(httparse::Status::Complete((step, size))) => {
+                State::ChunkSize => match read_chunk_size(rest)? {
+                    Some((step, size)) => {
                         self.state = if size == 0 { State::Trailers } else { State::ChunkData(size) };
                         step
                     }
-                    Ok(httparse::Status::Partial) if rest.len() > MAX_CHUNK_LINE_BYTES => {
-                        return Err(Refusal::new(400, "a chunk's size line is too long"));
-                    }
-                    Ok(httparse::Status::Partial) => 0,
-                    Err(_) => return Err(Refusal::new(400, "a chunk's size is not a hexadecimal number")),
+                    None => 0,
                 },
                 State::ChunkData(left) => {
                     let step = self.take(rest, left, body)?;
@@ -141,18 +141,40 @@ impl BodyReader {
 
     /// Trailer fields are read and dropped, as every recipient may (RFC 9110 §6.5.1).
     fn read_trailers(&mut self, input: &[u8]) -> Result<usize, Refusal> {
-        let Some(end) = input.windows(2).position(|pair| pair == b"\r\n") else {
-            return if input.len() > MAX_CHUNK_LINE_BYTES {
-                Err(Refusal::new(431, "a trailer field is too long"))
-            } else {
-                Ok(0)
-            };
+        let room = MAX_TRAILER_BYTES - self.trailer_bytes;
+        let Some(end) = line_end(input, room) else {
+            return if input.len() < room { Ok(0) } else { Err(Refusal::new(431, "the trailer section is too long")) };
         };
-        if end == 0 {
-            self.state = State::Done;
+        match &input[..end] {
+            b"\r\n" => self.state = State::Done,
+            line if line.ends_with(b"\r\n") => {}
+            _ => return Err(Refusal::new(400, "a trailer field does not end with CRLF")),
         }
-        Ok(end + 2)
+        self.trailer_bytes += end;
+        Ok(end)
     }
+}
+
+/// Reads a chunk's size line: how long it is and the size it states. A line without digits, which httparse reads as zero, is
+/// refused, and so is a line feed on its own, which it takes for a part of the extension: another reader may see a chunk
+/// where we do not (request smuggling).
+fn read_chunk_size(input: &[u8]) -> Result<Option<(usize, u64)>, Refusal> {
+    let Some(end) = line_end(input, MAX_CHUNK_LINE_BYTES) else {
+        let complete = input.len() >= MAX_CHUNK_LINE_BYTES;
+        return if complete { Err(Refusal::new(400, "a chunk's size line is too long")) } else { Ok(None) };
+    };
+    let line = &input[..end];
+    match httparse::parse_chunk_size(line) {
+        Ok(httparse::Status::Complete((length, size))) if length == end && line[0].is_ascii_hexdigit() => {
+            Ok(Some((length, size)))
+        }
+        _ => Err(Refusal::new(400, "a chunk's size line is not a hexadecimal number with extensions, ended by CRLF")),
+    }
+}
+
+/// Where the first line of `input` ends, behind its line feed, if it does so within `limit` bytes.
+fn line_end(input: &[u8], limit: usize) -> Option<usize> {
+    input.iter().take(limit).position(|byte| *byte == b'\n').map(|at| at + 1)
 }
 
 fn too_large(limit: usize) -> Refusal {
@@ -182,6 +204,8 @@ fn content_length(headers: &Headers) -> Result<Option<u64>, Refusal> {
 
 /// A size of sixteen digits and room for the extensions nobody sends.
 const MAX_CHUNK_LINE_BYTES: usize = 4096;
+/// All trailer fields together: nobody who talks to Kubernetes sends one.
+const MAX_TRAILER_BYTES: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -217,8 +241,25 @@ mod tests {
 
     #[test]
     fn broken_chunks_are_refused() {
-        for wire in [&b"zz\r\n"[..], b"3\r\nabcX"] {
+        // No size at all would otherwise read as zero, the end of the body; a line feed inside an extension is where another
+        // reader may see the line end (request smuggling).
+        for wire in
+            [&b"zz\r\n"[..], b"3\r\nabcX", b"\r\n\r\n", b";ext\r\n", b"3;a\nb\r\nabc", b"3\nabc", b"0\r\nx\n\r\n"]
+        {
             assert_eq!(read(Length::Chunked, &[wire]).unwrap_err().status, 400, "{wire:?}");
+        }
+    }
+
+    #[test]
+    fn size_lines_and_trailers_are_bounded_however_they_are_cut() {
+        let extension = format!("3;{}\r\nabc\r\n0\r\n\r\n", "x".repeat(5000)).into_bytes();
+        let trailer = format!("0\r\nX: {}\r\n\r\n", "x".repeat(5000)).into_bytes();
+        let trailers = format!("0\r\n{}\r\n", "X: y\r\n".repeat(1000)).into_bytes();
+        for (wire, status) in [(extension, 400), (trailer, 431), (trailers, 431)] {
+            for size in [wire.len(), 1000, 7] {
+                let pieces: Vec<&[u8]> = wire.chunks(size).collect();
+                assert_eq!(read(Length::Chunked, &pieces).unwrap_err().status, status, "in pieces of {size}");
+            }
         }
     }
 
@@ -232,7 +273,7 @@ mod tests {
             (vec![("Transfer-Encoding", "gzip, chunked")], 501),
         ] {
             let headers: Headers = fields.iter().copied().collect();
-            assert_eq!(Length::of_request(&headers).unwrap_err().status, status, "{fields:?}");
+            assert_eq!(Length::of_request(&headers, false).unwrap_err().status, status, "{fields:?}");
         }
     }
 }

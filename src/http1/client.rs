@@ -1,7 +1,7 @@
 //! The client's side of a connection: bytes out of requests, responses out of bytes.
 
 use super::body::{BodyReader, Length};
-use super::server::{collect, put};
+use super::server::{collect, put, put_fields};
 use super::{MessageLimits, Method, Refusal, Request, ResponseHead};
 use std::collections::VecDeque;
 
@@ -36,9 +36,7 @@ impl ClientConnection {
     /// Writes a request; `Content-Length` is added where there is a body or the method means one. `Host` is the caller's.
     pub fn request(&mut self, request: &Request, out: &mut Vec<u8>) {
         put(out, &[request.method.as_str(), " ", &request.target, " HTTP/1.1\r\n"]);
-        for (name, value) in request.headers.iter() {
-            put(out, &[name, ": ", value, "\r\n"]);
-        }
+        put_fields(out, &request.headers);
         let means_body = matches!(request.method, Method::Post | Method::Put | Method::Patch);
         if means_body || !request.body.is_empty() {
             put(out, &["Content-Length: ", &request.body.len().to_string(), "\r\n"]);
@@ -59,7 +57,7 @@ impl ClientConnection {
     }
 
     /// What has arrived next; `None` until more does. The refusal of a response carries no meaning as a status.
-    pub fn next(&mut self) -> Result<Option<ClientEvent>, Refusal> {
+    pub fn next_event(&mut self) -> Result<Option<ClientEvent>, Refusal> {
         let Some(body) = &mut self.body else { return self.next_head() };
         let mut data = Vec::new();
         let used = body.read(&self.input, &mut data)?;
@@ -76,6 +74,19 @@ impl ClientConnection {
     }
 
     fn next_head(&mut self) -> Result<Option<ClientEvent>, Refusal> {
+        while let Some(head) = self.read_head()? {
+            // Interim responses announce nothing that anyone waits for (RFC 9110 §15.2).
+            if head.status >= 200 {
+                let is_head = self.expected.front().is_some_and(|is_head| *is_head);
+                let bodiless = is_head || matches!(head.status, 204 | 304);
+                self.body = Some(BodyReader::new(Length::of_response(&head.headers, bodiless)?, &self.limits)?);
+                return Ok(Some(ClientEvent::Head(head)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn read_head(&mut self) -> Result<Option<ResponseHead>, Refusal> {
         if self.input.is_empty() {
             self.input = Vec::new();
             return match self.ended && !self.expected.is_empty() {
@@ -83,9 +94,9 @@ impl ClientConnection {
                 false => Ok(None),
             };
         }
-        let Some(&is_head) = self.expected.front() else {
+        if self.expected.is_empty() {
             return Err(Refusal::new(502, "a response that nobody asked for"));
-        };
+        }
         let mut fields = vec![httparse::EMPTY_HEADER; self.limits.headers];
         let mut parsed = httparse::Response::new(&mut fields);
         let length = match parsed.parse(&self.input).map_err(Refusal::unreadable)? {
@@ -95,12 +106,7 @@ impl ClientConnection {
         };
         let head = ResponseHead { status: parsed.code.unwrap_or_default(), headers: collect(parsed.headers)? };
         self.input.drain(..length);
-        if head.status < 200 {
-            return self.next_head();
-        }
-        let bodiless = is_head || matches!(head.status, 204 | 304);
-        self.body = Some(BodyReader::new(Length::of_response(&head.headers, bodiless)?, &self.limits)?);
-        Ok(Some(ClientEvent::Head(head)))
+        Ok(Some(head))
     }
 }
 
@@ -116,7 +122,7 @@ mod tests {
     }
 
     fn events(client: &mut ClientConnection) -> Vec<ClientEvent> {
-        std::iter::from_fn(|| client.next().unwrap()).collect()
+        std::iter::from_fn(|| client.next_event().unwrap()).collect()
     }
 
     #[test]
@@ -155,7 +161,7 @@ mod tests {
         client.receive(b"HTTP/1.0 200 OK\r\n\r\nabc");
         assert_eq!(events(&mut client).len(), 2);
         client.eof();
-        assert_eq!(client.next(), Ok(Some(ClientEvent::End)));
+        assert_eq!(client.next_event(), Ok(Some(ClientEvent::End)));
     }
 
     #[test]
@@ -164,6 +170,16 @@ mod tests {
         client.receive(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
         assert_eq!(events(&mut client).len(), 2);
         client.eof();
-        assert!(client.next().unwrap_err().message.contains("within a response"));
+        assert!(client.next_event().unwrap_err().message.contains("within a response"));
+    }
+
+    #[test]
+    fn any_number_of_interim_responses_is_skipped() {
+        let mut client = asked(Method::Get);
+        client.receive("HTTP/1.1 100 Continue\r\n\r\n".repeat(20_000).as_bytes());
+        assert_eq!(client.next_event(), Ok(None));
+        client.receive(b"HTTP/1.1 204 No Content\r\n\r\n");
+        let head = ResponseHead { status: 204, headers: Headers::default() };
+        assert_eq!(events(&mut client), [ClientEvent::Head(head), ClientEvent::End]);
     }
 }

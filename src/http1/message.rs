@@ -74,8 +74,38 @@ impl Request {
         Request { method, target: target.into(), headers: Headers::default(), body: Vec::new() }
     }
 
-    /// Path and query of the target; the query is empty if there is none.
+    /// Path and query of the target, still percent-encoded; the query is empty if there is none. Scheme and host, which a
+    /// client may put in front (RFC 9112 §3.2.2), are left out.
     pub fn path_and_query(&self) -> (&str, &str) {
-        self.target.split_once('?').unwrap_or((&self.target, ""))
+        let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
+        match path.split_once("://") {
+            Some((_, authority_and_path)) if !path.starts_with('/') => {
+                let path = authority_and_path.find('/').map_or("/", |start| &authority_and_path[start..]);
+                (path, query)
+            }
+            _ => (path, query),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The forms of RFC 9112 §3.2.
+    #[test]
+    fn path_and_query_of_every_form_of_target() {
+        for (target, expected) in [
+            ("/api/v1/pods?watch=1&x=?", ("/api/v1/pods", "watch=1&x=?")),
+            ("/version", ("/version", "")),
+            ("http://10.43.0.1:443/api?x=/y", ("/api", "x=/y")),
+            ("https://kubernetes", ("/", "")),
+            ("http://kubernetes?x=1/2", ("/", "x=1/2")),
+            ("/proxy/http://inner/path", ("/proxy/http://inner/path", "")),
+            ("/a?next=http://b/c", ("/a", "next=http://b/c")),
+            ("*", ("*", "")),
+        ] {
+            assert_eq!(Request::new(Method::Get, target).path_and_query(), expected, "{target}");
+        }
     }
 }

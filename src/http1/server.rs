@@ -22,6 +22,7 @@ pub struct ServerConnection {
     input: Vec<u8>,
     request: Option<Receiving>,
     responding: Option<Responding>,
+    /// No request is read after the one under way.
     must_close: bool,
 }
 
@@ -36,7 +37,8 @@ struct Receiving {
 /// What the response under way must respect of its request.
 #[derive(Debug, Clone, Copy, Default)]
 struct Responding {
-    is_head: bool,
+    /// The response has no body, whatever its head says about one: it answers HEAD, or its status has none.
+    bodiless: bool,
     is_http_1_0: bool,
     chunked: bool,
 }
@@ -47,31 +49,33 @@ impl ServerConnection {
         ServerConnection { limits, input: Vec::new(), request: None, responding: None, must_close: false }
     }
 
-    /// Takes bytes from the client.
+    /// Takes bytes from the client; those behind the last request are dropped.
     pub fn receive(&mut self, bytes: &[u8]) {
-        self.input.extend_from_slice(bytes);
+        if !self.is_over() {
+            self.input.extend_from_slice(bytes);
+        }
     }
 
-    /// Bytes received whose turn has not come.
+    /// Bytes received whose turn has not come: what back pressure goes by. A body under way does not count, since only more
+    /// bytes can complete it; its own limit bounds it.
     pub fn buffered(&self) -> usize {
-        self.input.len() + self.request.as_ref().map_or(0, |receiving| receiving.request.body.len())
+        self.input.len()
     }
 
     /// The next request once it is complete; `None` while it is not, or while a response is under way. Appends
     /// `100 Continue` to `out` where the client waits for it. After a refusal the connection only answers and closes.
     pub fn next_request(&mut self, out: &mut Vec<u8>) -> Result<Option<Request>, Refusal> {
-        if self.responding.is_some() || self.must_close {
+        if self.responding.is_some() || self.is_over() {
             return Ok(None);
         }
         let outcome = self.try_next(out);
-        if self.input.is_empty() {
-            self.input = Vec::new();
-        }
         if outcome.is_err() {
             self.must_close = true;
-            self.input = Vec::new();
             self.request = None;
             self.responding = Some(Responding::default());
+        }
+        if self.input.is_empty() || self.is_over() {
+            self.input = Vec::new();
         }
         outcome
     }
@@ -81,11 +85,13 @@ impl ServerConnection {
     pub fn respond(&mut self, head: &ResponseHead, body: BodyFraming, date: &str, out: &mut Vec<u8>) {
         let mut responding = self.responding.unwrap_or_default();
         put(out, &["HTTP/1.1 ", &head.status.to_string(), " ", reason(head.status), "\r\n"]);
-        for (name, value) in head.headers.iter() {
-            put(out, &[name, ": ", value, "\r\n"]);
-        }
+        put_fields(out, &head.headers);
         put(out, &["Date: ", date, "\r\n"]);
+        let has_no_content = matches!(head.status, 100..=199 | 204 | 304);
+        responding.bodiless |= has_no_content;
         match body {
+            // RFC 9110 §8.6 and RFC 9112 §6.1 forbid both statements here.
+            _ if has_no_content => {}
             BodyFraming::Length(length) => put(out, &["Content-Length: ", &length.to_string(), "\r\n"]),
             BodyFraming::Chunked if responding.is_http_1_0 => self.must_close = true,
             BodyFraming::Chunked => {
@@ -96,27 +102,30 @@ impl ServerConnection {
         }
         if self.must_close {
             put(out, &["Connection: close\r\n"]);
+        } else if responding.is_http_1_0 {
+            // Its client takes the connection to end with the response unless told otherwise.
+            put(out, &["Connection: keep-alive\r\n"]);
         }
         put(out, &["\r\n"]);
         self.responding = Some(responding);
     }
 
-    /// Writes a piece of the body; nothing in answer to HEAD.
+    /// Writes a piece of the body; nothing where the response has none.
     pub fn data(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         match self.responding {
-            Some(Responding { is_head: false, chunked: true, .. }) if !bytes.is_empty() => {
+            Some(Responding { bodiless: false, chunked: true, .. }) if !bytes.is_empty() => {
                 put(out, &[&format!("{:x}\r\n", bytes.len())]);
                 out.extend_from_slice(bytes);
                 put(out, &["\r\n"]);
             }
-            Some(Responding { is_head: false, chunked: false, .. }) => out.extend_from_slice(bytes),
+            Some(Responding { bodiless: false, chunked: false, .. }) => out.extend_from_slice(bytes),
             _ => {}
         }
     }
 
     /// Ends the response; the next request may be handed out.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
-        if let Some(Responding { is_head: false, chunked: true, .. }) = self.responding.take() {
+        if let Some(Responding { bodiless: false, chunked: true, .. }) = self.responding.take() {
             put(out, &["0\r\n\r\n"]);
         }
     }
@@ -124,6 +133,11 @@ impl ServerConnection {
     /// Whether the connection has to be closed once the response is sent.
     pub fn must_close(&self) -> bool {
         self.must_close
+    }
+
+    /// Whether no further request is read.
+    fn is_over(&self) -> bool {
+        self.must_close && self.request.is_none()
     }
 
     fn try_next(&mut self, out: &mut Vec<u8>) -> Result<Option<Request>, Refusal> {
@@ -138,13 +152,16 @@ impl ServerConnection {
             return Ok(None);
         }
         Ok(self.request.take().map(|Receiving { request, is_http_1_0, .. }| {
-            let is_head = request.method == Method::Head;
-            self.responding = Some(Responding { is_head, is_http_1_0, chunked: false });
+            let bodiless = request.method == Method::Head;
+            self.responding = Some(Responding { bodiless, is_http_1_0, chunked: false });
             request
         }))
     }
 
     fn read_head(&mut self, out: &mut Vec<u8>) -> Result<bool, Refusal> {
+        if self.input.is_empty() {
+            return Ok(false);
+        }
         let mut fields = vec![httparse::EMPTY_HEADER; self.limits.headers];
         let mut parsed = httparse::Request::new(&mut fields);
         let length = match parsed.parse(&self.input).map_err(Refusal::unreadable)? {
@@ -157,12 +174,14 @@ impl ServerConnection {
         if !is_http_1_0 && headers.get_all("Host").count() != 1 {
             return Err(Refusal::new(400, "exactly one Host header field is required"));
         }
-        let connection = headers.get("Connection").unwrap_or_default();
-        let says = |token: &str| connection.split(',').any(|said| said.trim().eq_ignore_ascii_case(token));
+        let says = |token: &str| {
+            let mut options = headers.get_all("Connection").flat_map(|options| options.split(','));
+            options.any(|option| option.trim().eq_ignore_ascii_case(token))
+        };
         self.must_close = says("close") || (is_http_1_0 && !says("keep-alive"));
         let method = Method::parse(parsed.method.unwrap_or_default());
         let target = parsed.path.unwrap_or_default().to_owned();
-        let body = BodyReader::new(Length::of_request(&headers)?, &self.limits)?;
+        let body = BodyReader::new(Length::of_request(&headers, is_http_1_0)?, &self.limits)?;
         let waits = headers.get("Expect").is_some_and(|expect| expect.eq_ignore_ascii_case("100-continue"));
         if waits && !is_http_1_0 && !body.is_done() && self.input.len() == length {
             put(out, &["HTTP/1.1 100 Continue\r\n\r\n"]);
@@ -212,6 +231,15 @@ pub(super) fn collect(fields: &[httparse::Header<'_>]) -> Result<Headers, Refusa
             Err(_) => Err(Refusal::new(400, format!("the value of {} is no UTF-8", field.name))),
         })
         .collect()
+}
+
+/// Writes header fields. A value may quote what a client sent; it must not be able to start a field of its own.
+pub(super) fn put_fields(out: &mut Vec<u8>, headers: &Headers) {
+    for (name, value) in headers.iter() {
+        put(out, &[name, ": "]);
+        out.extend(value.bytes().map(|byte| if matches!(byte, b'\r' | b'\n' | 0) { b' ' } else { byte }));
+        put(out, &["\r\n"]);
+    }
 }
 
 pub(super) fn put(out: &mut Vec<u8>, parts: &[&str]) {
@@ -316,6 +344,87 @@ mod tests {
     }
 
     #[test]
+    fn a_last_request_is_handed_out_though_its_body_comes_later() {
+        for head in ["PUT /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n", "PUT /x HTTP/1.0\r\n"] {
+            let mut connection = connection();
+            connection.receive(format!("{head}Content-Length: 5\r\n\r\nhe").as_bytes());
+            assert!(connection.next_request(&mut Vec::new()).unwrap().is_none());
+            connection.receive(b"llo");
+            let request = connection.next_request(&mut Vec::new()).unwrap().expect(head);
+            assert_eq!(request.body, b"hello");
+            assert!(respond(&mut connection, BodyFraming::Length(0), &[]).contains("Connection: close\r\n"));
+            assert!(connection.must_close());
+        }
+    }
+
+    /// A body counted as unread would pause the very peer that has yet to send the rest of it, for ever.
+    #[test]
+    fn a_body_under_way_does_not_count_as_unread() {
+        let mut connection = connection();
+        connection.receive(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 90\r\n\r\n");
+        connection.receive(&[b'x'; 80]);
+        assert!(connection.next_request(&mut Vec::new()).unwrap().is_none());
+        assert_eq!(connection.buffered(), 0);
+    }
+
+    #[test]
+    fn what_follows_the_last_request_is_not_kept() {
+        let mut connection = connection();
+        connection.receive(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\nGET /2");
+        assert!(connection.next_request(&mut Vec::new()).unwrap().is_some());
+        connection.receive(b" HTTP/1.1\r\n");
+        assert_eq!(connection.buffered(), 0);
+    }
+
+    #[test]
+    fn any_connection_field_may_ask_to_close() {
+        let mut connection = connection();
+        connection.receive(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: te\r\nConnection: Foo, CLOSE\r\n\r\n");
+        assert!(connection.next_request(&mut Vec::new()).unwrap().is_some());
+        assert!(connection.must_close());
+    }
+
+    #[test]
+    fn an_http_1_0_client_is_told_that_it_may_go_on() {
+        let mut connection = connection();
+        connection.receive(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+        assert!(connection.next_request(&mut Vec::new()).unwrap().is_some());
+        let text = respond(&mut connection, BodyFraming::Length(2), &["ok"]);
+        assert!(text.ends_with("Content-Length: 2\r\nConnection: keep-alive\r\n\r\nok"), "{text}");
+    }
+
+    /// RFC 9110 §8.6: no Content-Length in 1xx and 204; RFC 9112 §6.1: no Transfer-Encoding either.
+    #[test]
+    fn a_status_without_content_gets_neither_framing_nor_body() {
+        for status in [204, 304] {
+            for framing in [BodyFraming::Length(2), BodyFraming::Chunked, BodyFraming::None] {
+                let mut connection = connection();
+                connection.receive(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+                connection.next_request(&mut Vec::new()).unwrap();
+                let mut out = Vec::new();
+                connection.respond(&ResponseHead { status, headers: Headers::default() }, framing, DATE, &mut out);
+                connection.data(b"ok", &mut out);
+                connection.finish(&mut out);
+                let text = String::from_utf8(out).unwrap();
+                assert!(text.ends_with(&format!("\r\nDate: {DATE}\r\n\r\n")), "{status} {framing:?}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_value_cannot_start_another_field() {
+        let mut connection = connection();
+        connection.receive(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+        connection.next_request(&mut Vec::new()).unwrap();
+        let headers = Headers::from_iter([("Warning", "299 - \"unknown field\r\nSet-Cookie: a\0b\"")]);
+        let mut out = Vec::new();
+        connection.respond(&ResponseHead { status: 200, headers }, BodyFraming::Length(0), DATE, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        let expected = "HTTP/1.1 200 OK\r\nWarning: 299 - \"unknown field  Set-Cookie: a b\"\r\nDate: ";
+        assert!(text.starts_with(expected), "{text}");
+    }
+
+    #[test]
     fn what_is_not_acceptable_is_refused_and_closes() {
         let long = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(1000));
         let many = format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(9));
@@ -325,6 +434,7 @@ mod tests {
             ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost x\r\n\r\n", 400),
             ("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n", 413),
+            ("PUT / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
             (&long, 431),
             (&many, 431),
         ] {
@@ -347,7 +457,7 @@ mod tests {
         #[test]
         fn cuts_do_not_matter(cuts in prop::collection::vec(1usize..30, 1..40)) {
             let wire = b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n\
-                PUT /b HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nwxyzGET /c HTTP/1.1\r\nHost: x\r\n\r\n";
+                GET /b HTTP/1.1\r\nHost: x\r\n\r\nPUT /c HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\nwxyz";
             let mut connection = connection();
             let mut seen = Vec::new();
             let mut rest = &wire[..];
@@ -361,7 +471,7 @@ mod tests {
                     respond(&mut connection, BodyFraming::Length(0), &[]);
                 }
             }
-            let expected = [("/a", &b"abc"[..]), ("/b", b"wxyz"), ("/c", b"")];
+            let expected = [("/a", &b"abc"[..]), ("/b", b""), ("/c", b"wxyz")];
             prop_assert_eq!(seen.len(), 3);
             for ((target, body), expected) in seen.iter().zip(expected) {
                 prop_assert_eq!((target.as_str(), body.as_slice()), expected);

@@ -58,7 +58,7 @@ impl Cluster {
         let custom = || self.kinds.resources();
         Ok(match route {
             Route::Version => discovery::version(self.baseline.kubernetes_version()),
-            Route::Health { endpoint, check } => health::answer(endpoint, check.as_deref(), &query),
+            Route::Health { endpoint, check } => health::respond(endpoint, check.as_deref(), &query),
             Route::ApiVersions => discovery::api_versions(accept)?,
             Route::ApiGroups => discovery::api_groups(accept, &custom())?,
             Route::ApiGroup(group) => discovery::api_group(&group, &custom()),

@@ -89,8 +89,8 @@ impl Listing {
     fn object(&self, cluster: &Cluster, version: &Version, out: &mut Vec<u8>) {
         let value = || cluster.value(&self.served, version);
         match (self.form, &self.columns) {
-            (Form::Table(_), Some(columns)) => {
-                let row = columns.row(&value(), self.asked.include, self.asked.now);
+            (Form::Table(wanted), Some(columns)) => {
+                let row = columns.row(&value(), wanted, self.asked.include, self.asked.now);
                 out.extend_from_slice(row.to_string().as_bytes());
             }
             (Form::Metadata(wanted), _) => {

@@ -15,7 +15,7 @@ pub mod decode;
 pub mod discovery;
 mod dispatch;
 mod generation;
-mod health;
+pub mod health;
 mod identity;
 mod info;
 mod listing;

@@ -120,14 +120,15 @@ fn resource(group: &str, version: &str, below: &[&str], query: &mut Query) -> Ro
     }) else {
         return Route::Unknown;
     };
-    if below.first() == Some(&"watch") {
-        if let Some(name) = path.name.take() {
-            let only = format!("metadata.name={name}");
-            query.field_selector = Some(match query.field_selector.take() {
-                Some(selector) if !selector.is_empty() => format!("{selector},{only}"),
-                _ => only,
-            });
-        }
+    if query.watch
+        && below.first() == Some(&"watch")
+        && let Some(name) = path.name.take()
+    {
+        let only = format!("metadata.name={name}");
+        query.field_selector = Some(match query.field_selector.take() {
+            Some(selector) if !selector.is_empty() => format!("{selector},{only}"),
+            _ => only,
+        });
     }
     Route::Resource(path)
 }

@@ -35,6 +35,20 @@ pub(crate) fn bad_value(value: &Value) -> String {
     }
 }
 
+/// A value as Go's `%v` prints it: `map[a:b]`, `[1 2]`, `<nil>`.
+pub(crate) fn go_value(value: &Value) -> String {
+    match value {
+        Value::Null => "<nil>".into(),
+        Value::String(text) => text.clone(),
+        Value::Array(list) => format!("[{}]", list.iter().map(go_value).collect::<Vec<_>>().join(" ")),
+        Value::Object(map) => {
+            let entries = map.iter().map(|(key, value)| format!("{key}:{}", go_value(value)));
+            format!("map[{}]", entries.collect::<Vec<_>>().join(" "))
+        }
+        other => other.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

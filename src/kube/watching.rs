@@ -170,7 +170,7 @@ impl Watching {
                     "kind": "Table", "apiVersion": format!("meta.k8s.io/{version}"),
                     "metadata": {"resourceVersion": object["metadata"]["resourceVersion"]},
                     "columnDefinitions": definitions,
-                    "rows": [columns.row(object, self.asked.include, self.asked.now)]
+                    "rows": [columns.row(object, version, self.asked.include, self.asked.now)]
                 })
             }
             (Form::Metadata(version), _) => table::partial_metadata(object, version),

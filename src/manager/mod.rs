@@ -1,3 +1,25 @@
 //! The registry of clusters and their lifecycle: one thread, one command queue; nobody else changes a record.
 //!
-//! This room must not know HTTP, TLS or Kubernetes.
+//! [`Fleet`] is the registry as a state machine without I/O: commands, outcomes of jobs, engine events and the time go in,
+//! [`Effect`]s come out. The `manager` thread feeds it and carries the effects out; the `registrar-N` threads make the calls
+//! to Rancher, one call a job. This room must not know HTTP, TLS or Kubernetes.
+
+mod answer;
+mod command;
+mod fleet;
+mod health;
+mod job;
+mod lifecycle;
+mod name;
+mod record;
+mod registrar;
+mod retry;
+mod thread;
+
+pub use answer::{Answer, ClusterView, HealthView, RancherView, Refusal, RefusalKind, TunnelView};
+pub use command::{Action, Command, Reply};
+pub use fleet::{Effect, Fleet, FleetConfig};
+pub use job::{Job, JobError, Outcome};
+pub use lifecycle::State;
+pub use name::{ClusterName, NameError};
+pub use thread::{Manager, ManagerConfig, ManagerHandle};

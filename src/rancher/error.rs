@@ -51,6 +51,19 @@ impl RancherError {
             || matches!(self, RancherError::Refused { status: 409, .. })
     }
 
+    /// Whether only another configuration of the agent can help.
+    pub fn is_misconfiguration(&self) -> bool {
+        matches!(
+            self,
+            RancherError::Untrusted { .. }
+                | RancherError::CertificateFile { .. }
+                | RancherError::Checksum { .. }
+                | RancherError::NotARancher { .. }
+                | RancherError::Redirected { .. }
+                | RancherError::Unexpected { .. }
+        )
+    }
+
     /// How long Rancher asked us to wait.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

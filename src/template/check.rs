@@ -2,7 +2,7 @@
 
 use super::TemplateError;
 use super::document::Text;
-use super::expand::Placed;
+use super::expand::{OBJECTS_MAX, Placed, too_many};
 use super::parse::{Manifest, Template};
 use super::summary::{Entry, Pod};
 use crate::yaml::{Path, nearest};
@@ -28,7 +28,16 @@ pub(super) fn check(text: &Text, template: &Template) -> Result<(), TemplateErro
         let problem = "there is no node, and Rancher never calls a cluster without nodes Active";
         return Err(text.error(0, &Path::default(), problem, "at least one entry in `nodes`"));
     }
-    template.pods.iter().try_for_each(|pod| check_node_of(text, pod, &nodes))
+    template.pods.iter().try_for_each(|pod| check_node_of(text, pod, &nodes))?;
+
+    let mut pods = template.pods.len();
+    for Placed { entry, document, path } in &template.deployments {
+        pods += entry.replicas();
+        if pods > OBJECTS_MAX {
+            return Err(text.error(*document, path, too_many(), "fewer `replicas`"));
+        }
+    }
+    Ok(())
 }
 
 fn check_node_of(text: &Text, pod: &Placed<Pod>, nodes: &HashSet<&str>) -> Result<(), TemplateError> {

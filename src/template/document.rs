@@ -5,6 +5,7 @@ use super::placeholder::{has_literal_cluster_name, has_mark, mask, unknown, unma
 use crate::yaml::{Path, line_of, nearest};
 use serde::Deserialize;
 use serde_yaml::Value;
+use std::collections::HashSet;
 
 /// A template's text with its placeholders masked.
 pub(super) struct Text {
@@ -155,28 +156,41 @@ fn take_apart(message: &str) -> (String, String, String) {
         Some((field, rest)) if !field.contains([' ', '`']) => (field.to_string(), rest),
         _ => (String::new(), message),
     };
-    let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'));
     let (problem, expected) = message.split_once(", expected ").unwrap_or((message, ""));
-    if let Some((word, _)) = unknown {
-        let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+    if let Some(word) = quoted_after(message, "unknown field ") {
         let dot = if field.is_empty() { "" } else { "." };
-        let expected = match nearest(word, known.iter().copied()) {
-            Some(meant) => format!("`{meant}`, the nearest known field"),
-            None => format!("one of {}", known.join(", ")),
-        };
-        return (format!("{field}{dot}{word}"), "unknown field".into(), expected);
+        return (format!("{field}{dot}{word}"), "unknown field".into(), known_field(word, expected));
     }
-    if let Some((word, _)) = message.strip_prefix("unknown variant `").and_then(|rest| rest.split_once('`')) {
+    if let Some(word) = quoted_after(message, "unknown variant ") {
         return (field, format!("`{word}` is not one of them"), expected.replace('`', ""));
     }
-    if expected.is_empty() {
-        let expected = match problem.strip_prefix("missing field ") {
-            Some(missing) => format!("{missing} in this entry"),
-            None => "valid YAML; text that begins with a special character needs quotes".into(),
-        };
-        return (field, problem.into(), expected);
+    let expected = match expected {
+        "" if problem.starts_with("missing field ") => problem.replace("missing field ", "") + " in this entry",
+        "" if problem.starts_with("duplicate ") => "each key once".into(),
+        "" if problem.ends_with("limit exceeded") => "fewer levels and aliases".into(),
+        "" => "valid YAML; text that begins with a special character needs quotes".into(),
+        "a sequence" => "a list".into(),
+        "a map" => "a mapping of keys to values".into(),
+        expected => expected.into(),
+    };
+    (field, problem.into(), expected)
+}
+
+/// The word in backquotes after `prefix`.
+fn quoted_after<'a>(message: &'a str, prefix: &str) -> Option<&'a str> {
+    message.strip_prefix(prefix)?.strip_prefix('`')?.split_once('`').map(|(word, _)| word)
+}
+
+/// The field that was meant by `word`, or all of them; `list` has each in backquotes.
+fn known_field(word: &str, list: &str) -> String {
+    let mut known: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
+    // Aliases differ in case only and come after the field's own name.
+    let mut seen = HashSet::new();
+    known.retain(|field| seen.insert(field.to_lowercase()));
+    match nearest(word, known.iter().copied()) {
+        Some(meant) => format!("`{meant}`, the nearest known field"),
+        None => format!("one of {}", known.join(", ")),
     }
-    (field, problem.into(), expected.into())
 }
 
 #[cfg(test)]
@@ -193,6 +207,8 @@ mod tests {
                 "`image`, the nearest known field",
             ),
             ("unknown field `x`, expected `name` or `nodes`", "x", "unknown field", "one of name, nodes"),
+            ("unknown field `x`, expected one of `osImage`, `osimage`", "x", "unknown field", "one of osImage"),
+            ("nodes[0]: duplicate entry with key \"a\"", "nodes[0]", "duplicate entry with key \"a\"", "each key once"),
             ("pods[0].cpu: `5x` is not valid, expected a quantity", "pods[0].cpu", "`5x` is not valid", "a quantity"),
             (
                 "nodes[0].status: unknown variant `Redy`, expected `Ready` or `NotReady`",

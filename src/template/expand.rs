@@ -33,6 +33,9 @@ pub(super) fn expand<T: Entry>(
             let problem = "`count` makes several objects, but all get the same name";
             return Err(text.error(document.position, &path.key("name"), problem, "{{index}} in the name"));
         }
+        if expanded.len() + count.unwrap_or(1) > OBJECTS_MAX {
+            return Err(text.error(document.position, &path, too_many(), "a smaller `count`"));
+        }
         let value = serde_json::to_value(value)
             .map_err(|error| text.serde_error(document.position, &path, &error.to_string()))?;
         for index in 1..=count.unwrap_or(1) {
@@ -43,6 +46,14 @@ pub(super) fn expand<T: Entry>(
     }
     Ok(expanded)
 }
+
+/// What is wrong with a template of more than [`OBJECTS_MAX`] objects of a kind.
+pub(super) fn too_many() -> String {
+    format!("with it, the template has more than {OBJECTS_MAX} objects of a kind")
+}
+
+/// The largest clusters that Kubernetes is tested with have this many pods.
+pub(super) const OBJECTS_MAX: usize = 150_000;
 
 fn instance<T: Entry>(value: &Value, index: Option<usize>) -> Result<T, serde_json::Error> {
     let mut value = value.clone();

@@ -129,3 +129,53 @@ impl Manifest {
         found.and_then(Value::as_str).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const VARIABLES: Variables<'_> = Variables { kubernetes_version: "v1.31.4", created: "2026-01-01T00:00:00Z" };
+
+    #[test]
+    fn objects_keep_the_placeholder_in_one_spelling() {
+        let template = parse("t", "nodes: [{name: '{{ cluster-name }}-a'}]").unwrap();
+        let node = template.objects(&VARIABLES).remove(0);
+        assert_eq!(node["metadata"]["name"], "{{cluster-name}}-a");
+        assert_eq!(node["metadata"]["labels"]["kubernetes.io/hostname"], "{{cluster-name}}-a");
+    }
+
+    #[test]
+    fn objects_are_the_same_each_time() {
+        let yaml = "nodes: [{name: a}]\ndeployments: [{name: web, replicas: 3}]";
+        let objects = || parse("t", yaml).unwrap().objects(&VARIABLES);
+        assert_eq!(objects(), objects());
+    }
+
+    #[test]
+    fn the_number_of_objects_is_bounded() {
+        let entry = "- {name: 'n{{index}}', count: 10000, replicas: 10000}\n";
+        let error = parse("t", &format!("nodes: [{{name: a}}]\ndeployments:\n{entry}")).unwrap_err();
+        assert_eq!(
+            (error.line, error.field.as_str(), error.expected.as_str()),
+            (3, "deployments[0]", "fewer `replicas`")
+        );
+        let entries: String = (0..16).map(|n| format!("- {{name: 'n{n}-{{{{index}}}}', count: 10000}}\n")).collect();
+        let error = parse("t", &format!("nodes:\n{entries}")).unwrap_err();
+        assert_eq!((error.line, error.field.as_str()), (17, "nodes[15]"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused_within_its_lines(
+            start in prop::sample::select(vec!["", "nodes:\n- name: a\n", "nodes: [{name: a}]\npods:\n", "apiVersion: v1\n"]),
+            text in "[a{}\\[\\]:,&*!|>'\"# \n-]{0,60}",
+        ) {
+            let yaml = format!("{start}{text}");
+            match parse("t", &yaml) {
+                Ok(template) => prop_assert!(!template.objects(&VARIABLES).is_empty()),
+                Err(error) => prop_assert!((1..=yaml.lines().count() + 1).contains(&error.line), "{error}"),
+            }
+        }
+    }
+}

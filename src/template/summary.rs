@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer};
 
 /// A whole summary.
 #[derive(Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `nodes` and other lists, or a Kubernetes object")]
 pub(super) struct Summary {
     /// For people; a cluster's name comes from whoever creates it.
     #[serde(rename = "name")]
@@ -35,7 +35,7 @@ pub(super) struct Summary {
 
 /// A namespace. Those that other entries name need not be listed.
 #[derive(Debug, Clone, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `name`")]
 pub(super) struct Namespace {
     pub(super) name: Label,
     pub(super) count: Option<Count>,
@@ -47,7 +47,7 @@ pub(super) struct Namespace {
 
 /// A node.
 #[derive(Debug, Clone, serde::Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase", expecting = "a mapping with `name`")]
 pub(super) struct Node {
     pub(super) name: Name,
     pub(super) count: Option<Count>,
@@ -94,7 +94,7 @@ pub(super) enum NodeStatus {
 
 /// A pod that belongs to nothing.
 #[derive(Debug, Clone, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `name`")]
 pub(super) struct Pod {
     pub(super) name: Name,
     #[serde(default = "default_namespace")]
@@ -137,9 +137,16 @@ pub(super) enum PodStatus {
     Failed,
 }
 
+impl PodStatus {
+    /// Whether its containers ended and stay ended.
+    pub(super) fn is_finished(self) -> bool {
+        matches!(self, PodStatus::Succeeded | PodStatus::Failed)
+    }
+}
+
 /// A service.
 #[derive(Debug, Clone, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `name`")]
 pub(super) struct Service {
     pub(super) name: Label,
     #[serde(default = "default_namespace")]
@@ -175,7 +182,7 @@ pub(super) enum ServiceType {
 
 /// A secret; its data is written as plain text.
 #[derive(Debug, Clone, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `name`")]
 pub(super) struct Secret {
     pub(super) name: Name,
     #[serde(default = "default_namespace")]
@@ -196,7 +203,7 @@ pub(super) struct Secret {
 
 /// A configmap.
 #[derive(Debug, Clone, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `name`")]
 pub(super) struct ConfigMap {
     pub(super) name: Name,
     #[serde(default = "default_namespace")]
@@ -214,7 +221,7 @@ pub(super) struct ConfigMap {
 
 /// A deployment; it brings its replica set and pods.
 #[derive(Debug, Clone, serde::Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase", expecting = "a mapping with `name`")]
 pub(super) struct Deployment {
     pub(super) name: Name,
     #[serde(default = "default_namespace")]
@@ -243,6 +250,13 @@ pub(super) struct Deployment {
     pub(super) _available: Option<Text>,
     #[serde(rename = "age")]
     pub(super) _age: Option<Text>,
+}
+
+impl Deployment {
+    /// How many pods it has.
+    pub(super) fn replicas(&self) -> usize {
+        self.replicas.map(|count| count.0).or(self.ready.map(|ready| ready.total)).unwrap_or(1)
+    }
 }
 
 /// What all kinds of entries have in common.

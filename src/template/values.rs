@@ -32,13 +32,9 @@ macro_rules! checked_text {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<$name, D::Error> {
-                let text = deserializer.deserialize_any(Scalar($expected))?;
                 let check: fn(&str) -> bool = $check;
-                if check(&stand_in(&text)) {
-                    Ok($name(text))
-                } else {
-                    Err(de::Error::custom(format_args!("`{text}` is not valid, expected {}", $expected)))
-                }
+                let parse = |text: &str| check(&stand_in(text)).then(|| $name(text.into()));
+                deserializer.deserialize_any(Scalar { expected: $expected, parse })
             }
         }
     };
@@ -86,7 +82,7 @@ checked_text!(
 );
 checked_text!(
     /// An IP address, or none: `<none>` and `None` as kubectl prints them.
-    Address, |ip| matches!(ip, "<none>" | "None" | "") || ip.split(',').all(|ip| ip.trim().parse::<std::net::IpAddr>().is_ok()),
+    Address, |ip| matches!(ip, "<none>" | "None" | "") || ip.split(',').all(|ip| ip.trim().parse::<core::net::IpAddr>().is_ok()),
     "an IP address"
 );
 
@@ -107,16 +103,14 @@ pub(super) struct Ready {
 
 impl<'de> Deserialize<'de> for Ready {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Ready, D::Error> {
-        let text = deserializer.deserialize_any(Scalar(READY))?;
-        let (ready, total) = text.split_once('/').unwrap_or((&text, &text));
-        match (ready.parse(), total.parse()) {
-            (Ok(ready), Ok(total)) if ready <= total && total <= COUNT_MAX => Ok(Ready { ready, total }),
-            _ => Err(de::Error::custom(format_args!("`{text}` is not valid, expected {READY}"))),
-        }
+        let parse = |text: &str| {
+            let (ready, total) = text.split_once('/').unwrap_or((text, text));
+            let (ready, total) = (ready.parse().ok()?, total.parse().ok()?);
+            (ready <= total && total <= COUNT_MAX).then_some(Ready { ready, total })
+        };
+        deserializer.deserialize_any(Scalar { expected: "how many of how many are ready, such as 2/3", parse })
     }
 }
-
-const READY: &str = "how many of how many are ready, such as 2/3";
 
 /// A number of objects, up to [`COUNT_MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,17 +118,13 @@ pub(super) struct Count(pub(super) usize);
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Count, D::Error> {
-        let text = deserializer.deserialize_any(Scalar(COUNT))?;
-        match text.parse() {
-            Ok(count) if count <= COUNT_MAX => Ok(Count(count)),
-            _ => Err(de::Error::custom(format_args!("`{text}` is not valid, expected {COUNT}"))),
-        }
+        let parse = |text: &str| text.parse().ok().filter(|count| *count <= COUNT_MAX).map(Count);
+        deserializer.deserialize_any(Scalar { expected: "a whole number from 0 to 10000", parse })
     }
 }
 
-/// No entry makes more objects than this: the largest clusters that Kubernetes is tested with have 150,000 pods in all.
+/// No entry makes more objects than this: more than Kubernetes' largest tested clusters have nodes (5,000) is a typing error.
 pub(super) const COUNT_MAX: usize = 10_000;
-const COUNT: &str = "a whole number from 0 to 10000";
 
 /// The content of a secret or configmap: keys and texts, or just how many keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,34 +177,39 @@ impl<'de> Deserialize<'de> for Data {
 /// More keys would hardly fit into the 1 MiB that Kubernetes allows.
 const DATA_KEYS_MAX: usize = 1000;
 
-/// A scalar as text: YAML's numbers and booleans are what people mean by labels, quantities and versions.
-struct Scalar(&'static str);
+/// Reads a scalar by its text: YAML's numbers and booleans are what people mean by labels, quantities and versions.
+///
+/// The check is part of the visit, since only then does the error carry the position of the scalar.
+struct Scalar<P> {
+    expected: &'static str,
+    parse: P,
+}
 
-impl Visitor<'_> for Scalar {
-    type Value = String;
+impl<T, P: Fn(&str) -> Option<T>> Visitor<'_> for Scalar<P> {
+    type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(self.expected)
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<String, E> {
-        Ok(text.into())
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        (self.parse)(text).ok_or_else(|| E::custom(format_args!("`{text}` is not valid, expected {}", self.expected)))
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<String, E> {
-        Ok(value.to_string())
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<T, E> {
+        self.visit_str(&value.to_string())
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<String, E> {
-        Ok(value.to_string())
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<T, E> {
+        self.visit_str(&value.to_string())
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<String, E> {
-        Ok(value.to_string())
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<T, E> {
+        self.visit_str(&value.to_string())
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<String, E> {
-        Ok(value.to_string())
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<T, E> {
+        self.visit_str(&value.to_string())
     }
 }
 

@@ -7,6 +7,8 @@
 //! File names follow that repository. This room must not know sockets, TLS, clocks (`now` is an argument) or what the
 //! connections carry.
 
+#[cfg(test)]
+mod agreement;
 mod back_pressure;
 mod connection;
 mod deadlines;

@@ -36,7 +36,7 @@ pub(super) fn api_resources(group: &Group<'_>, version: &GroupVersion<'_>) -> Va
                 "kind": below.kind,
                 "verbs": verbs(below.verbs)
             });
-            if (&below.group, &below.version) != (&resource.group, &resource.version) && below.group != "" {
+            if (&below.group, &below.version) != (&resource.group, &resource.version) {
                 entry["group"] = json!(below.group);
                 entry["version"] = json!(below.version);
             }

@@ -10,6 +10,7 @@ mod version;
 pub use groups::{Group, GroupVersion, groups};
 pub use version::version;
 
+use super::catalog::api_version;
 use super::negotiate::{self, DiscoveryForm};
 use super::{Body, Resource, Response, Status, page_not_found};
 use crate::http1::Headers;
@@ -60,19 +61,16 @@ pub fn api_group(group: &str, custom: &[&Resource]) -> Response {
 
 /// `/api/v1` or `/apis/<group>/<version>`; 404 for one that does not exist.
 pub fn api_resources(group: &str, version: &str, custom: &[&Resource]) -> Response {
-    static BUILTIN: LazyLock<HashMap<(String, String), Arc<[u8]>>> = LazyLock::new(|| {
+    static BUILTIN: LazyLock<HashMap<String, Arc<[u8]>>> = LazyLock::new(|| {
         let groups = groups(&[]);
         let versions = groups.iter().flat_map(|group| group.versions.iter().map(move |version| (group, version)));
         versions
-            .map(|(group, version)| {
-                let key = (group.name.to_owned(), version.version.to_owned());
-                (key, bytes(&legacy::api_resources(group, version)))
-            })
+            .map(|(group, version)| (group.api_version(version), bytes(&legacy::api_resources(group, version))))
             .collect()
     });
     let custom: Vec<&Resource> = custom.iter().copied().filter(|r| r.group == group && r.version == version).collect();
     if custom.is_empty() {
-        let builtin = BUILTIN.get(&(group.to_owned(), version.to_owned()));
+        let builtin = BUILTIN.get(&api_version(group, version));
         return builtin.map_or_else(page_not_found, |body| json(Body::Shared(body.clone())));
     }
     let groups = groups(&custom);

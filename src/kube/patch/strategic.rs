@@ -3,6 +3,7 @@
 use super::order::arrange;
 use super::schema::{Field, PLAIN, Rule, Schema};
 use crate::kube::Status;
+use crate::kube::quote::go_value;
 use serde_json::{Map, Value};
 
 /// Merges `patch` into `current`.
@@ -12,16 +13,20 @@ pub(super) fn merge(
     schema: &Schema,
 ) -> Result<(), Status> {
     match patch.remove(DIRECTIVE).as_ref().map(|directive| directive.as_str().unwrap_or_default()) {
-        None | Some("merge") => {}
+        None => {}
         Some("replace") => {
-            *current = strip_map(patch);
+            *current = bare_map(patch);
             return Ok(());
         }
         Some("delete") => {
             current.clear();
             return Ok(());
         }
-        Some(other) => return Err(Status::unknown(format!("unknown patch type: {other}"))),
+        Some(other) => {
+            let problem =
+                format!("unknown patch type: {other} in map: {}", go_value(&Value::Object(named(other, patch))));
+            return Err(Status::unknown(problem));
+        }
     }
     retain_keys(current, &mut patch)?;
     delete_from_sets(current, &mut patch)?;
@@ -32,13 +37,18 @@ pub(super) fn merge(
             (Some(_), Value::Null) => _ = current.remove(&name),
             (None, Value::Null) => {}
             (Some(Value::Object(current)), Value::Object(patch)) => match field.map(|field| field.rule) {
-                Some(Rule::Replace) => *current = strip_map(patch),
+                Some(Rule::Replace) => *current = bare_map(patch),
                 _ => merge(current, patch, field.map_or(&PLAIN, |field| field.schema))?,
             },
             (Some(Value::Array(current)), Value::Array(patch)) => {
                 *current = merge_list(std::mem::take(current), patch, field, None)?;
             }
-            (_, value) => _ = current.insert(name, strip(value)),
+            (None, value) => {
+                if let Some(value) = new_value(value) {
+                    current.insert(name, value);
+                }
+            }
+            (Some(_), value) => _ = current.insert(name, bare(value)),
         }
     }
     Ok(())
@@ -53,7 +63,7 @@ fn merge_list(
 ) -> Result<Vec<Value>, Status> {
     let (rule, schema) = field.map_or((Rule::Nested, &PLAIN), |field| (field.rule, field.schema));
     let key = match rule {
-        Rule::Nested | Rule::Replace => return Ok(strip_list(patch)),
+        Rule::Nested | Rule::Replace => return Ok(bare_list(patch)),
         Rule::Set => {
             let order = wanted.unwrap_or(&patch).to_vec();
             let mut merged = current.clone();
@@ -67,8 +77,8 @@ fn merge_list(
         Rule::MergeBy(key) => key,
     };
     if patch.iter().any(|element| element[DIRECTIVE] == "replace") {
-        let rest = patch.into_iter().filter(|element| element[DIRECTIVE] != "replace");
-        return Ok(strip_list(rest.collect()));
+        let rest = patch.into_iter().filter(|element| element.get(DIRECTIVE).is_none());
+        return Ok(bare_list(rest.collect()));
     }
     let mut merged = current.clone();
     let mut order = Vec::new();
@@ -82,7 +92,7 @@ fn merge_list(
         order.push(serde_json::json!({ key: identity }));
         match merged.iter_mut().find(|other| other[key] == identity) {
             Some(Value::Object(found)) => merge(found, element, schema)?,
-            _ => merged.push(Value::Object(strip_map(element))),
+            _ => merged.push(Value::Object(bare_map(element))),
         }
     }
     Ok(arrange(merged, wanted.unwrap_or(&order), &current, Some(key)))
@@ -125,17 +135,17 @@ fn set_orders(current: &mut Map<String, Value>, patch: &mut Map<String, Value>, 
         if patch.get(&name).is_some_and(|value| !value.is_array()) || field.is_none() {
             continue;
         }
-        let before = match current.get(&name) {
-            Some(Value::Array(list)) => list.clone(),
-            Some(_) => continue,
-            None => Vec::new(),
-        };
         let changes = match patch.remove(&name) {
             Some(Value::Array(changes)) => changes,
-            None if before.is_empty() => continue,
             _ => Vec::new(),
         };
-        current.insert(name, Value::Array(merge_list(before, changes, field, Some(&wanted))?));
+        let merged = match current.get_mut(&name) {
+            Some(Value::Array(list)) => merge_list(std::mem::take(list), changes, field, Some(&wanted))?,
+            Some(_) => continue,
+            None if changes.is_empty() => continue,
+            None => merge_list(Vec::new(), changes.into_iter().filter_map(new_value).collect(), field, Some(&wanted))?,
+        };
+        current.insert(name, Value::Array(merged));
     }
     Ok(())
 }
@@ -146,35 +156,49 @@ fn take_directives(patch: &mut Map<String, Value>, prefix: &str) -> Vec<(String,
     keys.into_iter().filter_map(take).collect()
 }
 
-/// A patch's value where nothing is to merge with: without directives, what they delete, and nulls.
-fn strip(value: Value) -> Value {
+/// A patch's value for a field that does not exist yet. A map that carries a directive has nothing to direct and is left out.
+fn new_value(value: Value) -> Option<Value> {
+    Some(match value {
+        Value::Object(map) if map.contains_key(DIRECTIVE) => return None,
+        Value::Object(map) => {
+            let kept = map.into_iter().filter(|(name, value)| !value.is_null() && !is_directive(name));
+            Value::Object(kept.filter_map(|(name, value)| Some((name, new_value(value)?))).collect())
+        }
+        Value::Array(list) => Value::Array(list.into_iter().filter_map(new_value).collect()),
+        other => other,
+    })
+}
+
+/// A patch's value that stands for itself: what is no field of the kind is lost when the object is read.
+fn bare(value: Value) -> Value {
     match value {
-        Value::Object(map) => Value::Object(strip_map(map)),
-        Value::Array(list) => Value::Array(strip_list(list)),
+        Value::Object(map) => Value::Object(bare_map(map)),
+        Value::Array(list) => Value::Array(bare_list(list)),
         other => other,
     }
 }
 
-fn strip_map(map: Map<String, Value>) -> Map<String, Value> {
-    let is_directive = |name: &str| {
-        matches!(name, DIRECTIVE | RETAIN_KEYS) || name.starts_with(SET_ORDER) || name.starts_with(DELETE_FROM)
-    };
+fn bare_map(map: Map<String, Value>) -> Map<String, Value> {
     let kept = map.into_iter().filter(|(name, value)| !value.is_null() && !is_directive(name));
-    kept.map(|(name, value)| (name, strip(value))).collect()
+    kept.map(|(name, value)| (name, bare(value))).collect()
 }
 
-fn strip_list(list: Vec<Value>) -> Vec<Value> {
-    let is_directive = |value: &Value| value[DIRECTIVE] == "delete" || value[DIRECTIVE] == "replace";
-    list.into_iter().filter(|value| !is_directive(value)).map(strip).collect()
+fn bare_list(list: Vec<Value>) -> Vec<Value> {
+    list.into_iter().map(bare).collect()
+}
+
+fn is_directive(name: &str) -> bool {
+    matches!(name, DIRECTIVE | RETAIN_KEYS) || name.starts_with(SET_ORDER) || name.starts_with(DELETE_FROM)
+}
+
+fn named(directive: &str, mut patch: Map<String, Value>) -> Map<String, Value> {
+    patch.insert(DIRECTIVE.into(), directive.into());
+    patch
 }
 
 fn no_merge_key(element: &Map<String, Value>, key: &str) -> Status {
-    let element = element.iter().map(|(name, value)| match value {
-        Value::String(text) => format!("{name}:{text}"),
-        other => format!("{name}:{other}"),
-    });
-    let element = element.collect::<Vec<_>>().join(" ");
-    Status::unknown(format!("map: map[{element}] does not contain declared merge key: {key}"))
+    let element = go_value(&Value::Object(element.clone()));
+    Status::unknown(format!("map: {element} does not contain declared merge key: {key}"))
 }
 
 const DIRECTIVE: &str = "$patch";
@@ -337,12 +361,17 @@ mod tests {
             metadata(json!({"labels": {"a": "b"}, "x": 1}), json!({"labels": null, "y": null})),
             json!({"x": 1})
         );
+        // Output of k8s.io/apimachinery v0.31.4 strategicpatch.StrategicMergePatch.
         assert_eq!(
             pod(
                 json!({}),
-                json!({"affinity": {"$patch": "replace", "a": null, "b": 1}, "hostAliases": [{"$patch": "delete", "ip": "::1"}]})
+                json!({
+                    "affinity": {"$patch": "replace", "b": 1},
+                    "hostAliases": [{"$patch": "delete", "ip": "::1"}],
+                    "dnsConfig": {"a": null}
+                })
             ),
-            json!({"affinity": {"b": 1}, "hostAliases": []})
+            json!({"hostAliases": [], "dnsConfig": {}})
         );
     }
 
@@ -355,7 +384,10 @@ mod tests {
             (status.code, status.message.as_str()),
             (500, "map: map[image:nginx] does not contain declared merge key: name")
         );
-        assert_eq!(error(json!({"$patch": "swap"})).message, "unknown patch type: swap");
+        assert_eq!(
+            error(json!({"$patch": "swap", "a": [1, null]})).message,
+            "unknown patch type: swap in map: map[$patch:swap a:[1 <nil>]]"
+        );
         assert_eq!(error(json!({"$retainKeys": "x"})).message, "invalid patch format of retainKeys");
         assert_eq!(error(json!({"spec": {"$setElementOrder/containers": 1}})).code, 400);
         assert_eq!(error(json!({"spec": {"containers": [1]}})).code, 500);

@@ -5,6 +5,7 @@ use crate::kube::Status;
 use crate::kube::names::{check_label_value, check_qualified_name};
 use crate::kube::quote::quote;
 use serde_json::{Map, Value};
+use std::fmt::{self, Display, Formatter};
 use std::iter::Peekable;
 
 /// Requirements that all must hold. The default selects everything.
@@ -21,6 +22,8 @@ struct Requirement {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Condition {
+    Equals(String),
+    NotEquals(String),
     In(Vec<String>),
     NotIn(Vec<String>),
     Exists,
@@ -44,7 +47,8 @@ impl LabelSelector {
         }
         for expression in selector["matchExpressions"].as_array().into_iter().flatten() {
             let values = expression["values"].as_array().into_iter().flatten();
-            let values = values.filter_map(|value| value.as_str().map(str::to_owned)).collect();
+            let mut values: Vec<String> = values.filter_map(|value| value.as_str().map(str::to_owned)).collect();
+            values.sort();
             let operator = match expression["operator"].as_str().unwrap_or_default() {
                 "In" => "in",
                 "NotIn" => "notin",
@@ -54,6 +58,7 @@ impl LabelSelector {
             };
             requirements.push(requirement(expression["key"].as_str().unwrap_or_default(), operator, values)?);
         }
+        requirements.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(LabelSelector { requirements })
     }
 
@@ -71,10 +76,34 @@ impl LabelSelector {
     }
 }
 
+/// The query form, in order of keys.
+impl Display for LabelSelector {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for (i, Requirement { key, condition }) in self.requirements.iter().enumerate() {
+            if i > 0 {
+                f.write_str(",")?;
+            }
+            match condition {
+                Condition::Equals(value) => write!(f, "{key}={value}"),
+                Condition::NotEquals(value) => write!(f, "{key}!={value}"),
+                Condition::In(values) => write!(f, "{key} in ({})", values.join(",")),
+                Condition::NotIn(values) => write!(f, "{key} notin ({})", values.join(",")),
+                Condition::Exists => f.write_str(key),
+                Condition::DoesNotExist => write!(f, "!{key}"),
+                Condition::GreaterThan(bound) => write!(f, "{key}>{bound}"),
+                Condition::LessThan(bound) => write!(f, "{key}<{bound}"),
+            }?;
+        }
+        Ok(())
+    }
+}
+
 impl Condition {
     fn holds(&self, value: Option<&str>) -> bool {
         let number = || value.and_then(|value| value.parse::<i64>().ok());
         match self {
+            Condition::Equals(wanted) => value == Some(wanted),
+            Condition::NotEquals(wanted) => value != Some(wanted),
             Condition::In(values) => value.is_some_and(|value| values.iter().any(|v| v == value)),
             Condition::NotIn(values) => value.is_none_or(|value| values.iter().all(|v| v != value)),
             Condition::Exists => value.is_some(),
@@ -123,8 +152,10 @@ fn requirement(key: &str, operator: &str, values: Vec<String>) -> Result<Require
         "!" => Condition::DoesNotExist,
         ">" => Condition::GreaterThan(bound.unwrap_or_default()),
         "<" => Condition::LessThan(bound.unwrap_or_default()),
-        "!=" | "notin" => Condition::NotIn(values),
-        _ => Condition::In(values),
+        "notin" => Condition::NotIn(values),
+        "in" => Condition::In(values),
+        "!=" => Condition::NotEquals(values.into_iter().next().unwrap_or_default()),
+        _ => Condition::Equals(values.into_iter().next().unwrap_or_default()),
     };
     Ok(Requirement { key: key.to_owned(), condition })
 }
@@ -379,6 +410,7 @@ mod tests {
             ]
         }))
         .unwrap();
+        assert_eq!(selector.to_string(), "!canary,component=redis,environment notin (dev),tier in (cache)");
         assert!(selector.matches(json!({"component": "redis", "tier": "cache"}).as_object()));
         assert!(!selector.matches(json!({"component": "redis", "tier": "cache", "canary": ""}).as_object()));
         assert!(!selector.matches(json!({"component": "redis", "tier": "cache", "environment": "dev"}).as_object()));

@@ -2,15 +2,17 @@
 
 use super::super::summary::{Deployment, PodStatus};
 use super::Variables;
+use super::container::container;
 use super::digest::suffix;
-use super::metadata::{labels_or_app, metadata, resources};
-use super::pod::{DEFAULT_IMAGE, PodParts, Scheduler, build};
-use serde_json::{Map, Value, json};
+use super::metadata::{Labels, labels_or_app, metadata};
+use super::pod::{DEFAULT_IMAGE, MAIN_CONTAINER, PodParts, build};
+use super::scheduler::Scheduler;
+use serde_json::{Value, json};
 
 /// The deployment, its replica set and its pods.
 pub(super) fn deployment(entry: &Deployment, scheduler: &mut Scheduler, variables: &Variables<'_>) -> Vec<Value> {
     let (name, namespace) = (entry.name.0.as_str(), entry.namespace.0.as_str());
-    let replicas = entry.replicas.map(|count| count.0).or(entry.ready.map(|ready| ready.total)).unwrap_or(1);
+    let replicas = entry.replicas();
     let ready = entry.ready.map_or(replicas, |ready| ready.ready).min(replicas);
     let image = entry.image.as_ref().map_or(DEFAULT_IMAGE, |image| &image.0);
     let labels = labels_or_app(&entry.labels, name);
@@ -18,20 +20,7 @@ pub(super) fn deployment(entry: &Deployment, scheduler: &mut Scheduler, variable
     let mut hashed = labels.clone();
     hashed.insert("pod-template-hash".into(), hash.clone());
     let replica_set = format!("{name}-{hash}");
-    let ports: Vec<Value> = entry
-        .ports
-        .0
-        .iter()
-        .map(|port| {
-            let mut value = json!({"containerPort": port.port, "protocol": port.protocol});
-            if let Some(name) = &port.name {
-                value["name"] = json!(name.0);
-            }
-            value
-        })
-        .collect();
-
-    let template = |labels| pod_template(entry, image, &ports, labels);
+    let template = |labels| pod_template(entry, image, labels);
     let deployment = json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -69,9 +58,8 @@ pub(super) fn deployment(entry: &Deployment, scheduler: &mut Scheduler, variable
         let parts = PodParts {
             metadata,
             name: &pod_name,
-            container: "main",
             image,
-            ports: ports.clone(),
+            ports: &entry.ports.0,
             requests: &entry.requests,
             limits: &entry.limits,
             node: None,
@@ -85,25 +73,8 @@ pub(super) fn deployment(entry: &Deployment, scheduler: &mut Scheduler, variable
     objects
 }
 
-fn pod_template(entry: &Deployment, image: &str, ports: &[Value], labels: &super::metadata::Labels) -> Value {
-    let mut lists = Map::new();
-    if !entry.requests.is_empty() {
-        lists.insert("requests".into(), Value::Object(resources(&entry.requests)));
-    }
-    if !entry.limits.is_empty() {
-        lists.insert("limits".into(), Value::Object(resources(&entry.limits)));
-    }
-    let mut container = json!({
-        "name": "main",
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "resources": lists,
-        "terminationMessagePath": "/dev/termination-log",
-        "terminationMessagePolicy": "File",
-    });
-    if !ports.is_empty() {
-        container["ports"] = ports.into();
-    }
+fn pod_template(entry: &Deployment, image: &str, labels: &Labels) -> Value {
+    let container = container(MAIN_CONTAINER, image, &entry.requests, &entry.limits, &entry.ports.0);
     json!({
         "metadata": {"labels": labels},
         "spec": {

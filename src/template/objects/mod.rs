@@ -1,17 +1,19 @@
 //! From a summary's entries to whole Kubernetes objects, as a cluster that runs for a while would show them.
 
+mod container;
 mod data;
 mod deployment;
 mod digest;
 mod metadata;
 mod node;
 mod pod;
+mod scheduler;
 mod service;
 
 use super::parse::Template;
 use super::summary::Entry;
 use metadata::metadata;
-use pod::Scheduler;
+use scheduler::Scheduler;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

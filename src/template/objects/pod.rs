@@ -1,107 +1,21 @@
-//! Pods, and the nodes they run on.
+//! Pods.
 
+use super::super::ports::Port;
 use super::super::summary::{Pod, PodStatus};
 use super::super::values::Resources;
 use super::Variables;
+use super::container::container;
 use super::digest::hex;
-use super::metadata::{labels, metadata, resources};
-use serde_json::{Map, Value, json};
-
-/// Places pods on nodes and gives them addresses.
-pub(super) struct Scheduler {
-    nodes: Vec<Place>,
-    /// Positions in `nodes` of those that take pods without a node of their own.
-    workers: Vec<usize>,
-    next: usize,
-}
-
-/// A node as the scheduler sees it.
-struct Place {
-    name: String,
-    internal_ip: String,
-    /// The pod network without its last byte, such as `10.42.0`.
-    network: String,
-    pods: usize,
-}
-
-/// Where a pod runs.
-pub(super) struct Placement {
-    node: String,
-    host_ip: String,
-    pod_ip: String,
-}
-
-impl Scheduler {
-    /// Pods go to nodes that are Ready and no control plane; to all Ready ones if there is no such node, else to all.
-    pub(super) fn new<'a>(nodes: impl Iterator<Item = &'a Value>) -> Scheduler {
-        let objects: Vec<&Value> = nodes.collect();
-        let positions = |wanted: &dyn Fn(&Value) -> bool| -> Vec<usize> {
-            objects.iter().enumerate().filter(|(_, node)| wanted(node)).map(|(position, _)| position).collect()
-        };
-        let workers =
-            [positions(&|node| is_ready(node) && !is_control_plane(node)), positions(&is_ready), positions(&|_| true)];
-        Scheduler {
-            workers: workers.into_iter().find(|found| !found.is_empty()).unwrap_or_default(),
-            nodes: objects.iter().map(|node| Place::new(node)).collect(),
-            next: 0,
-        }
-    }
-
-    fn place(&mut self, node: Option<&str>, pod_ip: Option<&str>) -> Option<Placement> {
-        let position = match node {
-            Some(name) => self.nodes.iter().position(|place| place.name == name)?,
-            None => {
-                let turn = self.next.checked_rem(self.workers.len())?;
-                self.next += 1;
-                *self.workers.get(turn)?
-            }
-        };
-        let place = self.nodes.get_mut(position)?;
-        let host = FIRST_POD_HOST + place.pods % POD_HOSTS;
-        place.pods += 1;
-        Some(Placement {
-            node: place.name.clone(),
-            host_ip: place.internal_ip.clone(),
-            pod_ip: pod_ip.map_or_else(|| format!("{}.{host}", place.network), str::to_string),
-        })
-    }
-}
-
-impl Place {
-    fn new(node: &Value) -> Place {
-        let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_string();
-        let addresses = node.pointer("/status/addresses").and_then(Value::as_array);
-        let internal = addresses.into_iter().flatten().find(|address| address["type"] == "InternalIP");
-        let cidr = text(node.pointer("/spec/podCIDR"));
-        Place {
-            name: text(node.pointer("/metadata/name")),
-            internal_ip: text(internal.map(|address| &address["address"])),
-            network: cidr.rsplit_once('.').map_or("10.42.0", |(network, _)| network).to_string(),
-            pods: 0,
-        }
-    }
-}
-
-fn is_ready(node: &Value) -> bool {
-    let conditions = node.pointer("/status/conditions").and_then(Value::as_array);
-    conditions.into_iter().flatten().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
-}
-
-fn is_control_plane(node: &Value) -> bool {
-    let labels = node.pointer("/metadata/labels").and_then(Value::as_object);
-    labels.is_some_and(|labels| {
-        let has = |role: &str| labels.contains_key(&format!("node-role.kubernetes.io/{role}"));
-        !has("worker") && ["control-plane", "controlplane", "master", "etcd"].into_iter().any(has)
-    })
-}
+use super::metadata::{labels, metadata};
+use super::scheduler::{Placement, Scheduler};
+use serde_json::{Value, json};
 
 /// What pods of entries and of deployments have in common.
 pub(super) struct PodParts<'a> {
     pub(super) metadata: Value,
     pub(super) name: &'a str,
-    pub(super) container: &'a str,
     pub(super) image: &'a str,
-    pub(super) ports: Vec<Value>,
+    pub(super) ports: &'a [Port],
     pub(super) requests: &'a Resources,
     pub(super) limits: &'a Resources,
     pub(super) node: Option<&'a str>,
@@ -119,9 +33,8 @@ pub(super) fn pod(entry: &Pod, scheduler: &mut Scheduler, variables: &Variables<
     let parts = PodParts {
         metadata: metadata(&entry.name.0, &entry.namespace.0, &labels(&entry.labels), &entry.annotations),
         name: &entry.name.0,
-        container: "main",
         image: entry.image.as_ref().map_or(DEFAULT_IMAGE, |image| &image.0),
-        ports: Vec::new(),
+        ports: &[],
         requests: &entry.requests,
         limits: &entry.limits,
         node: entry.node.as_ref().map(|node| node.0.as_str()),
@@ -137,32 +50,15 @@ pub(super) fn pod(entry: &Pod, scheduler: &mut Scheduler, variables: &Variables<
 pub(super) fn build(parts: PodParts<'_>, scheduler: &mut Scheduler, variables: &Variables<'_>) -> Value {
     let placed = parts.status != PodStatus::Pending || parts.node.is_some();
     let placement = if placed { scheduler.place(parts.node, parts.pod_ip) } else { None };
-    let mut resource_fields = Map::new();
-    if !parts.requests.is_empty() {
-        resource_fields.insert("requests".into(), Value::Object(resources(parts.requests)));
-    }
-    if !parts.limits.is_empty() {
-        resource_fields.insert("limits".into(), Value::Object(resources(parts.limits)));
-    }
     let containers: Vec<Value> = (0..parts.containers.1)
         .map(|position| {
-            let mut container = json!({
-                "name": container_name(parts.container, position),
-                "image": parts.image,
-                "imagePullPolicy": "IfNotPresent",
-                "resources": resource_fields,
-                "terminationMessagePath": "/dev/termination-log",
-                "terminationMessagePolicy": "File",
-            });
-            if position == 0 && !parts.ports.is_empty() {
-                container["ports"] = parts.ports.clone().into();
-            }
-            container
+            let ports = if position == 0 { parts.ports } else { &[] };
+            container(&container_name(position), parts.image, parts.requests, parts.limits, ports)
         })
         .collect();
     let mut spec = json!({
         "containers": containers,
-        "restartPolicy": "Always",
+        "restartPolicy": if parts.status.is_finished() { "Never" } else { "Always" },
         "terminationGracePeriodSeconds": 30,
         "dnsPolicy": "ClusterFirst",
         "serviceAccountName": "default",
@@ -216,7 +112,7 @@ fn status(parts: &PodParts<'_>, placement: Option<&Placement>, variables: &Varia
         PodStatus::Failed => "Failed",
     };
     let ready = parts.status == PodStatus::Running && parts.containers.0 == parts.containers.1;
-    let finished = matches!(parts.status, PodStatus::Succeeded | PodStatus::Failed);
+    let finished = parts.status.is_finished();
     let unready = match parts.status {
         PodStatus::Succeeded => "PodCompleted",
         PodStatus::Failed => "PodFailed",
@@ -247,7 +143,7 @@ fn status(parts: &PodParts<'_>, placement: Option<&Placement>, variables: &Varia
 
 fn container_status(parts: &PodParts<'_>, position: usize, created: &str) -> Value {
     let ready = parts.status == PodStatus::Running && position < parts.containers.0;
-    let name = container_name(parts.container, position);
+    let name = container_name(position);
     let id = format!("containerd://{}", hex(&format!("{} {name}", parts.name)));
     let ended = |code: u32, reason: &str| {
         json!({"terminated": {
@@ -279,8 +175,8 @@ fn container_status(parts: &PodParts<'_>, position: usize, created: &str) -> Val
     })
 }
 
-fn container_name(first: &str, position: usize) -> String {
-    if position == 0 { first.into() } else { format!("sidecar-{position}") }
+fn container_name(position: usize) -> String {
+    if position == 0 { MAIN_CONTAINER.into() } else { format!("sidecar-{position}") }
 }
 
 /// An image name without tag or digest.
@@ -308,11 +204,8 @@ fn qos_class(requests: &Resources, limits: &Resources) -> &'static str {
     }
 }
 
+/// The first container's name.
+pub(super) const MAIN_CONTAINER: &str = "main";
+
 /// What runs in a pod that names no image.
 pub(super) const DEFAULT_IMAGE: &str = "registry.k8s.io/pause:3.10";
-
-/// The first addresses of a pod network belong to the network itself and to the node's bridge.
-const FIRST_POD_HOST: usize = 2;
-
-/// Addresses for pods in a /24; a node with more pods gives some out twice.
-const POD_HOSTS: usize = 253;

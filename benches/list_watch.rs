@@ -1,0 +1,140 @@
+//! What one cluster costs its worker: GET by name, LIST of 1,000 pods, an event to 20 watches, PATCH.
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use jiff::Timestamp;
+use scale_cluster_agent::http1::{Method, Request};
+use scale_cluster_agent::kube::{Baseline, Body, Cluster, Identity, Limits, Progress, Source, Streaming};
+use scale_cluster_agent::template;
+use std::hint::black_box;
+use std::sync::Arc;
+
+fn get(criterion: &mut Criterion) {
+    let mut cluster = cluster();
+    let request = Request::new(Method::Get, "/api/v1/namespaces/demo/pods/web-500");
+    assert_eq!(answer(&mut cluster, &request).0, 200);
+    criterion.bench_function("get one of 1,000 pods", |b| b.iter(|| answer(&mut cluster, black_box(&request)).1));
+}
+
+fn list(criterion: &mut Criterion) {
+    let mut cluster = cluster();
+    let mut group = criterion.benchmark_group("list 1,000 pods");
+    for (name, query) in [
+        ("whole", ""),
+        ("by label", "?labelSelector=app%3Dweb"),
+        ("by field", "?fieldSelector=spec.nodeName%3Dbench-1"),
+    ] {
+        let request = Request::new(Method::Get, format!("/api/v1/pods{query}"));
+        let (status, bytes) = answer(&mut cluster, &request);
+        assert_eq!(status, 200);
+        group.throughput(Throughput::Bytes(bytes as u64));
+        group.bench_function(name, |b| b.iter(|| answer(&mut cluster, black_box(&request)).1));
+    }
+    group.finish();
+}
+
+fn watch(criterion: &mut Criterion) {
+    let mut cluster = cluster();
+    let target = format!("/api/v1/configmaps?watch=true&resourceVersion={}", cluster.revision());
+    let mut watches: Vec<Streaming> = (0..20).map(|_| open(&mut cluster, &target)).collect();
+    let mut n = 0_u64;
+    criterion.bench_function("one event to 20 watches", |b| {
+        b.iter(|| {
+            n += 1;
+            let patch = patch_request("/api/v1/namespaces/demo/configmaps/greeting", n);
+            assert_eq!(answer(&mut cluster, &patch).0, 200);
+            let mut out = Vec::new();
+            for watch in &mut watches {
+                while watch.poll(&cluster, now(), &mut out, PIECE_BYTES) == Progress::More {}
+            }
+            assert!(out.len() > watches.len() * 100);
+            out.len()
+        });
+    });
+}
+
+fn patch(criterion: &mut Criterion) {
+    let mut n = 0_u64;
+    let mut cluster = cluster();
+    criterion.bench_function("merge-patch a pod", |b| {
+        b.iter_batched(
+            || {
+                n += 1;
+                patch_request("/api/v1/namespaces/demo/pods/web-500", n)
+            },
+            |request| assert_eq!(answer(&mut cluster, &request).0, 200),
+            BatchSize::SmallInput,
+        );
+    });
+}
+
+/// Status and length of the answer to a request, read to its end.
+fn answer(cluster: &mut Cluster, request: &Request) -> (u16, usize) {
+    let response = cluster.handle(request, now());
+    let length = match response.body {
+        Body::Bytes(bytes) => bytes.len(),
+        Body::Shared(bytes) => bytes.len(),
+        Body::Streaming(mut streaming) => {
+            let mut length = 0;
+            loop {
+                // A piece at a time, as the engine does.
+                let mut out = Vec::new();
+                let progress = streaming.poll(cluster, now(), &mut out, PIECE_BYTES);
+                length += black_box(out).len();
+                if progress == Progress::Done {
+                    break length;
+                }
+            }
+        }
+    };
+    (response.status, length)
+}
+
+fn open(cluster: &mut Cluster, target: &str) -> Streaming {
+    match cluster.handle(&Request::new(Method::Get, target), now()).body {
+        Body::Streaming(streaming) => streaming,
+        other => panic!("{target} is no watch: {other:?}"),
+    }
+}
+
+fn patch_request(target: &str, n: u64) -> Request {
+    let mut request = Request::new(Method::Patch, target);
+    request.headers.push("Content-Type", "application/merge-patch+json");
+    request.body = format!(r#"{{"metadata":{{"annotations":{{"n":"{n}"}}}}}}"#).into_bytes();
+    request
+}
+
+fn cluster() -> Cluster {
+    let template = template::parse("bench.yaml", TEMPLATE).expect("the template below is valid");
+    let variables = template::Variables { kubernetes_version: "v1.31.4", created: "2026-01-02T03:04:05Z" };
+    let source = Source { objects: template.objects(&variables), ca_pem: "", kubernetes_version: "v1.31.4" };
+    let baseline = Arc::new(Baseline::compile(source).expect("the template below is consistent"));
+    let identity = Identity { name: "bench".into(), seed: 1, created: now() };
+    Cluster::new(identity, baseline, Limits { watch_history: 1000, objects: 1000, object_bytes: 1 << 20 })
+}
+
+fn now() -> Timestamp {
+    Timestamp::UNIX_EPOCH
+}
+
+/// What the engine polls with: one TLS record.
+const PIECE_BYTES: usize = 16 * 1024;
+const TEMPLATE: &str = r#"
+nodes:
+  - name: "{{cluster-name}}-{{index}}"
+    count: 10
+    capacity: {cpu: 64, memory: 256Gi, pods: 250}
+pods:
+  - name: web-{{index}}
+    count: 1000
+    namespace: demo
+    image: docker.io/library/nginx:1.27
+    labels: {app: web}
+    requests: {cpu: 100m, memory: 64Mi}
+configmaps:
+  - name: greeting
+    namespace: demo
+    data: {greeting: "Hello from {{cluster-name}}"}
+"#;
+
+criterion_group!(benches, get, list, watch, patch);
+criterion_main!(benches);

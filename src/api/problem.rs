@@ -1,0 +1,90 @@
+//! Errors as `application/problem+json` (RFC 9457), with the next step as an extension member.
+
+use crate::manager::{Refusal, RefusalKind};
+use serde::Serialize;
+
+/// An error answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Problem {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// What happened, to what.
+    detail: String,
+    /// What to do next.
+    remedy: String,
+    /// Header fields that go with it: `Allow`, `Retry-After`.
+    #[serde(skip)]
+    pub(super) headers: Vec<(&'static str, String)>,
+}
+
+impl Problem {
+    /// A problem of one of the kinds below.
+    pub(super) fn new(kind: Kind, detail: impl Into<String>, remedy: impl Into<String>) -> Problem {
+        let (status, name, title) = kind.facts();
+        Problem { kind: name, title, status, detail: detail.into(), remedy: remedy.into(), headers: Vec::new() }
+    }
+
+    /// Adds a header field.
+    pub(super) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Problem {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The queue to the manager, or ours, is full.
+    pub(super) fn overloaded() -> Problem {
+        Problem::new(Kind::Unavailable, "the agent has more requests waiting than it can hold", "try again in a second")
+            .with_header("Retry-After", "1")
+    }
+}
+
+/// What kind of problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    BadRequest,
+    UnknownRoute,
+    UnknownCluster,
+    MethodNotAllowed,
+    Conflict,
+    TooLarge,
+    UnsupportedMediaType,
+    InvalidName,
+    LimitReached,
+    RancherRefuses,
+    Unavailable,
+}
+
+impl Kind {
+    fn facts(self) -> (u16, &'static str, &'static str) {
+        match self {
+            Kind::BadRequest => (400, "urn:scale-cluster-agent:bad-request", "The request cannot be understood"),
+            Kind::UnknownRoute => (404, "urn:scale-cluster-agent:unknown-route", "There is nothing at this path"),
+            Kind::UnknownCluster => (404, "urn:scale-cluster-agent:unknown-cluster", "There is no such cluster"),
+            Kind::MethodNotAllowed => {
+                (405, "urn:scale-cluster-agent:method-not-allowed", "The path does not know this method")
+            }
+            Kind::Conflict => (409, "urn:scale-cluster-agent:conflict", "The name is in use"),
+            Kind::TooLarge => (413, "urn:scale-cluster-agent:too-large", "The body is too large"),
+            Kind::UnsupportedMediaType => (415, "urn:scale-cluster-agent:media-type", "The body is not JSON"),
+            Kind::InvalidName => (422, "urn:scale-cluster-agent:invalid-name", "The name cannot be a cluster's"),
+            Kind::LimitReached => (503, "urn:scale-cluster-agent:limit-reached", "A limit of the agent is reached"),
+            Kind::RancherRefuses => (502, "urn:scale-cluster-agent:rancher-refuses", "Rancher refuses"),
+            Kind::Unavailable => (503, "urn:scale-cluster-agent:unavailable", "Not now"),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Problem {
+        let kind = match refusal.kind {
+            RefusalKind::UnknownCluster => Kind::UnknownCluster,
+            RefusalKind::Conflict => Kind::Conflict,
+            RefusalKind::LimitReached => Kind::LimitReached,
+            RefusalKind::RancherRefuses => Kind::RancherRefuses,
+            RefusalKind::Unavailable => Kind::Unavailable,
+        };
+        Problem::new(kind, refusal.detail, refusal.remedy)
+    }
+}

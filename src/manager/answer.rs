@@ -1,0 +1,154 @@
+//! What the manager answers, in the shape in which the REST API shows it.
+
+use super::job::JobErrorKind;
+use super::{JobError, State};
+use crate::kube::{ClusterInfo, Counts};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// An answer to an [`super::Action`].
+#[derive(Debug)]
+pub enum Answer {
+    /// The cluster exists in Rancher now.
+    Created(Box<ClusterView>),
+    /// What was asked is under way; the cluster shows how far.
+    Accepted(Box<ClusterView>),
+    /// The cluster asked for.
+    Cluster(Box<ClusterView>),
+    /// The clusters asked for, and whether more follow.
+    Clusters {
+        /// In the order of their names.
+        clusters: Vec<ClusterView>,
+        /// How many match in all.
+        total: usize,
+        /// Whether more follow after the last.
+        more: bool,
+    },
+    /// The cluster is gone.
+    Gone,
+    /// How the agent fares.
+    Health(Box<HealthView>),
+    /// What was asked cannot be done.
+    Refused(Refusal),
+}
+
+/// Why something cannot be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What kind of reason.
+    pub kind: RefusalKind,
+    /// What happened, to what.
+    pub detail: String,
+    /// What to do next.
+    pub remedy: String,
+}
+
+/// What kind of reason a [`Refusal`] has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// No such cluster.
+    UnknownCluster,
+    /// The name is in use, here or in Rancher.
+    Conflict,
+    /// A limit of the agent is reached.
+    LimitReached,
+    /// Rancher refuses.
+    RancherRefuses,
+    /// Not now: the agent is stopping, or Rancher does not accept the API token.
+    Unavailable,
+}
+
+impl Refusal {
+    /// A refusal in words.
+    pub fn new(kind: RefusalKind, detail: impl Into<String>, remedy: impl Into<String>) -> Refusal {
+        Refusal { kind, detail: detail.into(), remedy: remedy.into() }
+    }
+}
+
+impl From<JobError> for Refusal {
+    fn from(error: JobError) -> Refusal {
+        let kind = match error.kind {
+            JobErrorKind::NameTaken => RefusalKind::Conflict,
+            JobErrorKind::TokenRefused | JobErrorKind::Permanent => RefusalKind::RancherRefuses,
+            JobErrorKind::Transient(_) => RefusalKind::Unavailable,
+        };
+        Refusal { kind, detail: error.message, remedy: error.remedy }
+    }
+}
+
+/// A cluster as the REST API shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct ClusterView {
+    pub name: String,
+    pub state: State,
+    /// When it entered that state.
+    pub since: Timestamp,
+    /// When it was asked for here.
+    pub created: Timestamp,
+    /// Rancher's own name of it, once there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rancher_id: Option<String>,
+    pub tunnels: BTreeMap<&'static str, TunnelView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_attempt: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Counts>,
+    /// What the cluster holds; only where one cluster is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub info: Option<Box<ClusterInfo>>,
+}
+
+/// One of a cluster's tunnels.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct TunnelView {
+    pub up: bool,
+    /// When it went up or down last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// How often it went up.
+    pub connects: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+}
+
+/// How the agent fares.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct HealthView {
+    /// `ok`, or `failing` when the agent cannot do its job.
+    pub status: &'static str,
+    /// What keeps it from doing so.
+    pub problems: Vec<String>,
+    pub version: &'static str,
+    pub uptime_seconds: u64,
+    /// How many clusters there are in each state.
+    pub clusters: BTreeMap<&'static str, usize>,
+    pub tunnels_up: usize,
+    pub rancher: RancherView,
+    /// How late the workers' loops ran lately, the latest of each, in milliseconds.
+    pub worker_lag_ms: Vec<u64>,
+}
+
+/// What is known of Rancher.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct RancherView {
+    pub url: String,
+    /// Whether the last call was answered.
+    pub reachable: bool,
+    /// Whether Rancher accepts the API token; registration is paused while it does not.
+    pub token_accepted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_answer: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+}

@@ -1,0 +1,66 @@
+//! What an operator asks of the manager.
+
+use super::{Answer, ClusterName, State};
+use std::fmt;
+
+/// An operator's request with the way back to whoever asked.
+#[derive(Debug)]
+pub struct Command {
+    /// What is asked.
+    pub action: Action,
+    /// Takes the answer, exactly once.
+    pub reply: Reply,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Create a cluster; answered once Rancher has accepted it, or at once without `wait`.
+    Create {
+        /// Its name.
+        name: ClusterName,
+        /// Whether to wait for Rancher.
+        wait: bool,
+    },
+    /// List clusters in the order of their names.
+    List {
+        /// Only those in this state.
+        state: Option<State>,
+        /// At most this many.
+        limit: usize,
+        /// Only those whose names come after this one.
+        after: Option<String>,
+    },
+    /// Show one cluster and what it holds.
+    Get(String),
+    /// Delete a cluster here and in Rancher; answered once it is gone, or at once without `wait`.
+    Delete {
+        /// Its name.
+        name: String,
+        /// Whether to wait for Rancher.
+        wait: bool,
+    },
+    /// Say how the agent fares.
+    Health,
+}
+
+/// The way back to whoever asked.
+pub struct Reply(Box<dyn FnOnce(Answer) + Send>);
+
+impl Reply {
+    /// A reply that hands the answer to `deliver`, which must not block.
+    pub fn new(deliver: impl FnOnce(Answer) + Send + 'static) -> Reply {
+        Reply(Box::new(deliver))
+    }
+
+    /// Delivers the answer.
+    pub fn send(self, answer: Answer) {
+        (self.0)(answer);
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reply")
+    }
+}

@@ -1,0 +1,105 @@
+//! From a request to delete to a cluster that nobody knows any more.
+
+use super::queries::unknown;
+use super::{Effect, Fleet, Now, Timer};
+use crate::engine::Assignment;
+use crate::manager::answer::{Answer, Refusal, RefusalKind};
+use crate::manager::command::Reply;
+use crate::manager::job::{JobError, JobErrorKind};
+use crate::manager::{ClusterName, State, retry};
+use std::time::Duration;
+
+impl Fleet {
+    pub(super) fn delete(&mut self, name: &str, wait: bool, reply: Reply, now: Now) {
+        let Some(record) = self.records.get_mut(name) else { return reply.send(unknown(name)) };
+        let name = record.name.clone();
+        // Whoever waited for the cluster to come up learns that it will not.
+        for (waiter, _) in record.waiters.drain(..) {
+            let refusal =
+                Refusal::new(RefusalKind::Conflict, format!("{name} is being deleted"), "create it again afterwards");
+            waiter.send(Answer::Refused(refusal));
+        }
+        record.enter(State::Deleting, now.wall);
+        record.succeeded();
+        if wait {
+            record.waiters.push((reply, now.instant + self.config.create_wait));
+            self.set_timer(self.config.create_wait, Timer::Waited(name.clone()), now);
+        } else {
+            reply.send(Answer::Accepted(record.view(None)));
+        }
+        self.step(&name, now);
+    }
+
+    pub(super) fn deleted(&mut self, name: ClusterName, result: Result<(), JobError>, now: Now) {
+        let Some(record) = self.records.get_mut(&name) else { return };
+        record.job_under_way = false;
+        match result {
+            Ok(()) => {
+                // From here on the step is to look whether it is gone; the tunnels stay, since Rancher cleans up through them.
+                record.attempts = 1;
+                self.set_timer(DELETE_POLL_MIN, Timer::Step(name), now);
+            }
+            Err(error) => self.deletion_failed(&name, error, now),
+        }
+    }
+
+    pub(super) fn looked_up(&mut self, name: ClusterName, result: Result<bool, JobError>, now: Now) {
+        let Some(record) = self.records.get_mut(&name) else { return };
+        record.job_under_way = false;
+        match result {
+            Ok(false) if record.attached => {
+                let key = name.as_arc().clone();
+                self.effects.push(Effect::Assign(key.clone(), Assignment::Detach(key)));
+            }
+            Ok(false) => self.forget(&name),
+            Ok(true) => {
+                record.attempts += 1;
+                let delay = (DELETE_POLL_MIN * record.attempts).min(DELETE_POLL_MAX);
+                self.set_timer(delay, Timer::Step(name), now);
+            }
+            Err(error) => self.deletion_failed(&name, error, now),
+        }
+    }
+
+    /// A deletion that Rancher refuses is called off; one that it cannot answer now goes on later.
+    pub(super) fn deletion_failed(&mut self, name: &ClusterName, error: JobError, now: Now) {
+        let Some(record) = self.records.get_mut(name) else { return };
+        if let JobErrorKind::Transient(asked) = error.kind {
+            record.last_error = Some(error.message);
+            let delay = retry::delay(record.attempts.max(1), asked, &mut self.random);
+            record.next_attempt = now.wall_after(delay);
+            return self.set_timer(delay, Timer::Step(name.clone()), now);
+        }
+        record.last_error = Some(error.message.clone());
+        record.attempts = 0;
+        let state = if record.attached { State::Connecting } else { State::Failed };
+        record.enter(state, now.wall);
+        if record.tunnels_up() == 2 {
+            record.enter(State::Connected, now.wall);
+        }
+        let waiters = std::mem::take(&mut record.waiters);
+        for (reply, _) in waiters {
+            reply.send(Answer::Refused(error.clone().into()));
+        }
+    }
+
+    pub(super) fn detached(&mut self, name: &str) {
+        let Some(record) = self.records.get_mut(name) else { return };
+        record.attached = false;
+        if record.state == State::Deleting {
+            let name = record.name.clone();
+            self.forget(&name);
+        }
+    }
+
+    pub(super) fn forget(&mut self, name: &ClusterName) {
+        if let Some(record) = self.records.remove(name) {
+            log::info!("cluster {name} is gone");
+            record.waiters.into_iter().for_each(|(reply, _)| reply.send(Answer::Gone));
+        }
+    }
+}
+
+/// Between two looks whether a deleted cluster is gone: the first, and the longest.
+const DELETE_POLL_MIN: Duration = Duration::from_millis(500);
+const DELETE_POLL_MAX: Duration = Duration::from_secs(5);

@@ -1,0 +1,272 @@
+//! The registry and what moves it: a state machine that neither blocks nor reads a clock.
+
+mod deletion;
+mod queries;
+mod registration;
+#[cfg(test)]
+mod tests;
+mod tunnels;
+
+use super::answer::{Answer, Refusal, RefusalKind};
+use super::command::{Action, Command, Reply};
+use super::health::Surroundings;
+use super::job::{Job, JobError, Outcome};
+use super::record::Record;
+use super::{ClusterName, State};
+use crate::engine::{Assignment, Event};
+use crate::kube::Baseline;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What a fleet is made with.
+#[derive(Debug, Clone)]
+pub struct FleetConfig {
+    /// Rancher's URL, for people.
+    pub rancher_url: String,
+    /// This agent's own id: what it creates in Rancher carries it, and every cluster's seed depends on it.
+    pub instance_id: String,
+    /// The objects every cluster starts with.
+    pub baseline: Arc<Baseline>,
+    /// How long a request waits for Rancher before it is answered with 202.
+    pub create_wait: Duration,
+    /// How many clusters are accepted.
+    pub max_clusters: usize,
+    /// How many workers there are.
+    pub workers: usize,
+    /// Seed of the jitter.
+    pub seed: u64,
+}
+
+/// What the fleet wants done.
+#[derive(Debug)]
+pub enum Effect {
+    /// Give a registrar this job.
+    Work(Job),
+    /// Give this to the worker that owns the cluster.
+    Assign(Arc<str>, Assignment),
+    /// Tell all workers that the server has these addresses.
+    Relocate(Vec<std::net::SocketAddr>),
+}
+
+/// Both clocks at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// Monotonic, for deadlines.
+    pub instant: Instant,
+    /// Wall clock, for people.
+    pub wall: Timestamp,
+}
+
+impl Now {
+    /// The wall clock after `delay`; `None` beyond the end of time.
+    fn wall_after(&self, delay: Duration) -> Option<Timestamp> {
+        self.wall.checked_add(delay).ok()
+    }
+}
+
+/// All clusters of the agent.
+#[derive(Debug)]
+pub struct Fleet {
+    config: FleetConfig,
+    records: BTreeMap<ClusterName, Record>,
+    surroundings: Surroundings,
+    /// What happens by itself, and when.
+    timers: BTreeSet<(Instant, u64, Timer)>,
+    timer_number: u64,
+    /// Requests for what a cluster holds, by number.
+    descriptions: BTreeMap<u64, (ClusterName, Reply)>,
+    description_number: u64,
+    effects: Vec<Effect>,
+    random: fastrand::Rng,
+    started: Instant,
+    resolved: Option<Instant>,
+    stopping: bool,
+}
+
+/// What happens by itself.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// Take the cluster's next step.
+    Step(ClusterName),
+    /// Whoever still waits for the cluster has waited long enough.
+    Waited(ClusterName),
+    /// The worker has had its time to describe the cluster.
+    Described(u64),
+    /// Ask Rancher whether it is there.
+    Probe,
+}
+
+impl Fleet {
+    /// A fleet without clusters.
+    pub fn new(config: FleetConfig, now: Now) -> Fleet {
+        let mut fleet = Fleet {
+            surroundings: Surroundings::new(config.rancher_url.clone(), config.workers),
+            random: fastrand::Rng::with_seed(config.seed),
+            config,
+            records: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            timer_number: 0,
+            descriptions: BTreeMap::new(),
+            description_number: 0,
+            effects: Vec::new(),
+            started: now.instant,
+            resolved: None,
+            stopping: false,
+        };
+        fleet.effects.push(Effect::Work(Job::Probe));
+        fleet.resolve(now);
+        fleet
+    }
+
+    /// What is to be done now; the caller carries it out in order.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// When [`Fleet::on_time`] has something to do next.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.timers.first().map(|(at, _, _)| *at)
+    }
+
+    /// An operator asks for something.
+    pub fn command(&mut self, Command { action, reply }: Command, now: Now) {
+        match action {
+            Action::Create { .. } | Action::Delete { .. } if self.stopping => {
+                let refusal =
+                    Refusal::new(RefusalKind::Unavailable, "the agent is stopping", "ask again once it is back");
+                reply.send(Answer::Refused(refusal));
+            }
+            Action::Create { name, wait } => self.create(name, wait, reply, now),
+            Action::Delete { name, wait } => self.delete(&name, wait, reply, now),
+            Action::Get(name) => self.describe(&name, reply, now),
+            Action::List { state, limit, after } => reply.send(self.list(state, limit, after)),
+            Action::Health => reply.send(Answer::Health(Box::new(self.health(now)))),
+        }
+    }
+
+    /// A registrar's job ended.
+    pub fn outcome(&mut self, outcome: Outcome, now: Now) {
+        match outcome {
+            Outcome::Created(name, result) => {
+                self.called(&result, now);
+                self.created(name, result, now);
+            }
+            Outcome::Token(name, result) => {
+                self.called(&result, now);
+                self.token(name, result, now);
+            }
+            Outcome::Deleted(name, result) => {
+                self.called(&result, now);
+                self.deleted(name, result, now);
+            }
+            Outcome::LookedUp(name, result) => {
+                self.called(&result, now);
+                self.looked_up(name, result, now);
+            }
+            Outcome::Probed(result) => {
+                self.called(&result, now);
+                self.set_timer(PROBE_INTERVAL, Timer::Probe, now);
+            }
+            Outcome::Resolved(Ok(addresses)) => self.effects.push(Effect::Relocate(addresses)),
+            Outcome::Resolved(Err(error)) => log::warn!("{}", error.message),
+        }
+    }
+
+    /// A worker tells something.
+    pub fn event(&mut self, event: Event, now: Now) {
+        match event {
+            Event::TunnelUp { name, tunnel } => self.tunnel_up(&name, tunnel, now),
+            Event::TunnelDown { name, tunnel, cause, refused, retry_in } => {
+                log::debug!("cluster {name}: {tunnel:?} tunnel down: {cause}; next try in {} ms", retry_in.as_millis());
+                self.tunnel_down(&name, tunnel, cause, refused, now);
+            }
+            Event::Counted(counted) => {
+                for (name, counts) in counted {
+                    if let Some(record) = self.records.get_mut(&*name) {
+                        record.counts = Some(counts);
+                    }
+                }
+            }
+            Event::Described(number, info) => {
+                if let Some((name, reply)) = self.descriptions.remove(&number) {
+                    self.answer_with(&name, info, reply);
+                }
+            }
+            Event::Detached(name) => self.detached(&name),
+            Event::Lag { worker, late_by } => self.surroundings.lagged(worker, late_by),
+        }
+    }
+
+    /// Does what is due by the clock.
+    pub fn on_time(&mut self, now: Now) {
+        while let Some((at, _, _)) = self.timers.first() {
+            if *at > now.instant {
+                return;
+            }
+            match self.timers.pop_first() {
+                Some((_, _, Timer::Step(name))) => self.step(&name, now),
+                Some((_, _, Timer::Waited(name))) => self.waited(&name, now),
+                Some((_, _, Timer::Described(number))) => {
+                    if let Some((name, reply)) = self.descriptions.remove(&number) {
+                        self.answer_with(&name, None, reply);
+                    }
+                }
+                Some((_, _, Timer::Probe)) => self.effects.push(Effect::Work(Job::Probe)),
+                None => return,
+            }
+        }
+    }
+
+    /// Refuses new work from now on; whoever waits is answered.
+    pub fn stop(&mut self) {
+        self.stopping = true;
+        for record in self.records.values_mut() {
+            let view = record.view(None);
+            for (reply, _) in record.waiters.drain(..) {
+                reply.send(Answer::Accepted(view.clone()));
+            }
+        }
+    }
+
+    /// Takes a cluster's next step, unless a registrar is at it already.
+    fn step(&mut self, name: &ClusterName, now: Now) {
+        let Some(record) = self.records.get_mut(name) else { return };
+        if record.job_under_way {
+            return;
+        }
+        let name = name.clone();
+        let job = match (record.state, record.id.clone()) {
+            (State::Pending | State::Registering | State::Failed, None) => {
+                record.enter(State::Registering, now.wall);
+                Job::Create(name)
+            }
+            (State::Registered | State::Failed, Some(id)) => {
+                let make = record.attempts == ATTEMPTS_BEFORE_MAKING_A_TOKEN;
+                Job::FetchToken { name, id, make }
+            }
+            (State::Deleting, None) => return self.forget(&name),
+            (State::Deleting, Some(id)) if record.attempts == 0 => Job::Delete { name, id },
+            (State::Deleting, Some(id)) => Job::LookUp { name, id },
+            _ => return,
+        };
+        record.job_under_way = true;
+        record.next_attempt = None;
+        self.effects.push(Effect::Work(job));
+    }
+
+    fn called<T>(&mut self, result: &Result<T, JobError>, now: Now) {
+        self.surroundings.called(result.as_ref().err(), now.wall);
+    }
+
+    fn set_timer(&mut self, delay: Duration, timer: Timer, now: Now) {
+        self.timer_number += 1;
+        self.timers.insert((now.instant + delay, self.timer_number, timer));
+    }
+}
+
+/// How often Rancher is asked whether it is there and accepts the token.
+const PROBE_INTERVAL: Duration = Duration::from_secs(30);
+/// After about ten seconds without a token one is asked for.
+const ATTEMPTS_BEFORE_MAKING_A_TOKEN: u32 = 10;

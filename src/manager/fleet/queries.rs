@@ -1,0 +1,85 @@
+//! Answers that change nothing.
+
+use super::{Effect, Fleet, Now, Timer};
+use crate::engine::Assignment;
+use crate::manager::answer::{Answer, HealthView, Refusal, RefusalKind};
+use crate::manager::command::Reply;
+use crate::manager::record::Record;
+use crate::manager::{ClusterName, State};
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::time::{Duration, Instant};
+
+impl Fleet {
+    pub(super) fn waited(&mut self, name: &ClusterName, now: Now) {
+        let Some(record) = self.records.get_mut(name) else { return };
+        let view = record.view(None);
+        let (over, waiting) =
+            std::mem::take(&mut record.waiters).into_iter().partition(|(_, until)| *until <= now.instant);
+        record.waiters = waiting;
+        let over: Vec<(Reply, Instant)> = over;
+        over.into_iter().for_each(|(reply, _)| reply.send(Answer::Accepted(view.clone())));
+    }
+
+    pub(super) fn describe(&mut self, name: &str, reply: Reply, now: Now) {
+        let Some(record) = self.records.get(name) else { return reply.send(unknown(name)) };
+        let name = record.name.clone();
+        if !record.attached || self.descriptions.len() >= DESCRIPTIONS_AT_ONCE {
+            return self.answer_with(&name, None, reply);
+        }
+        self.description_number += 1;
+        let number = self.description_number;
+        let key = name.as_arc().clone();
+        self.effects.push(Effect::Assign(key.clone(), Assignment::Describe(key, number)));
+        self.descriptions.insert(number, (name, reply));
+        self.set_timer(DESCRIBE_WAIT, Timer::Described(number), now);
+    }
+
+    pub(super) fn answer_with(&self, name: &ClusterName, info: Option<Box<crate::kube::ClusterInfo>>, reply: Reply) {
+        match self.records.get(name) {
+            Some(record) => reply.send(Answer::Cluster(record.view(info))),
+            None => reply.send(unknown(&name.to_string())),
+        }
+    }
+
+    pub(super) fn list(&self, state: Option<State>, limit: usize, after: Option<String>) -> Answer {
+        let wanted = |record: &&Record| state.is_none_or(|state| record.state == state);
+        let total = self.records.values().filter(wanted).count();
+        let from = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = self.records.range::<str, _>((from, Bound::Unbounded)).map(|(_, record)| record).filter(wanted);
+        let clusters = rest.by_ref().take(limit).map(|record| *record.view(None)).collect();
+        Answer::Clusters { clusters, total, more: rest.next().is_some() }
+    }
+
+    pub(super) fn health(&self, now: Now) -> HealthView {
+        let mut clusters: BTreeMap<&'static str, usize> =
+            State::ALL.into_iter().map(|state| (state.as_str(), 0)).collect();
+        for record in self.records.values() {
+            *clusters.entry(record.state.as_str()).or_default() += 1;
+        }
+        let mut problems = self.surroundings.problems();
+        if self.stopping {
+            problems.push("the agent is stopping".into());
+        }
+        HealthView {
+            status: if problems.is_empty() { "ok" } else { "failing" },
+            problems,
+            version: env!("CARGO_PKG_VERSION"),
+            uptime_seconds: now.instant.duration_since(self.started).as_secs(),
+            clusters,
+            tunnels_up: self.records.values().map(Record::tunnels_up).sum(),
+            rancher: self.surroundings.rancher(),
+            worker_lag_ms: self.surroundings.lag_ms(),
+        }
+    }
+}
+
+pub(super) fn unknown(name: &str) -> Answer {
+    let detail = format!("there is no cluster named {name:?}");
+    Answer::Refused(Refusal::new(RefusalKind::UnknownCluster, detail, "GET /clusters lists them"))
+}
+
+/// How long a worker may take to describe a cluster before it is shown without its objects.
+const DESCRIBE_WAIT: Duration = Duration::from_secs(2);
+/// Descriptions under way at once; beyond it clusters are shown without their objects.
+const DESCRIPTIONS_AT_ONCE: usize = 64;

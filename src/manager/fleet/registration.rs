@@ -1,0 +1,158 @@
+//! From a request to a cluster that a worker holds.
+
+use super::{Effect, Fleet, Now, Timer};
+use crate::config::Secret;
+use crate::engine::{Assignment, Attachment};
+use crate::kube::Identity;
+use crate::manager::answer::{Answer, Refusal, RefusalKind};
+use crate::manager::command::Reply;
+use crate::manager::job::{JobError, JobErrorKind};
+use crate::manager::record::Record;
+use crate::manager::{ClusterName, State, retry};
+use jiff::Timestamp;
+use ring::digest;
+use std::time::Duration;
+
+impl Fleet {
+    pub(super) fn create(&mut self, name: ClusterName, wait: bool, reply: Reply, now: Now) {
+        let refusal = if let Some(record) = self.records.get(&name) {
+            let detail = format!("a cluster named {name} exists already, in state {}", record.state.as_str());
+            Some(Refusal::new(RefusalKind::Conflict, detail, format!("GET /clusters/{name} shows it")))
+        } else if self.records.len() >= self.config.max_clusters {
+            let detail = format!("the agent holds {} clusters, as many as MaxClusters allows", self.records.len());
+            Some(Refusal::new(
+                RefusalKind::LimitReached,
+                detail,
+                "delete some, raise MaxClusters, or start another agent",
+            ))
+        } else if !self.surroundings.token_accepted() {
+            let detail = self.surroundings.problems().into_iter().next().unwrap_or_default();
+            Some(Refusal::new(
+                RefusalKind::RancherRefuses,
+                detail,
+                "create an API key in Rancher and put it into BearerToken",
+            ))
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            return reply.send(Answer::Refused(refusal));
+        }
+        let record = self.records.entry(name.clone()).or_insert_with(|| Record::new(name.clone(), now.wall));
+        if wait {
+            record.waiters.push((reply, now.instant + self.config.create_wait));
+            self.set_timer(self.config.create_wait, Timer::Waited(name.clone()), now);
+        } else {
+            reply.send(Answer::Accepted(record.view(None)));
+        }
+        self.step(&name, now);
+    }
+
+    pub(super) fn created(
+        &mut self,
+        name: ClusterName,
+        result: Result<(String, Option<Timestamp>), JobError>,
+        now: Now,
+    ) {
+        let Some(record) = self.records.get_mut(&name) else { return };
+        record.job_under_way = false;
+        match result {
+            Ok((id, created_in_rancher)) => {
+                record.id = Some(id);
+                record.created_in_rancher = created_in_rancher;
+                if record.state != State::Deleting {
+                    record.succeeded();
+                    record.enter(State::Registered, now.wall);
+                    let view = record.view(None);
+                    for (reply, _) in record.waiters.drain(..) {
+                        reply.send(Answer::Created(view.clone()));
+                    }
+                }
+                self.step(&name, now);
+            }
+            Err(error) => match error.kind {
+                _ if record.state == State::Deleting => self.step(&name, now),
+                JobErrorKind::Transient(asked) => self.retry(&name, error.message, asked, now),
+                // Nothing was created in Rancher, so nothing is kept here: whoever asked knows, or reads it in the log.
+                _ => {
+                    log::warn!("cluster {name} is not created: {}", error.message);
+                    let waiters = std::mem::take(&mut record.waiters);
+                    for (reply, _) in waiters {
+                        reply.send(Answer::Refused(error.clone().into()));
+                    }
+                    self.forget(&name);
+                }
+            },
+        }
+    }
+
+    pub(super) fn token(&mut self, name: ClusterName, result: Result<Option<Secret>, JobError>, now: Now) {
+        let Some(record) = self.records.get_mut(&name) else { return };
+        record.job_under_way = false;
+        if record.state == State::Deleting {
+            return self.step(&name, now);
+        }
+        match result {
+            Ok(Some(token)) => {
+                record.token_read = Some(now.instant);
+                record.succeeded();
+                let changed = record.token.as_ref() != Some(&token);
+                record.token = Some(token.clone());
+                let key = name.as_arc().clone();
+                if !record.attached {
+                    record.attached = true;
+                    record.enter(State::Connecting, now.wall);
+                    let attachment = Attachment {
+                        identity: Identity {
+                            name: key.clone(),
+                            seed: seed(&self.config.instance_id, &key),
+                            created: record.created_in_rancher.unwrap_or(now.wall),
+                        },
+                        baseline: self.config.baseline.clone(),
+                        registration_token: token,
+                    };
+                    self.effects.push(Effect::Assign(key, Assignment::Attach(Box::new(attachment))));
+                } else if changed {
+                    log::info!("cluster {name}: Rancher gave it a new registration token");
+                    self.effects.push(Effect::Assign(key.clone(), Assignment::UpdateToken(key, token)));
+                }
+            }
+            // A cluster that is attached keeps trying with the token it has.
+            Ok(None) | Err(_) if record.attached => record.token_read = Some(now.instant),
+            Ok(None) => {
+                record.attempts += 1;
+                let delay = TOKEN_POLL.mul_f64(0.5 + self.random.f64());
+                record.next_attempt = now.wall_after(delay);
+                self.set_timer(delay, Timer::Step(name), now);
+            }
+            Err(error) => match error.kind {
+                JobErrorKind::Transient(asked) => self.retry(&name, error.message, asked, now),
+                _ => {
+                    record.enter(State::Failed, now.wall);
+                    self.retry(&name, error.message, Some(FAILED_PAUSE), now);
+                }
+            },
+        }
+    }
+
+    pub(super) fn retry(&mut self, name: &ClusterName, message: String, asked: Option<Duration>, now: Now) {
+        let Some(record) = self.records.get_mut(name) else { return };
+        log::debug!("cluster {name}: {message}");
+        record.last_error = Some(message);
+        record.attempts += 1;
+        let delay = retry::delay(record.attempts, asked, &mut self.random);
+        record.next_attempt = now.wall_after(delay);
+        self.set_timer(delay, Timer::Step(name.clone()), now);
+    }
+}
+
+/// A cluster's seed: the same for this agent and name for ever, so that a restart announces the same credentials.
+pub(super) fn seed(instance_id: &str, name: &str) -> u64 {
+    let hash = digest::digest(&digest::SHA256, format!("{instance_id}/{name}").as_bytes());
+    hash.as_ref().iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
+}
+
+/// Rancher makes a token a moment after the cluster.
+const TOKEN_POLL: Duration = Duration::from_secs(1);
+/// A cluster that Rancher refuses a token is asked about once a minute.
+const FAILED_PAUSE: Duration = Duration::from_secs(60);

@@ -1,0 +1,308 @@
+//! The registry driven by hand: the test plays operator, registrars, workers and clock.
+
+use super::*;
+use crate::config::Secret;
+use crate::engine::Tunnel;
+use crate::kube::Source;
+use crate::manager::job::JobErrorKind;
+use crossbeam_channel::{Receiver, unbounded};
+
+struct Play {
+    fleet: Fleet,
+    now: Now,
+}
+
+impl Play {
+    fn new() -> Play {
+        let source = Source { objects: Vec::new(), ca_pem: "PEM", kubernetes_version: "v1.31.4" };
+        let now = Now { instant: Instant::now(), wall: "2026-01-01T00:00:00Z".parse().unwrap() };
+        let config = FleetConfig {
+            rancher_url: "https://rancher.test".into(),
+            instance_id: "0123456789abcdef".into(),
+            baseline: Arc::new(Baseline::compile(source).unwrap()),
+            create_wait: Duration::from_secs(10),
+            max_clusters: 2,
+            workers: 1,
+            seed: 7,
+        };
+        let mut play = Play { fleet: Fleet::new(config, now), now };
+        assert_eq!(play.jobs(), [Job::Probe, Job::Resolve]);
+        play
+    }
+
+    fn ask(&mut self, action: Action) -> Receiver<Answer> {
+        let (sender, answers) = unbounded();
+        let reply = Reply::new(move |answer| sender.send(answer).unwrap());
+        self.fleet.command(Command { action, reply }, self.now);
+        answers
+    }
+
+    fn create(&mut self, name: &str) -> Receiver<Answer> {
+        self.ask(Action::Create { name: cluster(name), wait: true })
+    }
+
+    fn delete(&mut self, name: &str) -> Receiver<Answer> {
+        self.ask(Action::Delete { name: name.into(), wait: true })
+    }
+
+    fn outcome(&mut self, outcome: Outcome) {
+        self.fleet.outcome(outcome, self.now);
+    }
+
+    fn created(&mut self, name: &str, id: &str) {
+        self.outcome(Outcome::Created(cluster(name), Ok((id.into(), None))));
+    }
+
+    fn token(&mut self, name: &str, token: Option<&str>) {
+        self.outcome(Outcome::Token(cluster(name), Ok(token.map(Secret::new))));
+    }
+
+    fn tunnel(&mut self, name: &str, tunnel: Tunnel, refused: Option<u16>, up: bool) {
+        let name = name.into();
+        let event = match up {
+            true => Event::TunnelUp { name, tunnel },
+            false => {
+                Event::TunnelDown { name, tunnel, cause: "lost".into(), refused, retry_in: Duration::from_secs(1) }
+            }
+        };
+        self.fleet.event(event, self.now);
+    }
+
+    /// A cluster with both tunnels up.
+    fn connected(&mut self, name: &str) {
+        let answers = self.create(name);
+        self.created(name, "c-1");
+        self.token(name, Some("token"));
+        assert!(matches!(answers.try_recv(), Ok(Answer::Created(_))));
+        self.tunnel(name, Tunnel::Api, None, true);
+        self.tunnel(name, Tunnel::Steve, None, true);
+        self.fleet.take_effects();
+        assert_eq!(self.state(name), "connected");
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        self.now.instant += Duration::from_secs(seconds);
+        self.now.wall += Duration::from_secs(seconds);
+        self.fleet.on_time(self.now);
+    }
+
+    fn jobs(&mut self) -> Vec<Job> {
+        let work = |effect| if let Effect::Work(job) = effect { Some(job) } else { None };
+        self.fleet
+            .take_effects()
+            .into_iter()
+            .filter_map(work)
+            .filter(|job| *job != Job::Probe || self.now_is_start())
+            .collect()
+    }
+
+    fn now_is_start(&self) -> bool {
+        self.fleet.timers.is_empty() && self.fleet.records.is_empty()
+    }
+
+    fn state(&self, name: &str) -> &'static str {
+        self.fleet.records.get(name).map_or("gone", |record| record.state.as_str())
+    }
+}
+
+fn cluster(name: &str) -> ClusterName {
+    ClusterName::parse(name).unwrap()
+}
+
+fn error(kind: JobErrorKind) -> JobError {
+    JobError { message: "Rancher says no".into(), remedy: "ask again".into(), kind }
+}
+
+fn refusal(answers: &Receiver<Answer>) -> RefusalKind {
+    match answers.try_recv() {
+        Ok(Answer::Refused(refusal)) => refusal.kind,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_cluster_goes_from_request_to_connected() {
+    let mut play = Play::new();
+    let answers = play.create("edge-1");
+    assert_eq!(play.state("edge-1"), "registering");
+    assert_eq!(play.jobs(), [Job::Create(cluster("edge-1"))]);
+    assert!(answers.try_recv().is_err(), "nothing is promised before Rancher has accepted it");
+
+    play.created("edge-1", "c-abcde");
+    match answers.try_recv() {
+        Ok(Answer::Created(view)) => assert_eq!(view.rancher_id.as_deref(), Some("c-abcde")),
+        other => panic!("{other:?}"),
+    }
+    let fetch = Job::FetchToken { name: cluster("edge-1"), id: "c-abcde".into(), make: false };
+    assert_eq!(play.jobs(), std::slice::from_ref(&fetch));
+    play.token("edge-1", None);
+    play.pass(2);
+    assert_eq!(play.jobs(), [fetch]);
+    play.token("edge-1", Some("secret"));
+    assert_eq!(play.state("edge-1"), "connecting");
+    let effects = play.fleet.take_effects();
+    assert!(
+        matches!(&effects[..], [Effect::Assign(name, Assignment::Attach(_))] if &**name == "edge-1"),
+        "{effects:?}"
+    );
+
+    play.tunnel("edge-1", Tunnel::Api, None, true);
+    assert_eq!(play.state("edge-1"), "connecting");
+    play.tunnel("edge-1", Tunnel::Steve, None, true);
+    assert_eq!(play.state("edge-1"), "connected");
+    play.tunnel("edge-1", Tunnel::Api, None, false);
+    assert_eq!(play.state("edge-1"), "disconnected");
+    play.tunnel("edge-1", Tunnel::Api, None, true);
+    assert_eq!(play.state("edge-1"), "connected");
+}
+
+#[test]
+fn a_token_is_asked_for_when_rancher_makes_none() {
+    let mut play = Play::new();
+    play.create("edge-1");
+    play.created("edge-1", "c-1");
+    let mut makes = Vec::new();
+    for _ in 0..12 {
+        for job in play.jobs() {
+            if let Job::FetchToken { make, .. } = job {
+                makes.push(make);
+                play.token("edge-1", None);
+            }
+        }
+        play.pass(2);
+    }
+    assert_eq!(makes.iter().filter(|make| **make).count(), 1, "{makes:?}");
+    assert_eq!(makes.iter().position(|make| *make), Some(10));
+}
+
+#[test]
+fn what_rancher_refuses_leaves_nothing_behind() {
+    for kind in [JobErrorKind::Permanent, JobErrorKind::NameTaken] {
+        let mut play = Play::new();
+        let answers = play.create("edge-1");
+        play.outcome(Outcome::Created(cluster("edge-1"), Err(error(kind))));
+        let expected =
+            if kind == JobErrorKind::NameTaken { RefusalKind::Conflict } else { RefusalKind::RancherRefuses };
+        assert_eq!(refusal(&answers), expected);
+        assert_eq!(play.state("edge-1"), "gone");
+    }
+}
+
+#[test]
+fn a_rancher_that_is_away_is_asked_again_while_the_operator_gets_202() {
+    let mut play = Play::new();
+    let answers = play.create("edge-1");
+    assert_eq!(play.jobs().len(), 1);
+    play.outcome(Outcome::Created(cluster("edge-1"), Err(error(JobErrorKind::Transient(None)))));
+    play.pass(1);
+    assert_eq!(play.jobs(), [Job::Create(cluster("edge-1"))], "the first retry comes within a second");
+    play.pass(9);
+    match answers.try_recv() {
+        Ok(Answer::Accepted(view)) => assert_eq!(view.last_error.as_deref(), Some("Rancher says no")),
+        other => panic!("{other:?}"),
+    }
+    play.created("edge-1", "c-1");
+    assert_eq!(play.state("edge-1"), "registered");
+}
+
+#[test]
+fn a_refused_api_token_pauses_registration_until_it_is_accepted_again() {
+    let mut play = Play::new();
+    let first = play.create("edge-1");
+    play.outcome(Outcome::Created(cluster("edge-1"), Err(error(JobErrorKind::TokenRefused))));
+    assert_eq!(refusal(&first), RefusalKind::RancherRefuses);
+    let second = play.create("edge-2");
+    assert_eq!(refusal(&second), RefusalKind::RancherRefuses);
+    assert_eq!(play.state("edge-2"), "gone");
+    assert_eq!(play.fleet.health(play.now).status, "failing");
+
+    play.outcome(Outcome::Probed(Ok(())));
+    assert_eq!(play.fleet.health(play.now).status, "ok");
+    play.create("edge-2");
+    assert_eq!(play.state("edge-2"), "registering");
+}
+
+#[test]
+fn names_and_numbers_are_limited() {
+    let mut play = Play::new();
+    play.create("edge-1");
+    let again = play.create("edge-1");
+    assert_eq!(refusal(&again), RefusalKind::Conflict);
+    play.create("edge-2");
+    let third = play.create("edge-3");
+    assert_eq!(refusal(&third), RefusalKind::LimitReached);
+}
+
+#[test]
+fn a_deleted_cluster_keeps_its_tunnels_until_rancher_has_forgotten_it() {
+    let mut play = Play::new();
+    play.connected("edge-1");
+    let answers = play.delete("edge-1");
+    let (name, id) = (cluster("edge-1"), "c-1".to_owned());
+    assert_eq!(play.jobs(), [Job::Delete { name: name.clone(), id: id.clone() }]);
+    play.outcome(Outcome::Deleted(name.clone(), Ok(())));
+    play.pass(1);
+    assert_eq!(play.jobs(), [Job::LookUp { name: name.clone(), id: id.clone() }]);
+    play.outcome(Outcome::LookedUp(name.clone(), Ok(true)));
+    play.pass(5);
+    assert_eq!(play.jobs(), [Job::LookUp { name: name.clone(), id }]);
+    play.outcome(Outcome::LookedUp(name, Ok(false)));
+    let effects = play.fleet.take_effects();
+    assert!(matches!(&effects[..], [Effect::Assign(_, Assignment::Detach(_))]), "{effects:?}");
+    assert!(answers.try_recv().is_err());
+    play.fleet.event(Event::Detached("edge-1".into()), play.now);
+    assert!(matches!(answers.try_recv(), Ok(Answer::Gone)));
+    assert_eq!(play.state("edge-1"), "gone");
+}
+
+#[test]
+fn a_cluster_deleted_while_rancher_creates_it_is_deleted_there_too() {
+    let mut play = Play::new();
+    let creating = play.create("edge-1");
+    assert_eq!(play.jobs().len(), 1);
+    let deleting = play.delete("edge-1");
+    assert_eq!(refusal(&creating), RefusalKind::Conflict);
+    assert!(play.jobs().is_empty(), "one job at a time");
+    play.created("edge-1", "c-1");
+    assert_eq!(play.jobs(), [Job::Delete { name: cluster("edge-1"), id: "c-1".into() }]);
+    play.outcome(Outcome::Deleted(cluster("edge-1"), Ok(())));
+    play.pass(1);
+    play.outcome(Outcome::LookedUp(cluster("edge-1"), Ok(false)));
+    assert!(matches!(deleting.try_recv(), Ok(Answer::Gone)));
+}
+
+#[test]
+fn a_deletion_that_rancher_refuses_is_called_off() {
+    let mut play = Play::new();
+    play.connected("edge-1");
+    let answers = play.delete("edge-1");
+    play.outcome(Outcome::Deleted(cluster("edge-1"), Err(error(JobErrorKind::Permanent))));
+    assert_eq!(refusal(&answers), RefusalKind::RancherRefuses);
+    assert_eq!(play.state("edge-1"), "connected");
+}
+
+#[test]
+fn a_refused_tunnel_makes_the_token_doubtful_but_not_at_once() {
+    let mut play = Play::new();
+    play.connected("edge-1");
+    play.tunnel("edge-1", Tunnel::Api, Some(400), false);
+    assert!(play.jobs().is_empty(), "right after registration Rancher's cache lags");
+    play.pass(31);
+    play.tunnel("edge-1", Tunnel::Api, Some(400), false);
+    assert_eq!(play.jobs(), [Job::FetchToken { name: cluster("edge-1"), id: "c-1".into(), make: false }]);
+    play.token("edge-1", Some("rotated"));
+    let effects = play.fleet.take_effects();
+    let updated = |effect: &Effect| matches!(effect, Effect::Assign(_, Assignment::UpdateToken(_, token)) if token.expose() == "rotated");
+    assert!(effects.iter().any(updated), "{effects:?}");
+    assert_eq!(play.state("edge-1"), "disconnected");
+}
+
+#[test]
+fn seeds_depend_on_agent_and_name_alone() {
+    let seed = super::registration::seed;
+    // First eight bytes of the SHA-256 of "0123456789abcdef/edge-1", by sha256sum.
+    assert_eq!(seed("0123456789abcdef", "edge-1"), EDGE_1_SEED);
+    assert_ne!(seed("0123456789abcdef", "edge-2"), EDGE_1_SEED);
+}
+
+const EDGE_1_SEED: u64 = 0x7bcec5c5eb307691;

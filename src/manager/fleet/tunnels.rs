@@ -1,0 +1,45 @@
+//! What follows from tunnels that go up and down.
+
+use super::{Effect, Fleet, Now};
+use crate::engine::Tunnel;
+use crate::manager::State;
+use crate::manager::job::Job;
+use std::time::Duration;
+
+impl Fleet {
+    pub(super) fn tunnel_up(&mut self, name: &str, tunnel: Tunnel, now: Now) {
+        if let Some(record) = self.records.get_mut(name) {
+            record.tunnel_changed(tunnel, None, now.wall);
+        }
+    }
+
+    pub(super) fn tunnel_down(&mut self, name: &str, tunnel: Tunnel, cause: String, refused: Option<u16>, now: Now) {
+        let Some(record) = self.records.get_mut(name) else { return };
+        record.tunnel_changed(tunnel, Some(cause), now.wall);
+        // Rancher says so while its cache lags behind, but also when it has rotated the token.
+        let token_doubtful =
+            matches!(refused, Some(400 | 401)) && record.state != State::Deleting && !record.job_under_way;
+        let long_ago = record.token_read.is_none_or(|read| now.instant.duration_since(read) >= TOKEN_AGE);
+        match record.id.clone() {
+            Some(id) if token_doubtful && long_ago => {
+                record.job_under_way = true;
+                let name = record.name.clone();
+                self.effects.push(Effect::Work(Job::FetchToken { name, id, make: false }));
+            }
+            _ => {}
+        }
+        if refused.is_none() && self.resolved.is_none_or(|at| now.instant.duration_since(at) >= RESOLVE_INTERVAL) {
+            self.resolve(now);
+        }
+    }
+
+    pub(super) fn resolve(&mut self, now: Now) {
+        self.resolved = Some(now.instant);
+        self.effects.push(Effect::Work(Job::Resolve));
+    }
+}
+
+/// A token read longer ago than this is read again when a tunnel is refused.
+const TOKEN_AGE: Duration = Duration::from_secs(30);
+/// How often a name is resolved at most.
+const RESOLVE_INTERVAL: Duration = Duration::from_secs(30);

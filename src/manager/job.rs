@@ -1,0 +1,82 @@
+//! What the registrars do: one call to the outside each, so that none waits on another's behalf.
+
+use super::ClusterName;
+use crate::config::Secret;
+use jiff::Timestamp;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A call to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Job {
+    /// Create the cluster in Rancher, or find it there as ours.
+    Create(ClusterName),
+    /// Read its registration token; with `make`, ask for one first.
+    FetchToken {
+        /// The cluster.
+        name: ClusterName,
+        /// Rancher's id.
+        id: String,
+        /// Whether Rancher has had its time and is to be asked for one.
+        make: bool,
+    },
+    /// Delete the cluster in Rancher.
+    Delete {
+        /// The cluster.
+        name: ClusterName,
+        /// Rancher's id.
+        id: String,
+    },
+    /// Look whether Rancher still knows it.
+    LookUp {
+        /// The cluster.
+        name: ClusterName,
+        /// Rancher's id.
+        id: String,
+    },
+    /// Look whether Rancher answers and accepts the token.
+    Probe,
+    /// Resolve the server's name.
+    Resolve,
+}
+
+/// What a call came to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Of [`Job::Create`]: Rancher's id and when it was created there.
+    Created(ClusterName, Result<(String, Option<Timestamp>), JobError>),
+    /// Of [`Job::FetchToken`]: the token, if there is one yet.
+    Token(ClusterName, Result<Option<Secret>, JobError>),
+    /// Of [`Job::Delete`].
+    Deleted(ClusterName, Result<(), JobError>),
+    /// Of [`Job::LookUp`]: whether Rancher still knows it.
+    LookedUp(ClusterName, Result<bool, JobError>),
+    /// Of [`Job::Probe`].
+    Probed(Result<(), JobError>),
+    /// Of [`Job::Resolve`].
+    Resolved(Result<Vec<SocketAddr>, JobError>),
+}
+
+/// Why a call failed, as far as the lifecycle has to tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobError {
+    /// What happened, in one line.
+    pub message: String,
+    /// What to do about it.
+    pub remedy: String,
+    /// What follows from it.
+    pub kind: JobErrorKind,
+}
+
+/// What follows from a failed call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobErrorKind {
+    /// Try again, not before the given time if there is one.
+    Transient(Option<Duration>),
+    /// The API token is refused: no call will succeed until somebody changes it.
+    TokenRefused,
+    /// Somebody else's cluster has the name.
+    NameTaken,
+    /// Rancher is reached and says no, or is no Rancher.
+    Permanent,
+}

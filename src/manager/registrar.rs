@@ -1,0 +1,78 @@
+//! The registrar threads: they make the calls that block.
+
+use super::job::{Job, JobError, JobErrorKind, Outcome};
+use crate::rancher::{Client, Creation, RancherError};
+use crossbeam_channel::{Receiver, Sender};
+use std::net::ToSocketAddrs;
+
+/// What a registrar works with.
+#[derive(Debug, Clone)]
+pub(super) struct Registrar {
+    pub(super) client: Client,
+    /// Label that marks what this agent created.
+    pub(super) label: (&'static str, String),
+    /// Host and port to resolve.
+    pub(super) server: (String, u16),
+}
+
+impl Registrar {
+    /// Works until the manager is gone.
+    pub(super) fn run(self, jobs: Receiver<Job>, outcomes: Sender<Outcome>) {
+        for job in jobs {
+            if outcomes.send(self.work(job)).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn work(&self, job: Job) -> Outcome {
+        match job {
+            Job::Create(name) => {
+                let result = self.client.create_cluster(&name.to_string(), (self.label.0, &self.label.1));
+                let result = match result {
+                    Ok(Creation::Ours(cluster)) => Ok((cluster.id, cluster.created)),
+                    Ok(Creation::NameTaken(cluster)) => Err(JobError {
+                        message: format!(
+                            "Rancher has a cluster named {name} already ({}), which this agent did not create",
+                            cluster.id
+                        ),
+                        remedy: "choose another name, or delete that cluster in Rancher".into(),
+                        kind: JobErrorKind::NameTaken,
+                    }),
+                    Err(error) => Err(error.into()),
+                };
+                Outcome::Created(name, result)
+            }
+            Job::FetchToken { name, id, make } => {
+                let made = if make { self.client.create_registration_token(&id) } else { Ok(()) };
+                let token = made.and_then(|()| self.client.registration_token(&id));
+                Outcome::Token(name, token.map_err(JobError::from))
+            }
+            Job::Delete { name, id } => Outcome::Deleted(name, self.client.delete_cluster(&id).map_err(JobError::from)),
+            Job::LookUp { name, id } => {
+                Outcome::LookedUp(name, self.client.cluster_exists(&id).map_err(JobError::from))
+            }
+            Job::Probe => Outcome::Probed(self.client.probe().map_err(JobError::from)),
+            Job::Resolve => {
+                let (host, port) = &self.server;
+                let addresses = (host.as_str(), *port).to_socket_addrs().map(Vec::from_iter);
+                Outcome::Resolved(addresses.map_err(|error| JobError {
+                    message: format!("{host} cannot be resolved: {error}"),
+                    remedy: "check RancherURL and this host's name resolution".into(),
+                    kind: JobErrorKind::Transient(None),
+                }))
+            }
+        }
+    }
+}
+
+impl From<RancherError> for JobError {
+    fn from(error: RancherError) -> JobError {
+        let kind = match &error {
+            RancherError::Unauthorized => JobErrorKind::TokenRefused,
+            error if error.is_transient() => JobErrorKind::Transient(error.retry_after()),
+            _ => JobErrorKind::Permanent,
+        };
+        JobError { message: error.to_string(), remedy: error.remedy().to_owned(), kind }
+    }
+}

@@ -1,0 +1,210 @@
+//! The `manager` thread: feeds the fleet from its queues and carries out what it wants done.
+
+use super::command::Command;
+use super::fleet::{Effect, Fleet, FleetConfig, Now};
+use super::job::{Job, Outcome};
+use super::registrar::Registrar;
+use crate::engine::{Assignment, Engine, Event, Server};
+use crate::rancher::Client;
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never, select};
+use jiff::Timestamp;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// What the manager is started with.
+pub struct ManagerConfig {
+    /// The registry's own.
+    pub fleet: FleetConfig,
+    /// Rancher's REST API.
+    pub client: Client,
+    /// How many calls to it may be under way.
+    pub registrars: usize,
+    /// The server the tunnels lead to; its addresses are kept up to date.
+    pub server: Server,
+    /// The workers.
+    pub engine: Engine,
+    /// What the workers tell.
+    pub events: Receiver<Event>,
+}
+
+/// The running manager.
+#[derive(Debug)]
+pub struct ManagerHandle {
+    commands: Sender<Command>,
+    stop: Sender<Duration>,
+    thread: JoinHandle<usize>,
+}
+
+/// The thread's state.
+pub struct Manager {
+    fleet: Fleet,
+    engine: Engine,
+    server: Server,
+    commands: Receiver<Command>,
+    events: Receiver<Event>,
+    outcomes: Receiver<Outcome>,
+    stop: Receiver<Duration>,
+    jobs: Sender<Job>,
+    /// Jobs no registrar is free for: one at most for each cluster, and the two of the agent.
+    waiting_jobs: VecDeque<Job>,
+    /// Assignments a worker's queue had no room for, in order.
+    waiting_assignments: VecDeque<(Arc<str>, Assignment)>,
+    relocated: bool,
+}
+
+impl Manager {
+    /// Starts the manager and its registrars.
+    pub fn start(config: ManagerConfig) -> std::io::Result<ManagerHandle> {
+        let registrars = config.registrars.max(1);
+        let (commands, command_queue) = bounded(COMMAND_QUEUE_LENGTH);
+        let (stop, stop_queue) = bounded(1);
+        let (jobs, job_queue) = bounded(registrars);
+        let (outcomes, outcome_queue) = bounded(registrars);
+        let registrar = Registrar {
+            client: config.client,
+            label: (INSTANCE_LABEL, config.fleet.instance_id.clone()),
+            server: (config.server.host.trim_matches(['[', ']']).to_owned(), config.server.port),
+        };
+        for index in 0..registrars {
+            let (registrar, job_queue, outcomes) = (registrar.clone(), job_queue.clone(), outcomes.clone());
+            std::thread::Builder::new()
+                .name(format!("registrar-{index}"))
+                .spawn(move || registrar.run(job_queue, outcomes))?;
+        }
+        let manager = Manager {
+            fleet: Fleet::new(config.fleet, now()),
+            engine: config.engine,
+            server: config.server,
+            commands: command_queue,
+            events: config.events,
+            outcomes: outcome_queue,
+            stop: stop_queue,
+            jobs,
+            waiting_jobs: VecDeque::new(),
+            waiting_assignments: VecDeque::new(),
+            relocated: false,
+        };
+        let thread = std::thread::Builder::new().name("manager".into()).spawn(move || manager.run())?;
+        Ok(ManagerHandle { commands, stop, thread })
+    }
+
+    fn run(mut self) -> usize {
+        loop {
+            self.carry_out();
+            let job = self.waiting_jobs.front().cloned();
+            // With no job to hand out, the queue is one that never takes any.
+            let (no_jobs, _nobody) = bounded(0);
+            let jobs = if job.is_some() { self.jobs.clone() } else { no_jobs };
+            select! {
+                recv(self.stop) -> within => return self.shut_down(within.unwrap_or_default()),
+                recv(self.commands) -> command => match command {
+                    Ok(command) => self.fleet.command(command, now()),
+                    Err(_) => self.commands = never(),
+                },
+                recv(self.outcomes) -> outcome => if let Ok(outcome) = outcome {
+                    self.fleet.outcome(outcome, now());
+                },
+                recv(self.events) -> event => match event {
+                    Ok(event) => self.take_events(event),
+                    Err(_) => self.events = never(),
+                },
+                send(jobs, job.clone().unwrap_or(Job::Probe)) -> sent => if sent.is_ok() {
+                    self.waiting_jobs.pop_front();
+                },
+                default(self.patience()) => {}
+            }
+            self.fleet.on_time(now());
+        }
+    }
+
+    /// Events come in bursts: thousands of tunnels go down in one moment.
+    fn take_events(&mut self, first: Event) {
+        let now = now();
+        self.fleet.event(first, now);
+        for event in self.events.try_iter().take(EVENTS_AT_ONCE) {
+            self.fleet.event(event, now);
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        let due = self.fleet.next_due().map_or(IDLE, |due| due.saturating_duration_since(Instant::now()));
+        if self.waiting_assignments.is_empty() && !self.relocated { due } else { due.min(QUEUE_RETRY) }
+    }
+
+    fn carry_out(&mut self) {
+        for effect in self.fleet.take_effects() {
+            match effect {
+                Effect::Work(job) => self.waiting_jobs.push_back(job),
+                Effect::Assign(name, assignment) => self.waiting_assignments.push_back((name, assignment)),
+                Effect::Relocate(addresses) if addresses == self.server.addresses => {}
+                Effect::Relocate(addresses) => {
+                    self.server.addresses = addresses;
+                    self.relocated = true;
+                }
+            }
+        }
+        if self.relocated {
+            let server = Arc::new(self.server.clone());
+            // Telling a worker twice does no harm.
+            self.relocated = self.engine.broadcast(|| Assignment::UpdateServer(server.clone())).is_err();
+        }
+        while let Some((name, assignment)) = self.waiting_assignments.pop_front() {
+            if let Err(crate::engine::Full(assignment)) = self.engine.assign(&name, assignment) {
+                self.waiting_assignments.push_front((name, *assignment));
+                return;
+            }
+        }
+    }
+
+    fn shut_down(mut self, within: Duration) -> usize {
+        let deadline = Instant::now() + within;
+        self.fleet.stop();
+        for command in self.commands.try_iter() {
+            self.fleet.command(command, now());
+        }
+        while self.engine.broadcast(|| Assignment::Shutdown).is_err() && Instant::now() < deadline {
+            std::thread::sleep(QUEUE_RETRY);
+        }
+        // Workers tell of every tunnel they close; a queue nobody empties would not stop them, but there is no need to try.
+        drop(self.events);
+        self.engine.join(deadline)
+    }
+}
+
+impl ManagerHandle {
+    /// Queues a command; gives it back when the queue is full or the manager has ended.
+    pub fn send(&self, command: Command) -> Result<(), Command> {
+        self.commands.try_send(command).map_err(|error| match error {
+            TrySendError::Full(command) | TrySendError::Disconnected(command) => command,
+        })
+    }
+
+    /// A way to queue commands from other threads.
+    pub fn sender(&self) -> Sender<Command> {
+        self.commands.clone()
+    }
+
+    /// Closes every tunnel and ends the workers within the given time; returns how many workers did not end in time.
+    pub fn stop(self, within: Duration) -> usize {
+        // A manager that has ended already has nothing left to stop.
+        let _ = self.stop.send(within);
+        self.thread.join().unwrap_or(1)
+    }
+}
+
+fn now() -> Now {
+    Now { instant: Instant::now(), wall: Timestamp::now() }
+}
+
+/// Marks in Rancher what this agent created; the value is the agent's instance id.
+const INSTANCE_LABEL: &str = "scale-cluster-agent/instance";
+/// Commands that may wait; beyond it the API answers 503.
+const COMMAND_QUEUE_LENGTH: usize = 1024;
+/// Events taken before commands get their turn.
+const EVENTS_AT_ONCE: usize = 4096;
+/// How soon a full worker queue is tried again.
+const QUEUE_RETRY: Duration = Duration::from_millis(5);
+/// Nothing is due: any event ends the wait.
+const IDLE: Duration = Duration::from_secs(60);

@@ -1,0 +1,96 @@
+//! The stand-in for a Rancher server, listening.
+
+use super::worker::{Shared, Worker};
+use super::{Behaviour, Fleet, Profile};
+use crate::engine::{Authority, EngineError};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+/// How the stand-in behaves.
+#[derive(Debug, Clone)]
+pub struct StandInOptions {
+    /// The load that each cluster gets.
+    pub profile: Profile,
+    /// What it takes its time for.
+    pub behaviour: Behaviour,
+    /// Worker threads; at least one.
+    pub threads: usize,
+    /// Decides cluster ids and tokens.
+    pub seed: u64,
+}
+
+/// A running stand-in on a free port of 127.0.0.1, with an authority and an API token of its own. Dropping it ends it.
+#[derive(Debug)]
+pub struct StandIn {
+    /// `https://127.0.0.1:PORT`.
+    pub url: String,
+    /// The certificate that its clients have to trust.
+    pub ca_pem: String,
+    /// Its clusters, and the API token under [`Fleet::bearer`].
+    pub fleet: Arc<Fleet>,
+    shared: Arc<Shared>,
+    workers: Vec<(Arc<mio::Waker>, JoinHandle<()>)>,
+}
+
+/// Why the stand-in cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum StandInError {
+    /// No certificate, no TLS.
+    #[error(transparent)]
+    Authority(#[from] EngineError),
+    /// No socket, no poll, no thread.
+    #[error("the stand-in for Rancher cannot listen on 127.0.0.1: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl StandIn {
+    /// Starts listening and serving.
+    pub fn start(options: StandInOptions) -> Result<StandIn, StandInError> {
+        let authority = Authority::generate()?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        let port = listener.local_addr()?.port();
+        let mut random = fastrand::Rng::with_seed(options.seed);
+        let secret: String = std::iter::repeat_with(|| random.alphanumeric().to_ascii_lowercase()).take(54).collect();
+        let fleet = Arc::new(Fleet::new(&format!("token-rehrs:{secret}"), options.behaviour, random.u64(..)));
+        let shared = Arc::new(Shared {
+            fleet: fleet.clone(),
+            profile: Arc::new(options.profile),
+            ca_pem: authority.certificate_pem().to_owned(),
+            tls: authority.server_config("127.0.0.1")?,
+            trust: Mutex::new(HashMap::new()),
+            stopping: AtomicBool::new(false),
+        });
+        let mut stand_in = StandIn {
+            url: format!("https://127.0.0.1:{port}"),
+            ca_pem: authority.certificate_pem().to_owned(),
+            fleet,
+            shared,
+            workers: Vec::new(),
+        };
+        for index in 0..options.threads.max(1) {
+            let mut worker = Worker::new(stand_in.shared.clone(), listener.try_clone()?)?;
+            let waker = worker.waker();
+            let thread = thread::Builder::new().name(format!("stand-in-{index}")).spawn(move || worker.run())?;
+            stand_in.workers.push((waker, thread));
+        }
+        Ok(stand_in)
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        for (waker, thread) in self.workers.drain(..) {
+            // A worker that cannot be woken sees the flag at its next timer.
+            let _ = waker.wake();
+            // A worker that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! `scale-cluster-agent rehearse`, as an operator runs it.
+
+use assert_cmd::cargo::cargo_bin;
+use scale_cluster_agent::report::{Outcome, Summary};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// `rehearse` with an empty HOME and a temporary directory of its own.
+fn command(scratch: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(cargo_bin!("scale-cluster-agent"));
+    command.arg("rehearse").args(args).env("HOME", scratch.join("home")).env("TMPDIR", scratch);
+    command
+}
+
+fn rehearse(scratch: &Path, args: &[&str]) -> Output {
+    command(scratch, args).output().unwrap()
+}
+
+fn is_empty(dir: &Path) -> bool {
+    std::fs::read_dir(dir).unwrap().next().is_none()
+}
+
+fn summary(output: &Output) -> Summary {
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}\n{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+#[test]
+fn ten_clusters_become_active_and_nothing_is_left_behind() {
+    let scratch = tempfile::tempdir().unwrap();
+    let output = rehearse(scratch.path(), &["--clusters", "10", "--output", "json"]);
+    let summary = summary(&output);
+    assert_eq!(summary.outcome, Outcome::Passed, "{summary}");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!((summary.requested, summary.active), (10, 10));
+    assert_eq!(summary.failures, []);
+    for stage in &summary.stages {
+        assert_eq!(stage.since_request.map(|times| times.count), Some(10), "{}", stage.name);
+    }
+    assert!(is_empty(scratch.path()), "the agent's home is gone");
+}
+
+#[test]
+fn informers_of_older_ranchers_are_served_too() {
+    let scratch = tempfile::tempdir().unwrap();
+    let profile =
+        include_str!("../src/rehearsal/profiles/rancher.yaml").replace("form: watch-list", "form: list-then-watch");
+    let file = scratch.path().join("profile.yaml");
+    std::fs::write(&file, profile).unwrap();
+    let output =
+        rehearse(scratch.path(), &["--clusters", "3", "--profile", file.to_str().unwrap(), "--output", "json"]);
+    let summary = summary(&output);
+    assert_eq!((summary.outcome, summary.failures.as_slice()), (Outcome::Passed, [].as_slice()), "{summary}");
+}
+
+#[test]
+fn held_clusters_stay_active_and_report() {
+    let scratch = tempfile::tempdir().unwrap();
+    let args = ["--clusters", "5", "--hold", "4s", "--set", "ReportInterval=1s", "--output", "json"];
+    let output = rehearse(scratch.path(), &args);
+    let summary = summary(&output);
+    let hold = summary.hold.unwrap();
+    assert_eq!((hold.active_at_end, hold.tunnels_lost), (5, 0), "{summary}");
+    // Each of the 5 clusters has a node and reports at least twice in 4 s, wherever its phase falls.
+    assert!(hold.heartbeats >= 10, "{summary}");
+    assert!(hold.watch_events >= hold.heartbeats, "{summary}");
+}
+
+#[test]
+fn a_cluster_that_misses_what_rancher_asks_is_reported_by_cause() {
+    let scratch = tempfile::tempdir().unwrap();
+    let profile = "
+name: impossible
+retry_seconds: 1
+first: [{method: GET, path: /version, observes: version}, {method: GET, path: /api/v1/nodes, observes: nodes}]
+watches: {form: watch-list, timeout_seconds: 300, lists: []}
+writes: [{method: GET, path: /apis/no.such.group/v1}]
+probes: [{tunnel: steve, path: /ping, every_seconds: 15}, {tunnel: api, path: /readyz, every_seconds: 15}]
+";
+    let file = scratch.path().join("profile.yaml");
+    std::fs::write(&file, profile).unwrap();
+    let args = ["--clusters", "2", "--timeout", "3s", "--profile", file.to_str().unwrap(), "--output", "json"];
+    let output = rehearse(scratch.path(), &args);
+    let summary = summary(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!((summary.outcome, summary.active), (Outcome::Failed, 0));
+    let count =
+        |cause: &str| summary.failures.iter().find(|failure| failure.cause == cause).map(|failure| failure.count);
+    assert_eq!(count("never Active, got as far as: all watches synced"), Some(2), "{summary}");
+    assert!(count("GET /apis/no.such.group/v1 answered 404").is_some_and(|count| count >= 2), "{summary}");
+}
+
+#[test]
+fn an_interrupted_rehearsal_still_reports_and_cleans_up() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut command = command(scratch.path(), &["--clusters", "2", "--hold", "1h", "--output", "json"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Signals are caught before the agent gets its home.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while is_empty(scratch.path()) {
+        assert!(Instant::now() < deadline, "no agent was started");
+        std::thread::yield_now();
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(summary(&output).outcome, Outcome::Interrupted);
+    assert!(is_empty(scratch.path()), "the agent's home is gone");
+}
+
+#[test]
+fn the_text_for_people_ends_with_what_a_cluster_costs() {
+    let scratch = tempfile::tempdir().unwrap();
+    let output = rehearse(scratch.path(), &["--clusters", "2", "--profile", "idle"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with("passed: 2 of 2 clusters Active in "), "{text}");
+    for line in ["time from request to ", "Active ", "failures by cause", "memory (RSS) "] {
+        assert!(text.lines().any(|found| found.starts_with(line)), "{line:?} is missing in:\n{text}");
+    }
+}
+
+#[test]
+fn a_setting_that_the_agent_refuses_is_shown_in_its_words() {
+    let scratch = tempfile::tempdir().unwrap();
+    let output = rehearse(scratch.path(), &["--clusters", "1", "--set", "NoSuchKey=1"]);
+    assert_eq!(output.status.code(), Some(1));
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(words.contains("the agent ended") && words.contains("NoSuchKey"), "{words}");
+    assert!(is_empty(scratch.path()), "the agent's home is gone");
+}
+
+#[test]
+fn bad_flags_are_refused_with_the_reason() {
+    let scratch = tempfile::tempdir().unwrap();
+    for (args, reason) in [
+        (["--clusters", "0"], "not in 1..=100000"),
+        (["--timeout", "90"], "90 has no unit"),
+        (["--set", "ReportInterval"], "no `=` in it"),
+        (["--profile", "/nonexistent"], "neither `rancher` nor `idle`"),
+    ] {
+        let output = rehearse(scratch.path(), &args);
+        assert_eq!(output.status.code(), Some(2));
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert!(words.contains(reason), "{words}");
+    }
+}

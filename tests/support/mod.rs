@@ -1,0 +1,223 @@
+//! Real processes for end-to-end tests: the agent, and the Go peer that plays Rancher on rancher/remotedialer and client-go.
+
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+pub mod fake_rancher;
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// The Go peer, running.
+pub struct Peer {
+    child: Child,
+    /// The peer ends when its standard input does.
+    _stdin: ChildStdin,
+    pub url: String,
+    pub token: String,
+    pub ca: String,
+    control: String,
+}
+
+impl Peer {
+    /// Starts the peer with extra flags.
+    pub fn start(flags: &[&str]) -> Peer {
+        let mut child = Command::new(built("peer", "."))
+            .args(flags)
+            .env("KUBECTL", kubectl())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the peer starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).expect("the peer says that it is ready");
+        let ready: Value = serde_json::from_str(&line).expect("the ready line is JSON");
+        let field = |name: &str| ready[name].as_str().unwrap().to_owned();
+        Peer {
+            _stdin: child.stdin.take().unwrap(),
+            url: field("url"),
+            token: field("token"),
+            ca: field("ca"),
+            control: field("control"),
+            child,
+        }
+    }
+
+    /// GET of the control API.
+    pub fn get(&self, path: &str) -> Value {
+        request("GET", &format!("{}{path}", self.control), None).1
+    }
+
+    /// POST to the control API.
+    pub fn post(&self, path: &str, body: &str) -> Value {
+        request("POST", &format!("{}{path}", self.control), Some(body)).1
+    }
+
+    /// Waits until `clusters` clusters are Active by Rancher's conditions, or fails with what the peer saw.
+    pub fn settle(&self, clusters: usize) -> Value {
+        let settled = self.get(&format!("/settled?clusters={clusters}&timeout=120"));
+        assert_eq!(settled["settled"], true, "{settled:#}");
+        settled
+    }
+
+    /// Waits until the cluster's record satisfies `condition`.
+    pub fn await_cluster(&self, name: &str, what: &str, condition: impl Fn(&Value) -> bool) -> Value {
+        eventually(what, || {
+            let cluster = self.get(&format!("/clusters/{name}"));
+            if condition(&cluster) { Ok(cluster) } else { Err(format!("{cluster:#}")) }
+        })
+    }
+
+    /// Runs kubectl against a cluster through the peer's proxy.
+    pub fn kubectl(&self, cluster: &str, args: &[&str]) -> Output {
+        self.kubectl_command(cluster, args).output().expect("kubectl runs")
+    }
+
+    /// kubectl, ready to be run against a cluster.
+    pub fn kubectl_command(&self, cluster: &str, args: &[&str]) -> Command {
+        let id = self.get(&format!("/clusters/{cluster}"))["id"].as_str().expect("the cluster is known").to_owned();
+        let mut command = Command::new(kubectl());
+        command
+            .args(["--server", &format!("{}/k8s/clusters/{id}", self.url), "--token", &self.token])
+            .args(["--insecure-skip-tls-verify", "--kubeconfig", "/dev/null", "--cache-dir"])
+            .arg(target_dir().join(format!("kubectl-cache-{id}")))
+            .args(args);
+        command
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The agent, running with a home of its own.
+pub struct Agent {
+    child: Child,
+    pub home: tempfile::TempDir,
+    pub url: String,
+}
+
+impl Agent {
+    /// Starts the agent for the peer, with further lines of configuration.
+    pub fn start(peer: &Peer, configuration: &str) -> Agent {
+        let home = tempfile::tempdir().unwrap();
+        let ca = home.path().join("ca.pem");
+        std::fs::write(&ca, &peer.ca).unwrap();
+        let text = format!(
+            "RancherURL: {}\nBearerToken: \"{}\"\nCAFile: {}\nListenPort: 0\n{configuration}",
+            peer.url,
+            peer.token,
+            ca.display()
+        );
+        std::fs::write(home.path().join("config"), text).unwrap();
+        Agent::start_in(home)
+    }
+
+    /// Starts the agent with a home that holds its configuration.
+    pub fn start_in(home: tempfile::TempDir) -> Agent {
+        let mut child = agent_command(home.path()).stdout(Stdio::piped()).spawn().expect("the agent starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url =
+            line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("no address in {line:?}")).to_owned();
+        Agent { child, home, url }
+    }
+
+    /// POST of a cluster: status and answer.
+    pub fn create(&self, name: &str) -> (u16, Value) {
+        request("POST", &format!("{}/clusters", self.url), Some(&format!("{{\"name\":\"{name}\"}}")))
+    }
+
+    /// Any request: status and answer.
+    pub fn call(&self, method: &str, path: &str) -> (u16, Value) {
+        request(method, &format!("{}{path}", self.url), None)
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub fn stop(&mut self) -> (std::process::ExitStatus, Duration) {
+        let began = Instant::now();
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        (self.child.wait().unwrap(), began.elapsed())
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The agent's binary with its home set and nothing of this process's environment that it would read.
+pub fn agent_command(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scale-cluster-agent"));
+    command.arg("--home").arg(home).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SCALE_AGENT_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// One HTTP request: status and JSON answer; null where the answer is no JSON.
+pub fn request(method: &str, url: &str, body: Option<&str>) -> (u16, Value) {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(180)))
+        .build()
+        .into();
+    let request = ureq::http::Request::builder().method(method).uri(url);
+    let mut response = match body {
+        Some(body) => agent.run(request.header("Content-Type", "application/json").body(body.to_owned()).unwrap()),
+        None => agent.run(request.body(()).unwrap()),
+    }
+    .unwrap_or_else(|error| panic!("{method} {url}: {error}"));
+    let text = response.body_mut().read_to_string().unwrap();
+    (response.status().as_u16(), serde_json::from_str(&text).unwrap_or_default())
+}
+
+/// Tries until it succeeds; fails with the last error after a minute.
+pub fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Result<T, String>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        match attempt() {
+            Ok(value) => return value,
+            Err(last) if Instant::now() >= deadline => panic!("{what} did not come about within 60 s: {last}"),
+            Err(_) => std::thread::sleep(Duration::from_millis(100)),
+        }
+    }
+}
+
+/// kubectl: the one named by KUBECTL, else built from the k8s.io/kubectl module beside the peer.
+fn kubectl() -> PathBuf {
+    std::env::var_os("KUBECTL").map_or_else(|| built("kubectl", "./kubectl"), PathBuf::from)
+}
+
+/// Builds a Go program of `tests/peers` once per test binary; Go's own cache makes it quick after the first time.
+fn built(name: &'static str, package: &str) -> PathBuf {
+    static PEER: OnceLock<()> = OnceLock::new();
+    static KUBECTL: OnceLock<()> = OnceLock::new();
+    let path = target_dir().join(name);
+    let once = if name == "peer" { &PEER } else { &KUBECTL };
+    once.get_or_init(|| {
+        let status = Command::new("go")
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers"))
+            .args(["build", "-o"])
+            .arg(&path)
+            .arg(package)
+            .status()
+            .expect("go runs");
+        assert!(status.success(), "go build {package} failed");
+    });
+    path
+}
+
+fn target_dir() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+}
