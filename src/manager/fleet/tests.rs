@@ -26,7 +26,7 @@ impl Play {
             seed: 7,
         };
         let mut play = Play { fleet: Fleet::new(config, now), now };
-        assert_eq!(play.jobs(), [Job::Probe, Job::Resolve]);
+        assert_eq!(play.jobs(), [Job::Resolve]);
         play
     }
 
@@ -89,16 +89,7 @@ impl Play {
 
     fn jobs(&mut self) -> Vec<Job> {
         let work = |effect| if let Effect::Work(job) = effect { Some(job) } else { None };
-        self.fleet
-            .take_effects()
-            .into_iter()
-            .filter_map(work)
-            .filter(|job| *job != Job::Probe || self.now_is_start())
-            .collect()
-    }
-
-    fn now_is_start(&self) -> bool {
-        self.fleet.timers.is_empty() && self.fleet.records.is_empty()
+        self.fleet.take_effects().into_iter().filter_map(work).filter(|job| *job != Job::Probe).collect()
     }
 
     fn state(&self, name: &str) -> &'static str {
