@@ -7,7 +7,7 @@ use crate::kube::store::{Version, namespace_of};
 use crate::kube::strategy::Part;
 use crate::kube::verbs::DeleteOptions;
 use crate::kube::{Cluster, tree};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 impl Cluster {
@@ -18,7 +18,8 @@ impl Cluster {
         let now = happening.now;
         if happening.served.is("", "namespaces") {
             if happening.is_deleting() {
-                self.empty(&namespaces, &path, now);
+                let delay = SignedDuration::from_millis(TERMINATION_DELAY_MS);
+                self.terminating.entry(path).or_insert(now.saturating_add(delay).unwrap_or(now));
             } else if happening.is_new() {
                 self.fill(&path, now);
             }
@@ -26,10 +27,22 @@ impl Cluster {
         }
         let Some(namespace) = namespace_of(&path).filter(|_| happening.write.is_delete) else { return };
         let Some(owner) = self.store.get(namespaces.storage, namespace) else { return };
+        if self.terminating.contains_key(namespace) {
+            return;
+        }
         if self.store.stamp(&owner).deleted_s.is_some() {
             self.empty(&namespaces, namespace, now);
         } else if happening.served.is("", "serviceaccounts") || happening.served.is("", "configmaps") {
             self.fill(namespace, now);
+        }
+    }
+
+    /// Empties the deleted namespaces whose time has come.
+    pub(in crate::kube) fn end_namespaces(&mut self, now: Timestamp) {
+        let Some(namespaces) = Cluster::built_in("", "namespaces") else { return };
+        let due = self.terminating.extract_if(.., |_, at| *at <= now).map(|(namespace, _)| namespace);
+        for namespace in due.collect::<Vec<_>>() {
+            self.empty(&namespaces, &namespace, now);
         }
     }
 
@@ -121,6 +134,10 @@ pub(in crate::kube) fn complete(namespace: &mut Value) {
 /// What a kube-controller-manager writes there.
 const ROOT_CA_DESCRIPTION: &str = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal \
      service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.";
+
+/// How long a deleted namespace keeps what is in it. kube-controller-manager takes about as long, and clients that delete a
+/// namespace together with its contents (`kubectl delete -f`) count on still finding them.
+const TERMINATION_DELAY_MS: i64 = 1_000;
 
 #[cfg(test)]
 mod tests {
