@@ -217,7 +217,7 @@ fn a_port_in_use_is_found_before_rancher_is_asked() {
 fn a_template_that_is_none_is_named_by_file_and_line() {
     let rancher = FakeRancher::start(|_, _| empty_list());
     for (template, expected) in [
-        ("nodes: [", "cluster.yaml:1"),
+        ("nodes: [", "cluster.yaml:2"),
         ("nodes:\n  - name: a\n    stauts: Ready\n", "status"),
         ("nodes:\n  - name: a\npods:\n  - name: p\n    node: b\n", "cluster.yaml:5"),
     ] {

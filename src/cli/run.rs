@@ -36,7 +36,7 @@ pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
     let baseline = baseline(&loaded, &authority)?;
     let url =
         RancherUrl::parse(&settings.rancher_url).map_err(|problem| Failure::new(format!("RancherURL: {problem}")))?;
-    let client = client(&settings)?;
+    let (client, probed) = client(&settings)?;
     let server = server(&url, &client)?;
 
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
@@ -58,7 +58,7 @@ pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
         seed: fastrand::u64(..),
     };
     let registrars = settings.registration_parallelism;
-    let manager = Manager::start(ManagerConfig { fleet, client, registrars, server, engine, events })
+    let manager = Manager::start(ManagerConfig { fleet, client, probed, registrars, server, engine, events })
         .map_err(|error| Failure::new("the manager cannot start").cause(error))?;
     let max_body_bytes = settings.max_request_bytes;
     let api = Api::start(ApiConfig { listener, commands: manager.sender(), max_body_bytes })
@@ -122,7 +122,8 @@ fn baseline(loaded: &Loaded, authority: &Authority) -> Result<Arc<Baseline>, Fai
     Ok(Arc::new(baseline))
 }
 
-fn client(settings: &Settings) -> Result<Client, Failure> {
+/// A client that Rancher was asked with once, and what it answered.
+fn client(settings: &Settings) -> Result<(Client, Result<(), RancherError>), Failure> {
     let rancher_failure = |error: RancherError| Failure::new(error.to_string()).remedy(error.remedy());
     let trust = Trust::load(settings.ca_file.as_deref(), settings.insecure_skip_tls_verify).map_err(rancher_failure)?;
     let mut client = Client::new(&settings.rancher_url, settings.api_token()?, trust, settings.request_timeout);
@@ -132,12 +133,15 @@ fn client(settings: &Settings) -> Result<Client, Failure> {
         probed = client.probe();
     }
     match probed {
-        Err(error) if error.is_misconfiguration() => return Err(rancher_failure(error)),
+        Err(error) if error.is_misconfiguration() => Err(rancher_failure(error)),
         // It may come back, or accept the token later: no reason not to start, and `/health` tells.
-        Err(error) => log::warn!("{error}; {}", error.remedy()),
-        Ok(()) => {}
+        probed => {
+            if let Err(error) = &probed {
+                log::warn!("{error}; {}", error.remedy());
+            }
+            Ok((client, probed))
+        }
     }
-    Ok(client)
 }
 
 fn server(url: &RancherUrl, client: &Client) -> Result<Server, Failure> {
