@@ -120,6 +120,7 @@ impl Bench {
 
     pub(super) fn pass(&mut self, seconds: i64) {
         self.now = self.now.saturating_add(SignedDuration::from_secs(seconds)).unwrap();
+        self.cluster.wake(self.now);
     }
 
     pub(super) fn send(&mut self, request: &Request) -> Response {

@@ -116,6 +116,7 @@ impl Api {
     /// Lets time pass.
     pub fn wait(&mut self, seconds: i64) {
         self.now += SignedDuration::from_secs(seconds);
+        self.cluster.wake(self.now);
     }
 
     pub fn report(&mut self, heartbeat: Heartbeat) {

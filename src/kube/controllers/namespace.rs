@@ -17,7 +17,11 @@ impl Cluster {
         let path = happening.write.object.path.clone();
         let now = happening.now;
         if happening.served.is("", "namespaces") {
+            let was_deleting = |before| self.store.stamp(before).deleted_s.is_some();
             if happening.is_deleting() {
+                if happening.write.previous.as_ref().is_some_and(was_deleting) {
+                    return;
+                }
                 let delay = SignedDuration::from_millis(TERMINATION_DELAY_MS);
                 self.terminating.entry(path).or_insert(now.saturating_add(delay).unwrap_or(now));
             } else if happening.is_new() {
@@ -151,6 +155,8 @@ mod tests {
         let mut watch = bench.watch(&format!("/api/v1/namespaces?watch=1&resourceVersion={revision}"));
         let answer = bench.delete("/api/v1/namespaces/web").ok();
         assert_eq!((&answer["kind"], &answer["status"]["phase"]), (&json!("Namespace"), &json!("Terminating")));
+        assert_eq!(bench.cluster.counts().deployments, 1, "its contents stay for a moment");
+        bench.pass(1);
         assert_eq!(bench.get("/api/v1/namespaces/web").code, 404);
         assert_eq!(bench.get("/api/v1/namespaces/web/pods").names(), [""; 0]);
         assert_eq!(bench.cluster.counts().deployments, 0);
@@ -164,6 +170,7 @@ mod tests {
         let target = "/api/v1/namespaces/web/configmaps/a";
         bench.merge(target, json!({"metadata": {"finalizers": ["example.com/hold"]}})).ok();
         bench.delete("/api/v1/namespaces/web").ok();
+        bench.pass(1);
         let namespace = bench.get("/api/v1/namespaces/web").ok();
         assert_eq!(namespace["status"]["conditions"][0]["type"], "NamespaceContentRemaining");
         let answer = bench.post("/api/v1/namespaces/web/secrets", json!({"metadata": {"name": "s"}}));
@@ -179,6 +186,7 @@ mod tests {
         let target = "/api/v1/namespaces/web";
         bench.merge(target, json!({"metadata": {"finalizers": ["controller.cattle.io/namespace-auth"]}})).ok();
         bench.delete(target).ok();
+        bench.pass(1);
         let mut namespace = bench.get(target).ok();
         assert_eq!(namespace["spec"].get("finalizers"), Some(&json!([])));
         namespace["metadata"]["finalizers"] = json!([]);
