@@ -37,10 +37,12 @@ pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
     let url =
         RancherUrl::parse(&settings.rancher_url).map_err(|problem| Failure::new(format!("RancherURL: {problem}")))?;
     let meeting = settings.clone();
-    let meet = move || client(&meeting).and_then(|client| Ok((server(&url, &client)?, client)));
+    let meet = move || {
+        let (client, probed) = client(&meeting)?;
+        Ok((server(&url, &client)?, client, probed))
+    };
     // A Rancher that accepts connections and says nothing must not outlast a signal.
-    let Some(met) = unless_stopped(&stop, meet)? else { return Ok(ExitCode::SUCCESS) };
-    let (server, client) = met?;
+    let Some((server, client, probed)) = unless_stopped(&stop, meet)? else { return Ok(ExitCode::SUCCESS) };
 
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         log::warn!("the limit of open files stays as it is: {error}");
@@ -61,7 +63,7 @@ pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
         seed: fastrand::u64(..),
     };
     let registrars = settings.registration_parallelism;
-    let manager = Manager::start(ManagerConfig { fleet, client, registrars, server, engine, events })
+    let manager = Manager::start(ManagerConfig { fleet, client, probed, registrars, server, engine, events })
         .map_err(|error| Failure::new("the manager cannot start").cause(error))?;
     let max_body_bytes = settings.max_request_bytes;
     let api = Api::start(ApiConfig { listener, commands: manager.sender(), max_body_bytes })
@@ -108,7 +110,7 @@ fn stop_requests(exit_with_stdin: bool) -> Result<Receiver<()>, Failure> {
 /// What `work` comes to, or nothing if the agent is told to stop before.
 fn unless_stopped<T: Send + 'static>(
     stop: &Receiver<()>,
-    work: impl FnOnce() -> T + Send + 'static,
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<Option<T>, Failure> {
     let (sender, done) = bounded(1);
     std::thread::Builder::new()
@@ -118,7 +120,7 @@ fn unless_stopped<T: Send + 'static>(
         .map_err(|error| Failure::new("cannot start a thread").cause(error))?;
     select! {
         recv(stop) -> _ => Ok(None),
-        recv(done) -> outcome => outcome.map(Some).map_err(|_| Failure::new("the start broke off")),
+        recv(done) -> outcome => outcome.unwrap_or_else(|_| Err(Failure::new("the start broke off"))).map(Some),
     }
 }
 
@@ -142,7 +144,8 @@ fn baseline(loaded: &Loaded, authority: &Authority) -> Result<Arc<Baseline>, Fai
     Ok(Arc::new(baseline))
 }
 
-fn client(settings: &Settings) -> Result<Client, Failure> {
+/// A client that Rancher was asked with once, and what it answered.
+fn client(settings: &Settings) -> Result<(Client, Result<(), RancherError>), Failure> {
     let rancher_failure = |error: RancherError| Failure::new(error.to_string()).remedy(error.remedy());
     let trust = Trust::load(settings.ca_file.as_deref(), settings.insecure_skip_tls_verify).map_err(rancher_failure)?;
     let mut client = Client::new(&settings.rancher_url, settings.api_token()?, trust, settings.request_timeout);
@@ -152,12 +155,15 @@ fn client(settings: &Settings) -> Result<Client, Failure> {
         probed = client.probe();
     }
     match probed {
-        Err(error) if error.is_misconfiguration() => return Err(rancher_failure(error)),
+        Err(error) if error.is_misconfiguration() => Err(rancher_failure(error)),
         // It may come back, or accept the token later: no reason not to start, and `/health` tells.
-        Err(error) => log::warn!("{error}; {}", error.remedy()),
-        Ok(()) => {}
+        probed => {
+            if let Err(error) = &probed {
+                log::warn!("{error}; {}", error.remedy());
+            }
+            Ok((client, probed))
+        }
     }
-    Ok(client)
 }
 
 fn server(url: &RancherUrl, client: &Client) -> Result<Server, Failure> {

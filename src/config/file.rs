@@ -20,8 +20,7 @@ pub(super) fn read_entries(path: &Path) -> Result<Vec<Entry>, ConfigError> {
     let text = read_text_file("the configuration file", path, FILE_LIMIT_BYTES)?;
     let malformed = |error: serde_yaml::Error| ConfigError::Malformed {
         path: path.into(),
-        // A text that breaks off is reported beyond its last line.
-        line: error.location().map_or(1, |location| location.line().min(text.lines().count().max(1))),
+        line: error.location().map_or(1, |location| location.line()),
         problem: without_position(&error.to_string()),
     };
     let Flat(entries) = serde_yaml::from_str::<Option<Flat>>(&text).map_err(malformed)?.unwrap_or_default();

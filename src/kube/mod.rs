@@ -40,6 +40,7 @@ pub mod table;
 #[cfg(test)]
 mod testing;
 mod token;
+mod tree;
 mod verbs;
 mod watching;
 

@@ -3,7 +3,7 @@
 use super::dispatch::Call;
 use super::render::answer_value;
 use super::token::{ISSUER, verify};
-use super::{Cluster, Response, Status};
+use super::{Cluster, Response, Status, tree};
 use crate::http1::Request;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -28,8 +28,8 @@ impl Cluster {
             _ => return None,
         };
         let mut answer = review.clone();
-        answer["metadata"]["creationTimestamp"] = Value::Null;
-        answer["status"] = status;
+        tree::set(&mut answer, &["metadata", "creationTimestamp"], Value::Null);
+        tree::set(&mut answer, &["status"], status);
         Some(answer_value(201, &call.asked, &call.served, &answer))
     }
 

@@ -2,10 +2,10 @@
 
 use super::command::Command;
 use super::fleet::{Effect, Fleet, FleetConfig, Now};
-use super::job::{Job, Outcome};
+use super::job::{Job, JobError, Outcome};
 use super::registrar::Registrar;
 use crate::engine::{Assignment, Engine, Event, Server};
-use crate::rancher::Client;
+use crate::rancher::{Client, RancherError};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never, select};
 use jiff::Timestamp;
 use std::collections::VecDeque;
@@ -19,6 +19,8 @@ pub struct ManagerConfig {
     pub fleet: FleetConfig,
     /// Rancher's REST API.
     pub client: Client,
+    /// What it answered when it was asked first.
+    pub probed: Result<(), RancherError>,
     /// How many calls to it may be under way.
     pub registrars: usize,
     /// The server the tunnels lead to; its addresses are kept up to date.
@@ -73,8 +75,10 @@ impl Manager {
                 .name(format!("registrar-{index}"))
                 .spawn(move || registrar.run(job_queue, outcomes))?;
         }
+        let mut fleet = Fleet::new(config.fleet, now());
+        fleet.outcome(Outcome::Probed(config.probed.map_err(JobError::from)), now());
         let manager = Manager {
-            fleet: Fleet::new(config.fleet, now()),
+            fleet,
             engine: config.engine,
             server: config.server,
             commands: command_queue,

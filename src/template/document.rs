@@ -74,9 +74,7 @@ impl Text {
     fn yaml_error(&self, error: &serde_yaml::Error) -> TemplateError {
         let message = error.to_string();
         let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-        // A text that breaks off is reported beyond its last line.
-        let last_line = self.masked.lines().count().max(1);
-        let line = error.location().map_or(1, |location| location.line().min(last_line));
+        let line = error.location().map_or(1, |location| location.line());
         let (field, problem, expected) = take_apart(message);
         self.at_line(line, &field, problem, expected)
     }

@@ -5,6 +5,7 @@ use super::{BaselineError, Source};
 use crate::kube::controllers::namespace;
 use crate::kube::controllers::pod_requests::Totals;
 use crate::kube::object::{HEARTBEAT, RENEWAL};
+use crate::kube::tree;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,12 +29,12 @@ pub(super) fn complete(draft: &mut Draft, source: &Source<'_>) -> Result<(), Bas
 
 /// Rancher dereferences the annotations of namespaces that it takes for Fleet's without asking whether there are any.
 fn protect_from_rancher(namespace: &mut Value) {
-    let metadata = &mut namespace["metadata"];
+    let metadata = &namespace["metadata"];
     let name = metadata["name"].as_str().unwrap_or_default();
     let is_fleets = ["fleet-", "cattle-fleet-"].iter().any(|prefix| name.starts_with(prefix))
         || metadata["labels"]["fleet.cattle.io/managed"] == "true";
     if is_fleets && metadata["annotations"].as_object().is_none_or(|annotations| annotations.is_empty()) {
-        metadata["annotations"] = json!({"kubernetes.io/description": "Used by Fleet."});
+        tree::set(namespace, &["metadata", "annotations", "kubernetes.io/description"], "Used by Fleet.");
     }
 }
 
@@ -71,20 +72,19 @@ fn complete_nodes(draft: &mut Draft, source: &Source<'_>) {
     let mut alive = Vec::new();
     for (path, node) in draft.of_mut("", "nodes") {
         let name = last(path);
-        let info = &mut node["status"]["nodeInfo"];
         for field in ["kubeletVersion", "kubeProxyVersion"] {
-            if info[field].as_str().is_none_or(str::is_empty) {
-                info[field] = json!(source.kubernetes_version);
+            if node["status"]["nodeInfo"][field].as_str().is_none_or(str::is_empty) {
+                tree::set(node, &["status", "nodeInfo", field], source.kubernetes_version);
             }
         }
         for (annotation, value) in totals.remove(name).unwrap_or_default().annotations() {
-            node["metadata"]["annotations"][annotation] = json!(value);
+            tree::set(node, &["metadata", "annotations", annotation], value);
         }
-        let conditions = node["status"]["conditions"].as_array_mut();
-        for condition in conditions.into_iter().flatten().filter(|condition| condition["status"] != "Unknown") {
-            if condition["type"] != "NetworkUnavailable" {
-                condition["lastHeartbeatTime"] = json!(HEARTBEAT);
-            }
+        // The network plugin sets its condition once, kubelets theirs with every heartbeat.
+        let conditions = node.pointer_mut("/status/conditions").and_then(Value::as_array_mut);
+        let conditions = conditions.into_iter().flatten().filter(|condition| condition["type"] != "NetworkUnavailable");
+        for condition in conditions.filter(|condition| condition["status"] != "Unknown") {
+            tree::set(condition, &["lastHeartbeatTime"], HEARTBEAT);
         }
         if is_alive(node) {
             alive.push(name.to_owned());
@@ -113,7 +113,7 @@ fn lease(node: &str, is_alive: bool) -> Value {
         "spec": {"holderIdentity": node, "leaseDurationSeconds": 40}
     });
     if is_alive {
-        lease["spec"]["renewTime"] = json!(RENEWAL);
+        tree::set(&mut lease, &["spec", "renewTime"], RENEWAL);
     }
     lease
 }

@@ -7,8 +7,8 @@ use crate::kube::generation::has_generation;
 use crate::kube::object::{CREATED, owner_uid};
 use crate::kube::served::Served;
 use crate::kube::store::{name_of, namespace_of, path_of};
-use crate::kube::{ResourceId, catalog};
-use serde_json::{Value, json};
+use crate::kube::{ResourceId, catalog, tree};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Objects by resource and path: the order they are compiled in.
@@ -77,7 +77,7 @@ impl Draft {
         let mut finished = Vec::with_capacity(self.objects.len());
         for ((resource, path), value) in &self.objects {
             let mut value = value.clone();
-            let owners = value["metadata"].get_mut("ownerReferences").and_then(Value::as_array_mut);
+            let owners = value.pointer_mut("/metadata/ownerReferences").and_then(Value::as_array_mut);
             let mut problem = None;
             for (position, owner) in
                 owners.into_iter().flatten().enumerate().filter(|(_, owner)| text(owner, "uid").is_empty())
@@ -85,7 +85,7 @@ impl Draft {
                 let owner_key = self.owner(owner, namespace_of(path));
                 let ordinal = owner_key.and_then(|(id, path)| ordinals.get(&(id, path.as_str())).copied());
                 match ordinal {
-                    Some(ordinal) => owner["uid"] = json!(owner_uid(ordinal)),
+                    Some(ordinal) => tree::set(owner, &["uid"], owner_uid(ordinal)),
                     None => {
                         let (kind, name) = (text(owner, "kind"), text(owner, "name"));
                         let wanted = "expected an object of the template, or a uid";

@@ -2,7 +2,7 @@
 
 use super::Happening;
 use crate::kube::strategy::Part;
-use crate::kube::{Cluster, LabelSelector};
+use crate::kube::{Cluster, LabelSelector, tree};
 use serde_json::{Value, json};
 
 impl Cluster {
@@ -20,7 +20,7 @@ impl Cluster {
         for (path, role) in gathering {
             let rules = self.gathered(happening, &path, &role);
             if role["rules"] != rules {
-                self.amend(roles, &path, Part::Whole, |role| role["rules"] = rules);
+                self.amend(roles, &path, Part::Whole, |role| tree::set(role, &["rules"], rules));
             }
         }
     }

@@ -5,7 +5,7 @@ use crate::kube::object::time;
 use crate::kube::served::Served;
 use crate::kube::strategy::Part;
 use crate::kube::verbs::DeleteOptions;
-use crate::kube::{Cause, Cluster, ResourceId, baseline};
+use crate::kube::{Cause, Cluster, ResourceId, baseline, tree};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -33,7 +33,9 @@ impl Cluster {
             if version != "" && self.store.get(services.storage, &format!("{version}.{group}")).is_none() {
                 self.ensure(&services, baseline::api_service(group, version, false), happening.now);
                 let status = available(&now);
-                self.amend(&services, &format!("{version}.{group}"), Part::Status, |object| object["status"] = status);
+                self.amend(&services, &format!("{version}.{group}"), Part::Status, |object| {
+                    tree::set(object, &["status"], status)
+                });
             }
         }
     }
@@ -87,21 +89,17 @@ fn available(now: &str) -> Value {
 
 /// Fills in what a definition leaves out (apiextensions `SetDefaults_CustomResourceDefinitionSpec`).
 pub(in crate::kube) fn complete(definition: &mut Value) {
-    let spec = &mut definition["spec"];
-    if !spec.is_object() {
+    let kind = text(&definition["spec"]["names"]["kind"]).to_owned();
+    if kind.is_empty() {
         return;
     }
-    let kind = text(&spec["names"]["kind"]).to_owned();
-    if spec["names"].is_object() && !kind.is_empty() {
-        if text(&spec["names"]["singular"]).is_empty() {
-            spec["names"]["singular"] = json!(kind.to_lowercase());
-        }
-        if text(&spec["names"]["listKind"]).is_empty() {
-            spec["names"]["listKind"] = json!(format!("{kind}List"));
+    for (field, value) in [("singular", kind.to_lowercase()), ("listKind", format!("{kind}List"))] {
+        if text(&definition["spec"]["names"][field]).is_empty() {
+            tree::set(definition, &["spec", "names", field], value);
         }
     }
-    if spec["conversion"].is_null() {
-        spec["conversion"] = json!({"strategy": "None"});
+    if definition["spec"]["conversion"].is_null() {
+        tree::set(definition, &["spec", "conversion"], json!({"strategy": "None"}));
     }
 }
 
@@ -167,7 +165,7 @@ pub(in crate::kube) fn establish(definition: &mut Value, now: &str) {
         }
     }
     let status = json!({"conditions": conditions, "acceptedNames": spec["names"], "storedVersions": stored});
-    definition["status"] = status;
+    tree::set(definition, &["status"], status);
 }
 
 /// Whether a definition's kind is served.

@@ -1,11 +1,11 @@
 //! Garbage collection by owner references.
 
 use super::Happening;
-use crate::kube::Cluster;
 use crate::kube::served::Served;
 use crate::kube::store::{Version, namespace_of, path_of};
 use crate::kube::strategy::Part;
 use crate::kube::verbs::DeleteOptions;
+use crate::kube::{Cluster, tree};
 use serde_json::Value;
 
 impl Cluster {
@@ -38,9 +38,7 @@ impl Cluster {
         };
         let path = happening.write.object.path.clone();
         self.amend(&happening.served, &path, Part::Whole, |object| {
-            if let Some(finalizers) = object["metadata"]["finalizers"].as_array_mut() {
-                finalizers.retain(|known| known != finalizer);
-            }
+            tree::exclude(object, &["metadata", "finalizers"], finalizer);
         });
     }
 

@@ -1,12 +1,12 @@
 //! The life of namespaces.
 
 use super::Happening;
-use crate::kube::Cluster;
 use crate::kube::object::time;
 use crate::kube::served::Served;
 use crate::kube::store::{Version, namespace_of};
 use crate::kube::strategy::Part;
 use crate::kube::verbs::DeleteOptions;
+use crate::kube::{Cluster, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -54,15 +54,13 @@ impl Cluster {
         }
         if left == 0 {
             self.amend(namespaces, namespace, Part::Finalize, |object| {
-                if let Some(finalizers) = object["spec"]["finalizers"].as_array_mut() {
-                    finalizers.retain(|finalizer| finalizer != "kubernetes");
-                }
+                tree::exclude(object, &["spec", "finalizers"], "kubernetes");
             });
         } else {
             let conditions = remaining(left, &time(now.as_second()));
             self.amend(namespaces, namespace, Part::Status, |object| {
                 if object["status"]["conditions"].is_null() {
-                    object["status"]["conditions"] = conditions;
+                    tree::set(object, &["status", "conditions"], conditions);
                 }
             });
         }
@@ -115,25 +113,83 @@ pub(in crate::kube) fn first_objects(namespace: &str, ca_pem: &str) -> [Value; 2
 /// Fills in what every namespace has (core `namespaceStrategy.PrepareForCreate` and `NamespaceDefaultLabelName`).
 pub(in crate::kube) fn complete(namespace: &mut Value) {
     let name = namespace["metadata"]["name"].clone();
-    let labels = &mut namespace["metadata"]["labels"];
-    if !labels.is_object() {
-        *labels = json!({});
-    }
-    labels["kubernetes.io/metadata.name"] = name;
-    let spec = &mut namespace["spec"];
-    if !spec.is_object() {
-        *spec = json!({});
-    }
-    let finalizers = &mut spec["finalizers"];
-    let own = json!("kubernetes");
-    match finalizers {
-        Value::Array(finalizers) if finalizers.contains(&own) => {}
-        Value::Array(finalizers) => finalizers.push(own),
-        other => *other = json!([own]),
-    }
-    namespace["status"] = json!({"phase": "Active"});
+    tree::set(namespace, &["metadata", "labels", "kubernetes.io/metadata.name"], name);
+    tree::include(namespace, &["spec", "finalizers"], "kubernetes");
+    tree::set(namespace, &["status"], json!({"phase": "Active"}));
 }
 
 /// What a kube-controller-manager writes there.
 const ROOT_CA_DESCRIPTION: &str = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal \
      service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.";
+
+#[cfg(test)]
+mod tests {
+    use crate::kube::testing::Bench;
+    use serde_json::json;
+
+    #[test]
+    fn a_deleted_namespace_is_emptied_and_goes() {
+        let mut bench = Bench::new();
+        let revision = bench.cluster.revision();
+        let mut watch = bench.watch(&format!("/api/v1/namespaces?watch=1&resourceVersion={revision}"));
+        let answer = bench.delete("/api/v1/namespaces/web").ok();
+        assert_eq!((&answer["kind"], &answer["status"]["phase"]), (&json!("Namespace"), &json!("Terminating")));
+        assert_eq!(bench.get("/api/v1/namespaces/web").code, 404);
+        assert_eq!(bench.get("/api/v1/namespaces/web/pods").names(), [""; 0]);
+        assert_eq!(bench.cluster.counts().deployments, 0);
+        assert_eq!(watch.told(&bench), ["MODIFIED web", "DELETED web"]);
+    }
+
+    #[test]
+    fn what_is_held_holds_its_namespace() {
+        let mut bench = Bench::new();
+        bench.configmap("a");
+        let target = "/api/v1/namespaces/web/configmaps/a";
+        bench.merge(target, json!({"metadata": {"finalizers": ["example.com/hold"]}})).ok();
+        bench.delete("/api/v1/namespaces/web").ok();
+        let namespace = bench.get("/api/v1/namespaces/web").ok();
+        assert_eq!(namespace["status"]["conditions"][0]["type"], "NamespaceContentRemaining");
+        let answer = bench.post("/api/v1/namespaces/web/secrets", json!({"metadata": {"name": "s"}}));
+        assert_eq!(answer.code, 403);
+        assert_eq!(answer.body["details"]["causes"][0]["reason"], "NamespaceTerminating");
+        bench.merge(target, json!({"metadata": {"finalizers": []}})).ok();
+        assert_eq!(bench.get("/api/v1/namespaces/web").code, 404);
+    }
+
+    #[test]
+    fn a_namespaces_own_finalizers_hold_it() {
+        let mut bench = Bench::new();
+        let target = "/api/v1/namespaces/web";
+        bench.merge(target, json!({"metadata": {"finalizers": ["controller.cattle.io/namespace-auth"]}})).ok();
+        bench.delete(target).ok();
+        let mut namespace = bench.get(target).ok();
+        assert_eq!(namespace["spec"].get("finalizers"), Some(&json!([])));
+        namespace["metadata"]["finalizers"] = json!([]);
+        bench.put(target, &namespace).ok();
+        assert_eq!(bench.get(target).code, 404);
+    }
+
+    #[test]
+    fn finalize_writes_the_finalizers_of_the_spec() {
+        let mut bench = Bench::new();
+        let target = "/api/v1/namespaces/web/finalize";
+        let object = json!({"metadata": {"name": "web"}, "spec": {"finalizers": ["kubernetes", "example.com/x"]}});
+        let finalized = bench.put(target, &object).ok();
+        assert_eq!(finalized["spec"]["finalizers"], json!(["kubernetes", "example.com/x"]));
+        let object = json!({"metadata": {"name": "web"}, "spec": {"finalizers": []}});
+        let updated = bench.put("/api/v1/namespaces/web", &object).ok();
+        assert_eq!(updated["spec"]["finalizers"], json!(["kubernetes", "example.com/x"]));
+    }
+
+    #[test]
+    fn some_namespaces_stay_and_so_do_their_objects() {
+        let mut bench = Bench::new();
+        let answer = bench.delete("/api/v1/namespaces/kube-system");
+        assert_eq!(answer.code, 403);
+        assert_eq!(answer.message(), "namespaces \"kube-system\" is forbidden: this namespace may not be deleted");
+        bench.delete("/api/v1/namespaces/web/configmaps/kube-root-ca.crt").ok();
+        bench.delete("/api/v1/namespaces/web/serviceaccounts/default").ok();
+        assert_eq!(bench.get("/api/v1/namespaces/web/configmaps").names(), ["kube-root-ca.crt"]);
+        assert_eq!(bench.get("/api/v1/namespaces/web/serviceaccounts").names(), ["default"]);
+    }
+}

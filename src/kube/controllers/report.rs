@@ -3,9 +3,8 @@
 use super::Happening;
 use super::pod_requests::Totals;
 use crate::kube::strategy::Part;
-use crate::kube::{Cluster, Heartbeat};
+use crate::kube::{Cluster, Heartbeat, tree};
 use jiff::Timestamp;
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 impl Cluster {
@@ -49,7 +48,7 @@ impl Cluster {
         for (node, totals) in totals {
             self.amend(&nodes, node, Part::Whole, |object| {
                 for (annotation, value) in totals.annotations() {
-                    object["metadata"]["annotations"][annotation] = Value::from(value);
+                    tree::set(object, &["metadata", "annotations", annotation], value);
                 }
             });
         }

@@ -1,9 +1,9 @@
 //! Workloads that clients create report themselves as running; no pods are made of them.
 
 use super::Happening;
-use crate::kube::Cluster;
 use crate::kube::object::time;
 use crate::kube::strategy::Part;
+use crate::kube::{Cluster, tree};
 use serde_json::{Value, json};
 
 impl Cluster {
@@ -28,9 +28,9 @@ impl Cluster {
         let path = happening.write.object.path.clone();
         self.amend(served, &path, Part::Status, |object| {
             if kind == "deployments" && object["metadata"]["annotations"][REVISION].is_null() {
-                object["metadata"]["annotations"][REVISION] = json!("1");
+                tree::set(object, &["metadata", "annotations", REVISION], "1");
             }
-            object["status"] = status;
+            tree::set(object, &["status"], status);
         });
     }
 }

@@ -10,6 +10,8 @@ use std::sync::Arc;
 pub(in crate::kube) enum Event {
     /// A baseline object gave a sign of life. Most events are of this kind, so it is kept small.
     Beat {
+        /// What kind of object.
+        resource: ResourceId,
         /// Which object.
         ordinal: u32,
         /// Its heartbeat since.
@@ -48,7 +50,7 @@ pub(in crate::kube) enum Resumption {
 /// A bounded ring of events. The event at position `i` has the revision `first + i`.
 #[derive(Debug)]
 pub(super) struct History {
-    events: VecDeque<(ResourceId, Event)>,
+    events: VecDeque<Event>,
     first: u64,
     capacity: usize,
     /// What was known before the first event.
@@ -75,14 +77,14 @@ impl History {
     }
 
     /// Adds the event of the next revision.
-    pub(super) fn push(&mut self, resource: ResourceId, event: Event) {
+    pub(super) fn push(&mut self, event: Event) {
         if self.events.len() == self.capacity
-            && let Some((resource, _)) = self.events.pop_front()
+            && let Some(oldest) = self.events.pop_front()
         {
-            self.forgotten.insert(resource, self.first);
+            self.forgotten.insert(oldest.resource(), self.first);
             self.first += 1;
         }
-        self.events.push_back((resource, event));
+        self.events.push_back(event);
     }
 
     /// Whether everything that happened to `resource` after `revision` is still known.
@@ -96,20 +98,28 @@ impl History {
         let skipped = revision.saturating_add(1).saturating_sub(self.first);
         let skipped = usize::try_from(skipped).unwrap_or(usize::MAX).min(self.events.len());
         let numbered = self.events.range(skipped..).zip(self.first + skipped as u64..);
-        numbered.filter(move |((of, _), _)| *of == resource).map(|((_, event), revision)| (revision, event))
+        numbered.filter(move |(event, _)| event.resource() == resource).map(|(event, revision)| (revision, event))
     }
 
     /// About how many bytes it takes, without the objects.
     pub(super) fn size_bytes(&self) -> usize {
-        self.events.capacity() * size_of::<(ResourceId, Event)>()
+        self.events.capacity() * size_of::<Event>()
     }
 }
 
 impl Event {
+    /// What kind of object it is about.
+    fn resource(&self) -> ResourceId {
+        match self {
+            Event::Beat { resource, .. } => *resource,
+            Event::Write(write) => write.resource,
+        }
+    }
+
     /// The object before and after the event of `revision`, and whether it is gone.
     pub(in crate::kube) fn versions(&self, revision: u64) -> (Option<Version>, Version, bool) {
         match self {
-            Event::Beat { ordinal, heartbeat_s, previous_heartbeat_s, previous_age } => {
+            Event::Beat { ordinal, heartbeat_s, previous_heartbeat_s, previous_age, .. } => {
                 let before = Touched {
                     ordinal: *ordinal,
                     heartbeat_s: *previous_heartbeat_s,
@@ -130,8 +140,8 @@ mod tests {
     const PODS: ResourceId = ResourceId(1);
     const LEASES: ResourceId = ResourceId(2);
 
-    fn beat() -> Event {
-        Event::Beat { ordinal: 0, heartbeat_s: 1, previous_heartbeat_s: 0, previous_age: 1 }
+    fn beat(resource: ResourceId) -> Event {
+        Event::Beat { resource, ordinal: 0, heartbeat_s: 1, previous_heartbeat_s: 0, previous_age: 1 }
     }
 
     fn revisions(history: &History, resource: ResourceId, after: u64) -> Vec<u64> {
@@ -140,7 +150,7 @@ mod tests {
 
     #[test]
     fn an_event_is_small() {
-        assert!(size_of::<(ResourceId, Event)>() <= 24, "{}", size_of::<(ResourceId, Event)>());
+        assert_eq!(size_of::<Event>(), 24);
     }
 
     #[test]
@@ -148,7 +158,7 @@ mod tests {
         let mut history = History::new(100, 10);
         assert_eq!(history.revision(), 100);
         for resource in [PODS, LEASES, PODS] {
-            history.push(resource, beat());
+            history.push(beat(resource));
         }
         assert_eq!(history.revision(), 103);
         assert_eq!(revisions(&history, PODS, 0), [101, 103]);
@@ -160,14 +170,14 @@ mod tests {
     #[test]
     fn a_quiet_kind_does_not_expire_because_leases_beat() {
         let mut history = History::new(100, 3);
-        history.push(PODS, beat());
+        history.push(beat(PODS));
         for _ in 0..3 {
-            history.push(LEASES, beat());
+            history.push(beat(LEASES));
         }
         // The pod's event, 101, is forgotten: a watch from 101 missed nothing, one from 100 did.
         assert_eq!(history.resumption(PODS, 101), Resumption::Possible);
         assert_eq!(history.resumption(PODS, 100), Resumption::Expired { oldest: 101 });
-        history.push(LEASES, beat());
+        history.push(beat(LEASES));
         assert_eq!(history.resumption(PODS, 101), Resumption::Possible);
         assert_eq!(history.resumption(LEASES, 101), Resumption::Expired { oldest: 102 });
         assert_eq!(history.resumption(LEASES, 102), Resumption::Possible);

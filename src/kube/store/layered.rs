@@ -203,12 +203,13 @@ impl Store {
                 let heartbeat_s = u32::try_from(now_s).unwrap_or(u32::MAX);
                 self.touched.insert(ordinal, Touched { ordinal, heartbeat_s, revision });
                 let event = Event::Beat {
+                    resource,
                     ordinal,
                     heartbeat_s,
                     previous_heartbeat_s: before.heartbeat_s,
                     previous_age: u32::try_from(revision - before.revision).unwrap_or(u32::MAX),
                 };
-                self.history.push(resource, event);
+                self.history.push(event);
             }
         }
     }
@@ -278,7 +279,7 @@ impl Store {
 
     fn record(&mut self, write: Write) -> Arc<Write> {
         let write = Arc::new(write);
-        self.history.push(write.resource, Event::Write(write.clone()));
+        self.history.push(Event::Write(write.clone()));
         write
     }
 

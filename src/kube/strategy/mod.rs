@@ -8,9 +8,9 @@ mod service;
 
 use super::controllers::{crd, namespace};
 use super::served::Served;
-use super::{Cause, Cluster, Status};
+use super::{Cause, Cluster, Status, tree};
 use defaults::default_spec;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Which part of an object an update is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) enum Part {
 impl Cluster {
     /// Prepares a new object.
     pub(super) fn prepare_new(&mut self, served: &Served, object: &mut Value) -> Result<(), Status> {
-        if let Some(metadata) = object["metadata"].as_object_mut() {
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
             for field in ["uid", "creationTimestamp", "deletionTimestamp", "generation", "selfLink", "managedFields"] {
                 metadata.remove(field);
             }
@@ -57,9 +57,9 @@ impl Cluster {
         match part {
             Part::Status => return Ok(only_status(served, old, object)),
             Part::Finalize => {
-                let finalizers = object["spec"]["finalizers"].take();
+                let finalizers = object["spec"]["finalizers"].clone();
                 *object = old.clone();
-                object["spec"]["finalizers"] = if finalizers.is_null() { json!([]) } else { finalizers };
+                tree::set(object, &["spec", "finalizers"], if finalizers.is_null() { json!([]) } else { finalizers });
                 return Ok(());
             }
             Part::Whole => {}
@@ -70,11 +70,7 @@ impl Cluster {
         default_spec(served, object);
         match (served.group.as_ref(), served.plural.as_ref()) {
             ("", "namespaces") => {
-                let finalizers = old["spec"]["finalizers"].clone();
-                if !object["spec"].is_object() {
-                    object["spec"] = json!({});
-                }
-                object["spec"]["finalizers"] = finalizers;
+                tree::set(object, &["spec", "finalizers"], old["spec"]["finalizers"].clone());
             }
             ("", "secrets") => {
                 secret::complete(object);
@@ -108,7 +104,9 @@ fn reset_status(served: &Served, object: &mut Value) {
     }
     let status = match (served.group.as_ref(), served.plural.as_ref()) {
         ("", "services") => json!({"loadBalancer": {}}),
-        ("", "pods") => json!({"phase": "Pending", "qosClass": defaults::qos_class(&fields["spec"])}),
+        ("", "pods") => {
+            json!({"phase": "Pending", "qosClass": defaults::qos_class(fields.get("spec").unwrap_or(&Value::Null))})
+        }
         ("", "persistentvolumeclaims" | "persistentvolumes") => json!({"phase": "Pending"}),
         ("networking.k8s.io", "ingresses") => json!({"loadBalancer": {}}),
         _ => json!({}),
@@ -119,15 +117,15 @@ fn reset_status(served: &Served, object: &mut Value) {
 /// A status update changes the status, and of built-in kinds the metadata.
 fn only_status(served: &Served, old: &Value, object: &mut Value) {
     let status = object.get("status").cloned();
-    let metadata = object["metadata"].take();
+    let metadata = object["metadata"].clone();
     *object = old.clone();
+    let Some(fields) = object.as_object_mut() else { return };
     if !served.custom {
-        object["metadata"] = metadata;
+        fields.insert("metadata".into(), metadata);
     }
-    match (status, object.as_object_mut()) {
-        (Some(status), _) => object["status"] = status,
-        (None, Some(fields)) => _ = fields.remove("status"),
-        (None, None) => {}
+    match status {
+        Some(status) => _ = fields.insert("status".into(), status),
+        None => _ = fields.remove("status"),
     }
 }
 
@@ -173,13 +171,4 @@ fn complete_definition(served: &Served, object: &mut Value) -> Result<(), Status
 fn refuse(served: &Served, object: &Value, causes: Vec<Cause>) -> Result<(), Status> {
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
     if causes.is_empty() { Ok(()) } else { Err(Status::invalid(served, name, causes)) }
-}
-
-/// The object at a field, made if it is not one.
-fn object_at<'a>(value: &'a mut Value, field: &str) -> Option<&'a mut Map<String, Value>> {
-    let inner = value.as_object_mut()?.entry(field).or_insert_with(|| json!({}));
-    if !inner.is_object() {
-        *inner = json!({});
-    }
-    inner.as_object_mut()
 }

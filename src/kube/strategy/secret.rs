@@ -1,12 +1,11 @@
 //! Secrets: plain strings into base64, and tokens of service accounts.
 
-use super::object_at;
 use crate::kube::object::Uid;
 use crate::kube::token::{Account, legacy_token};
-use crate::kube::{Cluster, store};
+use crate::kube::{Cluster, store, tree};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Folds `stringData` into `data` and fills in the type.
 pub(super) fn complete(secret: &mut Value) {
@@ -18,13 +17,11 @@ pub(super) fn complete(secret: &mut Value) {
         .flatten()
         .map(|(key, value)| (key.clone(), STANDARD.encode(value.as_str().unwrap_or_default())))
         .collect();
-    if !plain.is_empty()
-        && let Some(data) = object_at(secret, "data")
-    {
-        data.extend(plain.into_iter().map(|(key, value)| (key, json!(value))));
+    for (key, value) in plain {
+        tree::set(secret, &["data", &key], value);
     }
     if secret["type"].as_str().is_none_or(str::is_empty) {
-        secret["type"] = json!("Opaque");
+        tree::set(secret, &["type"], "Opaque");
     }
 }
 
@@ -41,11 +38,11 @@ impl Cluster {
         let Some(uid) = self.service_account_uid(&namespace, &name) else { return };
         let account = Account { namespace: &namespace, name: &name, uid: &uid.to_string() };
         let token = legacy_token(self.identity.seed, &account, &secret_name);
-        secret["metadata"]["annotations"]["kubernetes.io/service-account.uid"] = json!(account.uid);
-        if let Some(data) = object_at(secret, "data") {
-            data.insert("token".into(), json!(STANDARD.encode(token)));
-            data.insert("ca.crt".into(), json!(STANDARD.encode(self.baseline.ca_pem())));
-            data.insert("namespace".into(), json!(STANDARD.encode(account.namespace)));
+        tree::set(secret, &["metadata", "annotations", "kubernetes.io/service-account.uid"], account.uid);
+        for (key, value) in
+            [("token", token.as_str()), ("ca.crt", self.baseline.ca_pem()), ("namespace", account.namespace)]
+        {
+            tree::set(secret, &["data", key], STANDARD.encode(value));
         }
     }
 

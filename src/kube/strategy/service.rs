@@ -1,8 +1,8 @@
 //! Services: their addresses and ports.
 
-use super::{object_at, refuse};
+use super::refuse;
 use crate::kube::served::Served;
-use crate::kube::{Cause, Cluster, Status};
+use crate::kube::{Cause, Cluster, Status, tree};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 
@@ -10,11 +10,11 @@ impl Cluster {
     /// Fills in what a service leaves out; an update keeps the addresses it had (core `service/storage/alloc.go`).
     pub(super) fn complete_service(&mut self, service: &mut Value, old: Option<&Value>) -> Result<(), Status> {
         let Some(services) = Cluster::built_in("", "services") else { return Ok(()) };
-        if service["spec"]["type"].as_str().is_none_or(str::is_empty) && service["spec"].is_object() {
-            service["spec"]["type"] = json!("ClusterIP");
+        if service["spec"]["type"].as_str().is_none_or(str::is_empty) {
+            tree::set(service, &["spec", "type"], "ClusterIP");
         }
         let kind = service["spec"]["type"].as_str().unwrap_or_default().to_owned();
-        let Some(spec) = object_at(service, "spec") else { return Ok(()) };
+        let Some(spec) = service["spec"].as_object_mut() else { return Ok(()) };
         for (field, value) in [("sessionAffinity", "None"), ("internalTrafficPolicy", "Cluster")] {
             spec.entry(field).or_insert_with(|| json!(value));
         }
@@ -31,7 +31,7 @@ impl Cluster {
             spec.entry("externalTrafficPolicy").or_insert_with(|| json!("Cluster"));
             self.assign_node_ports(&services, &mut ports, old);
         }
-        let Some(spec) = object_at(service, "spec") else { return Ok(()) };
+        let Some(spec) = service["spec"].as_object_mut() else { return Ok(()) };
         if !ports.is_null() {
             spec.insert("ports".into(), ports);
         }
@@ -48,7 +48,7 @@ impl Cluster {
             (Some(address), _) | (None, Some(address)) => address,
             (None, None) => json!(self.free_address(&services)),
         };
-        let Some(spec) = object_at(service, "spec") else { return Ok(()) };
+        let Some(spec) = service["spec"].as_object_mut() else { return Ok(()) };
         spec.insert("clusterIPs".into(), json!([address]));
         spec.insert("clusterIP".into(), address);
         spec.entry("ipFamilies").or_insert_with(|| json!(["IPv4"]));

@@ -5,7 +5,7 @@ use crate::kube::dispatch::Call;
 use crate::kube::object::time;
 use crate::kube::render::answer_value;
 use crate::kube::token::{Account, ISSUER, bound_token};
-use crate::kube::{Cause, Cluster, Response, Status};
+use crate::kube::{Cause, Cluster, Response, Status, tree};
 use serde_json::json;
 
 impl Cluster {
@@ -30,14 +30,15 @@ impl Cluster {
         }
         let expires_s = call.now.as_second() + seconds;
         if request["spec"]["audiences"].as_array().is_none_or(Vec::is_empty) {
-            request["spec"]["audiences"] = json!([ISSUER]);
+            tree::set(&mut request, &["spec", "audiences"], json!([ISSUER]));
         }
         let account = Account { namespace, name: call.name(), uid: &uid };
         let token = bound_token(self.identity.seed, &account, &request["spec"]["audiences"], call.now, expires_s);
-        request["spec"]["expirationSeconds"] = json!(seconds);
-        request["metadata"]["name"] = json!(call.name());
-        request["metadata"]["creationTimestamp"] = json!(time(call.now.as_second()));
-        request["status"] = json!({"token": token, "expirationTimestamp": time(expires_s)});
+        tree::set(&mut request, &["spec", "expirationSeconds"], seconds);
+        tree::set(&mut request, &["metadata", "name"], call.name());
+        tree::set(&mut request, &["metadata", "creationTimestamp"], time(call.now.as_second()));
+        let status = json!({"token": token, "expirationTimestamp": time(expires_s)});
+        tree::set(&mut request, &["status"], status);
         answer_value(201, &call.asked, &call.served, &request)
     }
 }

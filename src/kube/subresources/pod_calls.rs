@@ -6,7 +6,7 @@ use crate::kube::object::time;
 use crate::kube::render::response;
 use crate::kube::store::path_of;
 use crate::kube::verbs::{DeleteOptions, Keep};
-use crate::kube::{Body, Cluster, Response, Status};
+use crate::kube::{Body, Cluster, Response, Status, tree};
 use serde_json::{Value, json};
 
 impl Cluster {
@@ -83,12 +83,11 @@ impl Cluster {
             let why = format!("pod {name} is already assigned to node \"{node}\"");
             return Err(Status::conflict(&pods, name, &why));
         }
-        pod["spec"]["nodeName"] = binding["target"]["name"].clone();
+        tree::set(&mut pod, &["spec", "nodeName"], binding["target"]["name"].clone());
         let scheduled = json!({
             "type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": time(call.now.as_second())
         });
-        let conditions = &mut pod["status"]["conditions"];
-        match conditions {
+        match tree::at(&mut pod, &["status", "conditions"]) {
             Value::Array(conditions) => {
                 conditions.retain(|condition| condition["type"] != "PodScheduled");
                 conditions.push(scheduled);

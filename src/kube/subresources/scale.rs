@@ -6,7 +6,7 @@ use crate::kube::patch::{self, PatchKind};
 use crate::kube::render::answer_value;
 use crate::kube::strategy::Part;
 use crate::kube::verbs::Keep;
-use crate::kube::{Cause, Cluster, Response, Status, Verb};
+use crate::kube::{Cause, Cluster, Response, Status, Verb, tree};
 use serde_json::{Value, json};
 
 impl Cluster {
@@ -38,11 +38,11 @@ impl Cluster {
                 Status::invalid(&call.served, call.name(), vec![Cause::invalid("spec.replicas", replicas, problem)])
             })?,
         };
-        set(&mut object, &spec_replicas(call), json!(replicas));
-        object["metadata"]["resourceVersion"] = scale["metadata"]["resourceVersion"].clone();
-        if object["metadata"]["resourceVersion"].as_str().is_none_or(str::is_empty) {
-            // A scale may be written whatever the object's revision, even where the object may not.
-            object["metadata"]["resourceVersion"] = current["metadata"]["resourceVersion"].clone();
+        let pointer = spec_replicas(call);
+        tree::set(&mut object, &pointer.split('/').skip(1).collect::<Vec<_>>(), replicas);
+        // Without a revision a scale may be written whatever the object's is, even where the object may not.
+        if let revision @ Value::String(_) = &scale["metadata"]["resourceVersion"] {
+            tree::set(&mut object, &["metadata", "resourceVersion"], revision.clone());
         }
         let version = self.change(&call.served, &before, object, Part::Whole, Keep::of(call))?;
         let scaled = scale_of(call, &self.value(&call.served, &version));
@@ -103,18 +103,6 @@ fn selector_text(selector: &Value) -> String {
     terms.join(",")
 }
 
-/// Sets what is at a JSON pointer; objects on the way are made.
-fn set(object: &mut Value, pointer: &str, value: Value) {
-    let mut at = object;
-    for key in pointer.split('/').skip(1) {
-        if !at.is_object() {
-            *at = json!({});
-        }
-        at = &mut at[key];
-    }
-    *at = value;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,13 +119,5 @@ mod tests {
         assert_eq!(selector_text(&selector), "a=b,c in (d,e),!f,g");
         assert_eq!(selector_text(&json!({"app": "x"})), "app=x");
         assert_eq!(selector_text(&Value::Null), "");
-    }
-
-    #[test]
-    fn a_pointer_is_made_on_the_way() {
-        let mut object = json!({"a": 1});
-        set(&mut object, "/spec/n", json!(3));
-        set(&mut object, "/a/b", json!(4));
-        assert_eq!(object, json!({"a": {"b": 4}, "spec": {"n": 3}}));
     }
 }

@@ -6,9 +6,9 @@ use crate::kube::dispatch::Call;
 use crate::kube::names;
 use crate::kube::served::Served;
 use crate::kube::store::Version;
-use crate::kube::{Cause, Cluster, Response, Status};
+use crate::kube::{Cause, Cluster, Response, Status, tree};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 impl Cluster {
     /// Makes the object in the body.
@@ -56,7 +56,7 @@ impl Cluster {
             return;
         }
         for _ in 0..GENERATE_ATTEMPTS {
-            object["metadata"]["name"] = json!(names::generate(&prefix, &mut self.random));
+            tree::set(object, &["metadata", "name"], names::generate(&prefix, &mut self.random));
             if self.store.get(served.storage, &path(object)).is_none() {
                 break;
             }
@@ -100,3 +100,167 @@ pub(super) fn other_uid(served: &Served, path: &str, wanted: &str, found: &str) 
 
 /// KEP-4420.
 const GENERATE_ATTEMPTS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use crate::http1::Method;
+    use crate::kube::Limits;
+    use crate::kube::testing::Bench;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde_json::json;
+
+    #[test]
+    fn a_new_object_gets_what_the_server_owns() {
+        let mut bench = Bench::new();
+        bench.pass(5);
+        let before = bench.cluster.revision();
+        let object = json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "x", "uid": "mine", "creationTimestamp": "2001-01-01T00:00:00Z", "generation": 7},
+            "spec": {"selector": {"matchLabels": {"a": "b"}}}, "status": {"replicas": 9}
+        });
+        let made = bench.post("/apis/apps/v1/namespaces/web/deployments", object).ok();
+        let metadata = &made["metadata"];
+        assert_eq!(metadata["namespace"], "web");
+        assert_eq!(metadata["resourceVersion"], (before + 1).to_string());
+        assert_eq!(metadata["creationTimestamp"], "2026-01-01T00:00:05Z");
+        assert_eq!(metadata["generation"], 1);
+        assert_ne!(metadata["uid"], "mine");
+        assert_eq!(made["status"], json!({}));
+        // By the next request its controller has seen it.
+        let seen = bench.get("/apis/apps/v1/namespaces/web/deployments/x").ok();
+        assert_eq!(seen["status"]["availableReplicas"], 1);
+        assert_eq!(seen["status"]["observedGeneration"], 1);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_in_the_servers_words() {
+        let mut bench = Bench::new();
+        let mut post = |namespace: &str, object| {
+            let answer = bench.post(&format!("/api/v1/namespaces/{namespace}/configmaps"), object);
+            (answer.code, answer.message().to_owned())
+        };
+        assert_eq!(post("nope", json!({"metadata": {"name": "a"}})), (404, "namespaces \"nope\" not found".into()));
+        assert_eq!(
+            post("web", json!({"metadata": {"name": "a", "namespace": "default"}})),
+            (400, "the namespace of the provided object does not match the namespace sent on the request".into())
+        );
+        assert_eq!(
+            post("web", json!({"metadata": {"name": "kube-root-ca.crt"}})),
+            (409, "configmaps \"kube-root-ca.crt\" already exists".into())
+        );
+        assert_eq!(
+            post("web", json!({"metadata": {"name": "a", "resourceVersion": "1"}})),
+            (500, "resourceVersion should not be set on objects to be created".into())
+        );
+        assert_eq!(post("web", json!({"metadata": {"name": "A"}})).0, 422);
+        assert_eq!(post("web", json!({})).0, 422);
+        assert_eq!(bench.post("/api/v1/configmaps", json!({"metadata": {"name": "a"}})).code, 405);
+        assert_eq!(bench.call(Method::Post, "/api/v1/namespaces", &[], b"{").code, 400);
+    }
+
+    #[test]
+    fn generated_names_are_free() {
+        let mut bench = Bench::new();
+        for _ in 0..20 {
+            let made = bench.post("/api/v1/namespaces/web/secrets", json!({"metadata": {"generateName": "x-"}})).ok();
+            let name = made["metadata"]["name"].as_str().unwrap();
+            assert!(name.starts_with("x-") && name.len() == 7, "{name}");
+        }
+        assert_eq!(bench.get("/api/v1/namespaces/web/secrets").names().len(), 20);
+    }
+
+    #[test]
+    fn a_dry_run_leaves_nothing() {
+        let mut bench = Bench::new();
+        let revision = bench.cluster.revision();
+        let target = "/api/v1/namespaces/web/configmaps?dryRun=All";
+        assert_eq!(bench.post(target, json!({"metadata": {"name": "a"}})).code, 201);
+        assert_eq!(bench.cluster.revision(), revision);
+        assert_eq!(bench.get("/api/v1/namespaces/web/configmaps/a").code, 404);
+        let target = "/api/v1/namespaces/web/configmaps?dryRun=some";
+        assert_eq!(bench.post(target, json!({"metadata": {"name": "a"}})).code, 422);
+    }
+
+    #[test]
+    fn a_token_secret_is_full_in_the_very_answer() {
+        let mut bench = Bench::new();
+        let account = bench.post("/api/v1/namespaces/web/serviceaccounts", json!({"metadata": {"name": "sa"}})).ok();
+        let secret = json!({
+            "type": "kubernetes.io/service-account-token",
+            "metadata": {"generateName": "sa-token-", "annotations": {"kubernetes.io/service-account.name": "sa"}}
+        });
+        let secret = bench.post("/api/v1/namespaces/web/secrets", secret).ok();
+        let annotations = &secret["metadata"]["annotations"];
+        assert_eq!(annotations["kubernetes.io/service-account.uid"], account["metadata"]["uid"]);
+        let data =
+            |key: &str| String::from_utf8(STANDARD.decode(secret["data"][key].as_str().unwrap()).unwrap()).unwrap();
+        assert_eq!((data("ca.crt"), data("namespace")), ("PEM".into(), "web".into()));
+        let review = json!({"spec": {"token": data("token")}});
+        let review = bench.post("/apis/authentication.k8s.io/v1/tokenreviews", review).ok();
+        assert_eq!(review["status"]["authenticated"], true);
+        assert_eq!(review["status"]["user"]["username"], "system:serviceaccount:web:sa");
+        // The secret goes with its account.
+        bench.delete("/api/v1/namespaces/web/serviceaccounts/sa").ok();
+        assert_eq!(bench.get("/api/v1/namespaces/web/secrets").names(), [""; 0]);
+    }
+
+    #[test]
+    fn a_new_namespace_has_its_account_and_certificate() {
+        let mut bench = Bench::new();
+        let made = bench.post("/api/v1/namespaces", json!({"metadata": {"name": "fresh"}})).ok();
+        assert_eq!(made["metadata"]["labels"]["kubernetes.io/metadata.name"], "fresh");
+        assert_eq!(made["spec"]["finalizers"], json!(["kubernetes"]));
+        assert_eq!(made["status"]["phase"], "Active");
+        assert_eq!(bench.get("/api/v1/namespaces/fresh/serviceaccounts").names(), ["default"]);
+        let certificate = bench.get("/api/v1/namespaces/fresh/configmaps/kube-root-ca.crt").ok();
+        assert_eq!(certificate["data"]["ca.crt"], "PEM");
+    }
+
+    #[test]
+    fn services_get_addresses_of_their_own() {
+        let mut bench = Bench::new();
+        let mut make = |name: &str| {
+            let service = json!({"metadata": {"name": name}, "spec": {"type": "NodePort", "ports": [{"port": 80}]}});
+            bench.post("/api/v1/namespaces/web/services", service).ok()
+        };
+        let (a, b) = (make("a"), make("b"));
+        assert!(a["spec"]["clusterIP"].as_str().unwrap().starts_with("10.43."));
+        assert_ne!(a["spec"]["clusterIP"], b["spec"]["clusterIP"]);
+        assert_eq!(a["spec"]["clusterIPs"][0], a["spec"]["clusterIP"]);
+        let port = &a["spec"]["ports"][0];
+        assert_eq!((&port["targetPort"], &port["protocol"]), (&json!(80), &json!("TCP")));
+        assert!((30_000..32_768).contains(&port["nodePort"].as_u64().unwrap()));
+    }
+
+    #[test]
+    fn bounds_are_kept() {
+        let mut bench = Bench::with_limits(Limits { watch_history: 100, objects: 2, object_bytes: 1_000 });
+        let large = json!({"metadata": {"name": "a"}, "data": {"x": "y".repeat(1_000)}});
+        let answer = bench.post("/api/v1/namespaces/web/configmaps", large);
+        assert_eq!((answer.code, answer.message()), (413, "Request entity too large: limit is 1000"));
+        bench.configmap("a");
+        bench.configmap("b");
+        let answer = bench.post("/api/v1/namespaces/web/configmaps", json!({"metadata": {"name": "c"}}));
+        assert_eq!((answer.code, answer.message()), (500, "etcdserver: mvcc: database space exceeded"));
+        bench.delete("/api/v1/namespaces/web/configmaps/a").ok();
+        bench.configmap("c");
+    }
+
+    #[test]
+    fn reviews_allow_and_are_not_kept() {
+        let mut bench = Bench::new();
+        let revision = bench.cluster.revision();
+        for kind in ["subjectaccessreviews", "selfsubjectaccessreviews"] {
+            let target = format!("/apis/authorization.k8s.io/v1/{kind}");
+            assert_eq!(bench.post(&target, json!({"spec": {}})).ok()["status"]["allowed"], true);
+        }
+        let rules = bench.post("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", json!({"spec": {}})).ok();
+        assert_eq!(rules["status"]["incomplete"], false);
+        let me = bench.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", json!({})).ok();
+        assert_eq!(me["status"]["userInfo"]["username"], "kubernetes-admin");
+        assert_eq!(bench.get("/apis/authorization.k8s.io/v1/subjectaccessreviews").code, 405);
+        assert_eq!(bench.cluster.revision(), revision);
+    }
+}

@@ -7,7 +7,7 @@ use crate::kube::listing::Listing;
 use crate::kube::quote::quote;
 use crate::kube::served::Served;
 use crate::kube::store::{Version, name_of};
-use crate::kube::{Cause, Cluster, Response, Status, decode};
+use crate::kube::{Cause, Cluster, Response, Status, decode, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -146,19 +146,14 @@ impl Cluster {
             Propagation::Orphan => Some("orphan"),
         };
         if let Some(finalizer) = finalizer.filter(|_| self.store.stamp(version).deleted_s.is_none()) {
-            let finalizers = &mut object["metadata"]["finalizers"];
-            match finalizers {
-                Value::Array(finalizers) if finalizers.iter().any(|known| known == finalizer) => {}
-                Value::Array(finalizers) => finalizers.push(json!(finalizer)),
-                other => *other = json!([finalizer]),
-            }
+            tree::include(&mut object, &["metadata", "finalizers"], finalizer);
         }
         if is_held(served, &object) {
             if self.store.stamp(version).deleted_s.is_some() {
                 return Ok(Deleted { version: version.clone(), is_gone: false });
             }
             if served.is("", "namespaces") {
-                object["status"]["phase"] = json!("Terminating");
+                tree::set(&mut object, &["status", "phase"], "Terminating");
             }
             let version = self.store_deleting(served, version, &object, options.keep(), now)?;
             return Ok(Deleted { version, is_gone: false });
@@ -202,3 +197,138 @@ impl Cluster {
 
 /// Namespaces that admission `NamespaceLifecycle` keeps.
 const IMMORTAL_NAMESPACES: [&str; 3] = ["default", "kube-public", "kube-system"];
+
+#[cfg(test)]
+mod tests {
+    use crate::http1::Method;
+    use crate::kube::testing::Bench;
+    use serde_json::json;
+
+    const TARGET: &str = "/api/v1/namespaces/web/configmaps/a";
+
+    #[test]
+    fn most_kinds_answer_with_a_status_and_some_with_the_object() {
+        let mut bench = Bench::new();
+        let uid = bench.configmap("a")["metadata"]["uid"].clone();
+        let answer = bench.delete(TARGET).ok();
+        assert_eq!(
+            answer,
+            json!({
+                "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
+                "details": {"name": "a", "kind": "configmaps", "uid": uid}
+            })
+        );
+        assert_eq!(bench.delete(TARGET).code, 404);
+        assert_eq!(bench.delete("/api/v1/namespaces/web/pods/web-1").ok()["kind"], "Pod");
+        assert_eq!(bench.get("/api/v1/namespaces/web/pods").names(), ["web-2", "web-3"]);
+    }
+
+    #[test]
+    fn a_baseline_object_can_be_deleted_and_made_again() {
+        let mut bench = Bench::new();
+        let target = "/api/v1/namespaces/web/pods/web-1";
+        let before = bench.get(target).ok();
+        bench.delete(target).ok();
+        assert_eq!(bench.get(target).code, 404);
+        assert_eq!(bench.cluster.counts().pods, 2);
+        let made = bench.post("/api/v1/namespaces/web/pods", json!({"metadata": {"name": "web-1"}})).ok();
+        assert_ne!(made["metadata"]["uid"], before["metadata"]["uid"]);
+        assert_eq!(bench.get("/api/v1/namespaces/web/pods").names(), ["web-1", "web-2", "web-3"]);
+        assert_eq!(bench.cluster.counts().pods, 3);
+    }
+
+    #[test]
+    fn finalizers_hold_an_object() {
+        let mut bench = Bench::new();
+        bench.configmap("a");
+        bench.merge(TARGET, json!({"metadata": {"finalizers": ["example.com/hold"]}})).ok();
+        bench.pass(3);
+        let held = bench.delete(TARGET).ok();
+        assert_eq!(held["kind"], "ConfigMap");
+        assert_eq!(held["metadata"]["deletionTimestamp"], "2026-01-01T00:00:03Z");
+        assert_eq!(held["metadata"]["deletionGracePeriodSeconds"], 0);
+        let again = bench.delete(TARGET).ok();
+        assert_eq!(again["metadata"]["resourceVersion"], held["metadata"]["resourceVersion"]);
+        assert_eq!(bench.merge(TARGET, json!({"metadata": {"finalizers": ["example.com/hold", "b.c/d"]}})).code, 422);
+        bench.merge(TARGET, json!({"metadata": {"finalizers": null}})).ok();
+        assert_eq!(bench.get(TARGET).code, 404);
+    }
+
+    #[test]
+    fn preconditions_hold_or_conflict() {
+        let mut bench = Bench::new();
+        let uid = bench.configmap("a")["metadata"]["uid"].clone();
+        let mut delete = |options: serde_json::Value| {
+            let headers = [("Content-Type", "application/json")];
+            bench.call(Method::Delete, TARGET, &headers, options.to_string().as_bytes())
+        };
+        assert_eq!(delete(json!({"preconditions": {"uid": "x"}})).code, 409);
+        assert_eq!(delete(json!({"preconditions": {"resourceVersion": "1"}})).code, 409);
+        assert_eq!(delete(json!({"propagationPolicy": "Sideways"})).code, 422);
+        assert_eq!(delete(json!({"dryRun": ["All"]})).code, 200);
+        let options = json!({"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": uid}});
+        assert_eq!(delete(options).code, 200);
+        assert_eq!(bench.get(TARGET).code, 404);
+    }
+
+    #[test]
+    fn a_collection_is_deleted_by_selector() {
+        let mut bench = Bench::new();
+        for name in ["a", "b"] {
+            bench.configmap(name);
+        }
+        bench.merge(TARGET, json!({"metadata": {"labels": {"x": "y"}}})).ok();
+        let list = bench.delete("/api/v1/namespaces/web/configmaps?labelSelector=x%3Dy");
+        assert_eq!(list.body["kind"], "ConfigMapList");
+        assert_eq!(list.names(), ["a"]);
+        assert_eq!(bench.get("/api/v1/namespaces/web/configmaps").names(), ["b", "kube-root-ca.crt"]);
+        assert_eq!(bench.delete("/api/v1/configmaps").code, 405);
+        assert_eq!(bench.delete("/api/v1/namespaces").code, 405);
+    }
+
+    #[test]
+    fn what_is_owned_goes_with_its_owner() {
+        let mut bench = Bench::new();
+        let owner = bench.configmap("owner")["metadata"]["uid"].clone();
+        let other = bench.configmap("other")["metadata"]["uid"].clone();
+        let reference = |name: &str, uid: &serde_json::Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "name": name, "uid": uid});
+        for (name, owners) in [
+            ("one", vec![reference("owner", &owner)]),
+            ("two", vec![reference("owner", &owner), reference("other", &other)]),
+        ] {
+            let object = json!({"metadata": {"name": name, "ownerReferences": owners}});
+            bench.post("/api/v1/namespaces/web/secrets", object).ok();
+        }
+        bench.delete("/api/v1/namespaces/web/configmaps/owner").ok();
+        assert_eq!(bench.get("/api/v1/namespaces/web/secrets").names(), ["two"]);
+        let two = bench.get("/api/v1/namespaces/web/secrets/two").ok();
+        assert_eq!(two["metadata"]["ownerReferences"], json!([reference("other", &other)]));
+        bench.delete("/api/v1/namespaces/web/configmaps/other?propagationPolicy=Orphan").ok();
+        assert_eq!(bench.get("/api/v1/namespaces/web/configmaps/other").code, 404);
+        assert!(bench.get("/api/v1/namespaces/web/secrets/two").ok()["metadata"].get("ownerReferences").is_none());
+    }
+
+    #[test]
+    fn a_foreground_delete_ends_in_one_request() {
+        let mut bench = Bench::new();
+        let owner = bench.configmap("a")["metadata"]["uid"].clone();
+        let reference = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": owner});
+        let object = json!({"metadata": {"name": "one", "ownerReferences": [reference]}});
+        bench.post("/api/v1/namespaces/web/secrets", object).ok();
+        let answer = bench.delete(&format!("{TARGET}?propagationPolicy=Foreground")).ok();
+        assert_eq!(answer["metadata"]["finalizers"], json!(["foregroundDeletion"]));
+        assert_eq!(bench.get(TARGET).code, 404);
+        assert_eq!(bench.get("/api/v1/namespaces/web/secrets").names(), [""; 0]);
+    }
+
+    #[test]
+    fn a_baseline_owner_takes_its_baseline_dependents() {
+        let mut bench = Bench::new();
+        let lease = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/edge-worker-1";
+        let node = bench.get("/api/v1/nodes/edge-worker-1").ok();
+        assert_eq!(bench.get(lease).ok()["metadata"]["ownerReferences"][0]["uid"], node["metadata"]["uid"]);
+        bench.delete("/api/v1/nodes/edge-worker-1").ok();
+        assert_eq!(bench.get(lease).code, 404);
+        assert_eq!(bench.get("/apis/coordination.k8s.io/v1/leases").names().len(), 2);
+    }
+}

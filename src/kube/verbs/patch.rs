@@ -41,3 +41,63 @@ impl Cluster {
         Ok(patched)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::http1::Method;
+    use crate::kube::testing::Bench;
+    use serde_json::json;
+
+    const TARGET: &str = "/api/v1/namespaces/web/configmaps/a";
+
+    fn patch(bench: &mut Bench, kind: &str, query: &str, body: &str) -> crate::kube::testing::Answer {
+        let headers = [("Content-Type", kind)];
+        bench.call(Method::Patch, &format!("{TARGET}{query}"), &headers, body.as_bytes())
+    }
+
+    #[test]
+    fn every_format_is_taken() {
+        let mut bench = Bench::new();
+        bench.configmap("a");
+        patch(&mut bench, "application/json-patch+json", "", r#"[{"op": "add", "path": "/data/b", "value": "2"}]"#)
+            .ok();
+        patch(&mut bench, "application/merge-patch+json", "", r#"{"data": {"a": null}}"#).ok();
+        patch(&mut bench, "application/strategic-merge-patch+json", "", r#"{"data": {"c": "3"}}"#).ok();
+        let apply = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {d: '4'}\n";
+        let applied = patch(&mut bench, "application/apply-patch+yaml", "?fieldManager=me", apply).ok();
+        assert_eq!(applied["data"], json!({"b": "2", "c": "3", "d": "4"}));
+        assert_eq!(patch(&mut bench, "application/json", "", "{}").code, 415);
+        assert_eq!(patch(&mut bench, "application/apply-patch+yaml", "", apply).code, 422);
+    }
+
+    #[test]
+    fn an_apply_patch_creates() {
+        let mut bench = Bench::new();
+        let apply = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
+        assert_eq!(patch(&mut bench, "application/merge-patch+json", "", "{}").code, 404);
+        assert_eq!(patch(&mut bench, "application/apply-patch+yaml", "?fieldManager=me", apply).code, 201);
+        let again = patch(&mut bench, "application/apply-patch+yaml", "?fieldManager=me", apply);
+        assert_eq!(again.code, 200);
+        assert_eq!(again.revision(), bench.cluster.revision());
+    }
+
+    #[test]
+    fn a_patch_may_ask_for_a_revision_but_not_for_another_name() {
+        let mut bench = Bench::new();
+        bench.configmap("a");
+        assert_eq!(bench.merge(TARGET, json!({"metadata": {"resourceVersion": "1"}})).code, 409);
+        assert_eq!(bench.merge(TARGET, json!({"metadata": {"name": "b"}})).code, 400);
+        assert_eq!(bench.merge(TARGET, json!({"metadata": {"uid": "b"}})).code, 409);
+        assert_eq!(bench.merge(TARGET, json!({"metadata": {"labels": {"a b": "c"}}})).code, 422);
+        assert_eq!(bench.merge(TARGET, json!({"metadata": "x"})).code, 400);
+    }
+
+    #[test]
+    fn the_status_of_a_node_is_patched_alone() {
+        let mut bench = Bench::new();
+        let target = "/api/v1/nodes/edge-worker-1/status";
+        let patch = json!({"spec": {"unschedulable": true}, "status": {"phase": "x"}});
+        let node = bench.merge(target, patch).ok();
+        assert_eq!((&node["status"]["phase"], node["spec"].get("unschedulable")), (&json!("x"), None));
+    }
+}

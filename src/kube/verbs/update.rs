@@ -129,3 +129,117 @@ fn requires_revision(served: &Served) -> bool {
     };
     served.custom || kinds.contains(&served.plural.as_ref())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::kube::testing::Bench;
+    use serde_json::json;
+
+    const TARGET: &str = "/api/v1/namespaces/web/configmaps/a";
+
+    #[test]
+    fn a_stale_revision_is_a_conflict() {
+        let mut bench = Bench::new();
+        let first = bench.configmap("a");
+        let mut second = first.clone();
+        second["data"]["a"] = json!("2");
+        let second = bench.put(TARGET, &second).ok();
+        assert_ne!(second["metadata"]["resourceVersion"], first["metadata"]["resourceVersion"]);
+        let answer = bench.put(TARGET, &first);
+        assert_eq!(answer.code, 409);
+        assert_eq!(
+            answer.message(),
+            "Operation cannot be fulfilled on configmaps \"a\": the object has been modified; please apply your changes to the latest version \
+             and try again"
+        );
+        let mut blind = first.clone();
+        blind["metadata"].as_object_mut().unwrap().remove("resourceVersion");
+        assert_eq!(bench.put(TARGET, &blind).ok()["data"], json!({"a": "1"}));
+        blind["metadata"]["uid"] = json!("another");
+        assert_eq!(bench.put(TARGET, &blind).code, 409);
+    }
+
+    #[test]
+    fn what_changes_nothing_is_no_change() {
+        let mut bench = Bench::new();
+        let object = bench.configmap("a");
+        assert_eq!(bench.put(TARGET, &object).ok(), object);
+        let node = bench.get("/api/v1/nodes/edge-worker-1").ok();
+        let revision = bench.cluster.revision();
+        assert_eq!(bench.put("/api/v1/nodes/edge-worker-1", &node).ok(), node);
+        assert_eq!(bench.cluster.revision(), revision);
+    }
+
+    #[test]
+    fn the_servers_metadata_survives() {
+        let mut bench = Bench::new();
+        let object = bench.configmap("a");
+        bench.pass(10);
+        let replacement = json!({"metadata": {"name": "a", "creationTimestamp": null, "labels": {"x": "y"}}});
+        let updated = bench.put(TARGET, &replacement).ok();
+        for field in ["uid", "creationTimestamp"] {
+            assert_eq!(updated["metadata"][field], object["metadata"][field]);
+        }
+        assert_eq!(updated["metadata"]["labels"], json!({"x": "y"}));
+        assert!(updated.get("data").is_none());
+        assert_eq!(bench.put(TARGET, &json!({"metadata": {"name": "b"}})).code, 400);
+        assert_eq!(bench.put("/api/v1/namespaces/web/configmaps/b", &json!({"metadata": {"name": "b"}})).code, 404);
+    }
+
+    #[test]
+    fn status_and_spec_are_written_apart() {
+        let mut bench = Bench::new();
+        let target = "/apis/apps/v1/namespaces/web/deployments/web";
+        let mut object = bench.get(target).ok();
+        assert_eq!(object["metadata"]["generation"], 1);
+        object["spec"]["replicas"] = json!(5);
+        object["status"] = json!({});
+        let updated = bench.put(target, &object).ok();
+        assert_eq!(updated["metadata"]["generation"], 2);
+        assert_eq!(updated["status"]["readyReplicas"], 3);
+        let mut object = bench.get(target).ok();
+        assert_eq!(object["status"]["readyReplicas"], 5, "the controller followed");
+        object["spec"]["replicas"] = json!(9);
+        object["status"]["readyReplicas"] = json!(4);
+        let updated = bench.put(&format!("{target}/status"), &object).ok();
+        assert_eq!((&updated["spec"]["replicas"], &updated["status"]["readyReplicas"]), (&json!(5), &json!(4)));
+        assert_eq!(updated["metadata"]["generation"], 2);
+    }
+
+    #[test]
+    fn a_node_that_was_written_keeps_beating() {
+        let mut bench = Bench::new();
+        let target = "/api/v1/nodes/edge-worker-1";
+        let mut node = bench.get(target).ok();
+        node["spec"]["unschedulable"] = json!(true);
+        bench.put(target, &node).ok();
+        bench.pass(30);
+        bench.cluster.report(crate::kube::Heartbeat::LeasesAndNodes, bench.now);
+        let node = bench.get(target).ok();
+        assert_eq!(node["spec"]["unschedulable"], true);
+        assert_eq!(node["status"]["conditions"][0]["lastHeartbeatTime"], "2026-01-01T00:00:30Z");
+    }
+
+    #[test]
+    fn what_may_not_change_is_refused() {
+        let mut bench = Bench::new();
+        let binding = json!({
+            "metadata": {"name": "b"}, "subjects": [],
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
+        });
+        let target = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+        let mut binding = bench.post(target, binding).ok();
+        binding["roleRef"]["name"] = json!("edit");
+        let answer = bench.put(&format!("{target}/b"), &binding);
+        assert_eq!(answer.code, 422);
+        assert!(answer.message().contains("cannot change roleRef"), "{}", answer.message());
+    }
+
+    #[test]
+    fn some_kinds_are_made_by_an_update() {
+        let mut bench = Bench::new();
+        let target = "/apis/rbac.authorization.k8s.io/v1/clusterroles/new";
+        assert_eq!(bench.put(target, &json!({"metadata": {"name": "new"}, "rules": []})).code, 201);
+        assert_eq!(bench.put(target, &json!({"metadata": {"name": "new"}, "rules": null})).code, 200);
+    }
+}

@@ -48,7 +48,7 @@ impl Cluster {
     fn timeout(&mut self, call: &Call<'_>) -> SignedDuration {
         let seconds = match call.query.timeout_seconds {
             Some(seconds @ 1..) => i64::try_from(seconds).unwrap_or(LONGEST_WATCH_S).min(LONGEST_WATCH_S),
-            Some(0) | None => MIN_REQUEST_TIMEOUT_S + self.random.i64(..MIN_REQUEST_TIMEOUT_S),
+            Some(0) | None => MIN_REQUEST_TIMEOUT_S + self.random.i64(0..MIN_REQUEST_TIMEOUT_S),
         };
         SignedDuration::from_secs(seconds)
     }

@@ -5,9 +5,9 @@ use crate::kube::generation::{has_generation, is_asked_otherwise};
 use crate::kube::object::{HEARTBEAT, Holes, ObjectBody, RENEWAL, Stamp, Uid, micro_time, time};
 use crate::kube::served::Served;
 use crate::kube::store::{Stored, Version, path_of};
-use crate::kube::{Cluster, Status, decode};
+use crate::kube::{Cluster, Status, decode, tree};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// Whether a write is to be kept.
@@ -164,12 +164,12 @@ pub(in crate::kube) fn path(object: &Value) -> String {
 /// Puts the marks of heartbeats where a client wrote back the heartbeat it had read, so that it goes on.
 fn mark_heartbeats(object: &mut Value, heartbeat_s: i64) {
     if object["spec"]["renewTime"] == micro_time(heartbeat_s) {
-        object["spec"]["renewTime"] = json!(RENEWAL);
+        tree::set(object, &["spec", "renewTime"], RENEWAL);
     }
     let conditions = object.pointer_mut("/status/conditions").and_then(Value::as_array_mut);
     let heartbeat = time(heartbeat_s);
     for condition in conditions.into_iter().flatten().filter(|condition| condition["lastHeartbeatTime"] == heartbeat) {
-        condition["lastHeartbeatTime"] = json!(HEARTBEAT);
+        tree::set(condition, &["lastHeartbeatTime"], HEARTBEAT);
     }
 }
 

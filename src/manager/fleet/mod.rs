@@ -99,7 +99,7 @@ enum Timer {
 }
 
 impl Fleet {
-    /// A fleet without clusters.
+    /// A fleet without clusters; the outcome of a first [`Job::Probe`] starts the regular ones.
     pub fn new(config: FleetConfig, now: Now) -> Fleet {
         let mut fleet = Fleet {
             surroundings: Surroundings::new(config.rancher_url.clone(), config.workers),
@@ -115,7 +115,6 @@ impl Fleet {
             resolved: None,
             stopping: false,
         };
-        fleet.effects.push(Effect::Work(Job::Probe));
         fleet.resolve(now);
         fleet
     }
