@@ -59,6 +59,7 @@ impl Fleet {
         match result {
             Ok((id, created_in_rancher)) => {
                 record.id = Some(id);
+                record.may_exist = false;
                 record.created_in_rancher = created_in_rancher;
                 if record.state != State::Deleting {
                     record.succeeded();
@@ -70,19 +71,29 @@ impl Fleet {
                 }
                 self.step(&name, now);
             }
-            Err(error) => match error.kind {
-                _ if record.state == State::Deleting => self.step(&name, now),
-                JobErrorKind::Transient(asked) => self.retry(&name, error.message, asked, now),
-                // Nothing was created in Rancher, so nothing is kept here: whoever asked knows, or reads it in the log.
-                _ => {
-                    log::warn!("cluster {name} is not created: {}", error.message);
-                    let waiters = std::mem::take(&mut record.waiters);
-                    for (reply, _) in waiters {
-                        reply.send(Answer::Refused(error.clone().into()));
+            Err(error) => {
+                let transient = matches!(error.kind, JobErrorKind::Transient(_));
+                record.may_exist |= transient && error.reached;
+                match error.kind {
+                    _ if record.state == State::Deleting => self.step(&name, now),
+                    JobErrorKind::Transient(asked) => self.retry(&name, error.message, asked, now),
+                    // Whoever asked has gone with a 202: the cluster stays, so that they find the reason where they look.
+                    _ if record.waiters.is_empty() => {
+                        log::warn!("cluster {name} is not created: {}", error.message);
+                        record.enter(State::Failed, now.wall);
+                        self.retry(&name, error.message, Some(FAILED_PAUSE), now);
                     }
-                    self.forget(&name);
+                    // Whoever asked knows, so nothing is kept: here at once, in Rancher if an earlier attempt left something.
+                    _ => {
+                        log::warn!("cluster {name} is not created: {}", error.message);
+                        for (reply, _) in record.waiters.drain(..) {
+                            reply.send(Answer::Refused(error.clone().into()));
+                        }
+                        record.enter(State::Deleting, now.wall);
+                        self.step(&name, now);
+                    }
                 }
-            },
+            }
         }
     }
 
@@ -154,5 +165,5 @@ pub(super) fn seed(instance_id: &str, name: &str) -> u64 {
 
 /// Rancher makes a token a moment after the cluster.
 const TOKEN_POLL: Duration = Duration::from_secs(1);
-/// A cluster that Rancher refuses a token is asked about once a minute.
+/// A cluster that Rancher refuses, or refuses a token, is asked about once a minute.
 const FAILED_PAUSE: Duration = Duration::from_secs(60);
