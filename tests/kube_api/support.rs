@@ -293,20 +293,20 @@ pods:
   - name: etcd-{{cluster-name}}
     namespace: kube-system
     node: {{cluster-name}}-control-plane-1
-    image: registry.k8s.io/etcd:3.5.16-0
+    image: etcd:3.5.16-0
     labels: {tier: control-plane}
     requests: {cpu: 100m, memory: 100Mi}
   - name: web-1
     namespace: demo
     node: {{cluster-name}}-worker-1
-    image: docker.io/library/nginx:1.27
+    image: nginx:1.27
     labels: {app: web, tier: front}
     requests: {cpu: 250m, memory: 64Mi}
     limits: {memory: 128Mi}
   - name: web-2
     namespace: demo
     node: {{cluster-name}}-worker-1
-    image: docker.io/library/nginx:1.27
+    image: nginx:1.27
     labels: {app: web, tier: back}
     requests: {cpu: 50m, memory: 64Mi}
 services:
@@ -325,5 +325,5 @@ deployments:
   - name: api
     namespace: demo
     replicas: 1
-    image: docker.io/library/nginx:1.27
+    image: nginx:1.27
 "#;

@@ -77,7 +77,7 @@ pub(super) fn node(entry: &Node, position: usize, variables: &Variables<'_>) -> 
                 "operatingSystem": "linux",
                 "architecture": architecture,
             },
-            "images": [{"names": ["registry.k8s.io/pause:3.10"], "sizeBytes": 320_368}],
+            "images": [{"names": ["pause:3.10"], "sizeBytes": 320_368}],
         },
     })
 }

@@ -208,4 +208,4 @@ fn qos_class(requests: &Resources, limits: &Resources) -> &'static str {
 pub(super) const MAIN_CONTAINER: &str = "main";
 
 /// What runs in a pod that names no image.
-pub(super) const DEFAULT_IMAGE: &str = "registry.k8s.io/pause:3.10";
+pub(super) const DEFAULT_IMAGE: &str = "pause:3.10";
