@@ -44,8 +44,9 @@ impl Cluster {
     /// Empties the deleted namespaces whose time has come.
     pub(in crate::kube) fn end_namespaces(&mut self, now: Timestamp) {
         let Some(namespaces) = Cluster::built_in("", "namespaces") else { return };
-        let due = self.terminating.extract_if(.., |_, at| *at <= now).map(|(namespace, _)| namespace);
+        let due = self.terminating.iter().filter(|(_, at)| **at <= now).map(|(namespace, _)| namespace.clone());
         for namespace in due.collect::<Vec<_>>() {
+            self.terminating.remove(&namespace);
             self.empty(&namespaces, &namespace, now);
         }
     }
