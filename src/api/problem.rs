@@ -85,6 +85,7 @@ impl From<Refusal> for Problem {
             RefusalKind::RancherRefuses => Kind::RancherRefuses,
             RefusalKind::Unavailable => Kind::Unavailable,
         };
-        Problem::new(kind, refusal.detail, refusal.remedy)
+        let problem = Problem::new(kind, refusal.detail, refusal.remedy);
+        if kind == Kind::Unavailable { problem.with_header("Retry-After", "1") } else { problem }
     }
 }

@@ -12,7 +12,7 @@ use crate::manager::{FleetConfig, Manager, ManagerConfig};
 use crate::rancher::{Client, RancherError, Trust};
 use crate::telemetry;
 use crate::template::Variables;
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, bounded, select};
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs};
 use std::process::ExitCode;
@@ -36,8 +36,13 @@ pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
     let baseline = baseline(&loaded, &authority)?;
     let url =
         RancherUrl::parse(&settings.rancher_url).map_err(|problem| Failure::new(format!("RancherURL: {problem}")))?;
-    let (client, probed) = client(&settings)?;
-    let server = server(&url, &client)?;
+    let meeting = settings.clone();
+    let meet = move || {
+        let (client, probed) = client(&meeting)?;
+        Ok((server(&url, &client)?, client, probed))
+    };
+    // A Rancher that accepts connections and says nothing must not outlast a signal.
+    let Some((server, client, probed)) = unless_stopped(&stop, meet)? else { return Ok(ExitCode::SUCCESS) };
 
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         log::warn!("the limit of open files stays as it is: {error}");
@@ -100,6 +105,23 @@ fn stop_requests(exit_with_stdin: bool) -> Result<Receiver<()>, Failure> {
     })
     .map_err(|error| Failure::new("signals cannot be caught").cause(error))?;
     Ok(receiver)
+}
+
+/// What `work` comes to, or nothing if the agent is told to stop before.
+fn unless_stopped<T: Send + 'static>(
+    stop: &Receiver<()>,
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<Option<T>, Failure> {
+    let (sender, done) = bounded(1);
+    std::thread::Builder::new()
+        .name("start".into())
+        // Nobody listens any more once the agent is told to stop.
+        .spawn(move || drop(sender.send(work())))
+        .map_err(|error| Failure::new("cannot start a thread").cause(error))?;
+    select! {
+        recv(stop) -> _ => Ok(None),
+        recv(done) -> outcome => outcome.unwrap_or_else(|_| Err(Failure::new("the start broke off"))).map(Some),
+    }
 }
 
 fn listen(settings: &Settings) -> Result<TcpListener, Failure> {

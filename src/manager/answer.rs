@@ -70,7 +70,9 @@ impl From<JobError> for Refusal {
     fn from(error: JobError) -> Refusal {
         let kind = match error.kind {
             JobErrorKind::NameTaken => RefusalKind::Conflict,
-            JobErrorKind::TokenRefused | JobErrorKind::Permanent => RefusalKind::RancherRefuses,
+            JobErrorKind::TokenRefused | JobErrorKind::Permanent | JobErrorKind::Misconfigured => {
+                RefusalKind::RancherRefuses
+            }
             JobErrorKind::Transient(_) => RefusalKind::Unavailable,
         };
         Refusal { kind, detail: error.message, remedy: error.remedy }

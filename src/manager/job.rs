@@ -27,6 +27,8 @@ pub enum Job {
         /// Rancher's id.
         id: String,
     },
+    /// Look whether Rancher created it after all, though it never said so.
+    Find(ClusterName),
     /// Look whether Rancher still knows it.
     LookUp {
         /// The cluster.
@@ -49,6 +51,8 @@ pub enum Outcome {
     Token(ClusterName, Result<Option<Secret>, JobError>),
     /// Of [`Job::Delete`].
     Deleted(ClusterName, Result<(), JobError>),
+    /// Of [`Job::Find`]: Rancher's id of it, if it is there and ours.
+    Found(ClusterName, Result<Option<String>, JobError>),
     /// Of [`Job::LookUp`]: whether Rancher still knows it.
     LookedUp(ClusterName, Result<bool, JobError>),
     /// Of [`Job::Probe`].
@@ -66,6 +70,8 @@ pub struct JobError {
     pub remedy: String,
     /// What follows from it.
     pub kind: JobErrorKind,
+    /// Whether Rancher was reached: then it may have done what was asked, whatever it says.
+    pub reached: bool,
 }
 
 /// What follows from a failed call.
@@ -77,6 +83,8 @@ pub enum JobErrorKind {
     TokenRefused,
     /// Somebody else's cluster has the name.
     NameTaken,
-    /// Rancher is reached and says no, or is no Rancher.
+    /// Rancher says no to this call.
     Permanent,
+    /// What answers is no Rancher, or not one that is trusted: no call will succeed until somebody mends the configuration.
+    Misconfigured,
 }

@@ -19,6 +19,10 @@ pub(super) struct Record {
     created: Timestamp,
     /// Rancher's id, once it has created the cluster.
     pub(super) id: Option<String>,
+    /// Whether Rancher may have created it without our knowing.
+    pub(super) may_exist: bool,
+    /// Whether Rancher has accepted its deletion.
+    pub(super) deletion_accepted: bool,
     /// When Rancher created it.
     pub(super) created_in_rancher: Option<Timestamp>,
     pub(super) token: Option<Secret>,
@@ -48,6 +52,8 @@ impl Record {
             since: now,
             created: now,
             id: None,
+            may_exist: false,
+            deletion_accepted: false,
             created_in_rancher: None,
             token: None,
             token_read: None,

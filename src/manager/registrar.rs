@@ -38,6 +38,7 @@ impl Registrar {
                         ),
                         remedy: "choose another name, or delete that cluster in Rancher".into(),
                         kind: JobErrorKind::NameTaken,
+                        reached: true,
                     }),
                     Err(error) => Err(error.into()),
                 };
@@ -49,6 +50,10 @@ impl Registrar {
                 Outcome::Token(name, token.map_err(JobError::from))
             }
             Job::Delete { name, id } => Outcome::Deleted(name, self.client.delete_cluster(&id).map_err(JobError::from)),
+            Job::Find(name) => {
+                let found = self.client.find_own_cluster(&name.to_string(), (self.label.0, &self.label.1));
+                Outcome::Found(name, found.map(|cluster| cluster.map(|cluster| cluster.id)).map_err(JobError::from))
+            }
             Job::LookUp { name, id } => {
                 Outcome::LookedUp(name, self.client.cluster_exists(&id).map_err(JobError::from))
             }
@@ -60,6 +65,7 @@ impl Registrar {
                     message: format!("{host} cannot be resolved: {error}"),
                     remedy: "check RancherURL and this host's name resolution".into(),
                     kind: JobErrorKind::Transient(None),
+                    reached: false,
                 }))
             }
         }
@@ -71,8 +77,9 @@ impl From<RancherError> for JobError {
         let kind = match &error {
             RancherError::Unauthorized => JobErrorKind::TokenRefused,
             error if error.is_transient() => JobErrorKind::Transient(error.retry_after()),
+            error if error.is_misconfiguration() => JobErrorKind::Misconfigured,
             _ => JobErrorKind::Permanent,
         };
-        JobError { message: error.to_string(), remedy: error.remedy().to_owned(), kind }
+        JobError { message: error.to_string(), remedy: error.remedy().to_owned(), kind, reached: error.was_reached() }
     }
 }

@@ -3,9 +3,10 @@
 use super::{RancherError, Trust};
 use crate::config::{RancherUrl, Secret};
 use serde_json::Value;
+use std::io::ErrorKind;
 use std::time::Duration;
 use ureq::http::{Response, StatusCode};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, RequestBuilder, Timeout};
 
 /// A client of one Rancher server. Calls block; threads share it by cloning.
 #[derive(Debug, Clone)]
@@ -42,8 +43,7 @@ impl Client {
     pub(super) fn get(&self, target: &str) -> Result<Value, RancherError> {
         let call = format!("GET {}", without_query(target));
         let url = self.url(target)?;
-        let answer =
-            self.agent.get(&url).header("Accept", "application/json").header("Authorization", self.bearer()).call();
+        let answer = self.authorized(self.agent.get(&url)).call();
         self.judge(call, answer)
     }
 
@@ -51,12 +51,7 @@ impl Client {
     pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, RancherError> {
         let call = format!("POST {}", without_query(path));
         let url = self.url(path)?;
-        let answer = self
-            .agent
-            .post(&url)
-            .header("Accept", "application/json")
-            .header("Authorization", self.bearer())
-            .send_json(body);
+        let answer = self.authorized(self.agent.post(&url)).send_json(body);
         self.judge(call, answer)
     }
 
@@ -64,16 +59,19 @@ impl Client {
     pub(super) fn delete(&self, path: &str) -> Result<(), RancherError> {
         let call = format!("DELETE {}", without_query(path));
         let url = self.url(path)?;
-        let answer =
-            self.agent.delete(&url).header("Accept", "application/json").header("Authorization", self.bearer()).call();
-        match answer {
+        match self.authorized(self.agent.delete(&url)).call() {
             Ok(answer) if answer.status().is_success() => Ok(()),
             other => self.judge(call, other).map(drop),
         }
     }
 
-    fn bearer(&self) -> String {
-        format!("Bearer {}", self.token.expose())
+    /// Adds what every request carries; without a token it is nobody's.
+    fn authorized<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        let request = request.header("Accept", "application/json");
+        match self.token.is_empty() {
+            true => request,
+            false => request.header("Authorization", format!("Bearer {}", self.token.expose())),
+        }
     }
 
     /// Never lets the token leave for another host, whatever a `next` link says.
@@ -96,7 +94,7 @@ impl Client {
     }
 
     fn judge(&self, call: String, answer: Result<Response<Body>, ureq::Error>) -> Result<Value, RancherError> {
-        let mut answer = answer.map_err(|error| self.no_answer(error))?;
+        let mut answer = answer.map_err(|error| self.no_answer(&call, error))?;
         let status = answer.status();
         let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         if status.is_redirection() {
@@ -110,7 +108,7 @@ impl Client {
             ureq::Error::BodyExceedsLimit(limit) => {
                 RancherError::Unexpected { call: call.clone(), found: format!("more than {limit} bytes") }
             }
-            error => self.no_answer(error),
+            error => self.no_answer(&call, error),
         })?;
         let json: Option<Value> = serde_json::from_str(&text).ok();
         let field = |name: &str| json.as_ref().and_then(|json| json[name].as_str()).unwrap_or_default().to_owned();
@@ -138,15 +136,26 @@ impl Client {
         }
     }
 
-    fn no_answer(&self, error: ureq::Error) -> RancherError {
+    fn no_answer(&self, call: &str, error: ureq::Error) -> RancherError {
         let url = self.base.clone();
-        match error {
-            ureq::Error::Rustls(error) => RancherError::Untrusted { url, cause: error.to_string() },
-            ureq::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                Some(tls) => RancherError::Untrusted { url, cause: tls.to_string() },
-                None => RancherError::Unreachable { url, cause: error.to_string() },
-            },
-            error => RancherError::Unreachable { url, cause: error.to_string() },
+        let untrusted = match &error {
+            ureq::Error::Rustls(tls) => Some(tls.to_string()),
+            ureq::Error::Io(io) => io.get_ref().and_then(|inner| inner.downcast_ref()).map(rustls::Error::to_string),
+            _ => None,
+        };
+        if let Some(cause) = untrusted {
+            return RancherError::Untrusted { url, cause };
+        }
+        let nothing_was_sent = match &error {
+            ureq::Error::HostNotFound
+            | ureq::Error::ConnectionFailed
+            | ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => true,
+            ureq::Error::Io(io) => NO_CONNECTION.contains(&io.kind()),
+            _ => false,
+        };
+        match (nothing_was_sent, error.to_string()) {
+            (true, cause) => RancherError::Unreachable { url, cause },
+            (false, cause) => RancherError::NoAnswer { url, call: call.to_owned(), cause },
         }
     }
 }
@@ -177,3 +186,10 @@ fn without_query(target: &str) -> &str {
 
 /// A page of a thousand clusters is a few megabytes; more is no answer to anything we ask.
 const MAX_ANSWER_BYTES: u64 = 64 << 20;
+/// What only an attempt to connect ends with.
+const NO_CONNECTION: [ErrorKind; 4] = [
+    ErrorKind::ConnectionRefused,
+    ErrorKind::HostUnreachable,
+    ErrorKind::NetworkUnreachable,
+    ErrorKind::AddrNotAvailable,
+];

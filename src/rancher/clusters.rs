@@ -34,6 +34,12 @@ pub enum Creation {
     NameTaken(Cluster),
 }
 
+impl Cluster {
+    fn has(&self, (name, value): (&str, &str)) -> bool {
+        self.labels.get(name).is_some_and(|found| found == value)
+    }
+}
+
 impl Client {
     /// Creates an imported cluster with the label `label`; a cluster of that name that carries the label already is ours.
     pub fn create_cluster(&self, name: &str, label: (&str, &str)) -> Result<Creation, RancherError> {
@@ -46,9 +52,7 @@ impl Client {
             Ok(cluster) => Ok(Creation::Ours(parse("POST /v3/clusters", cluster)?)),
             Err(RancherError::Refused { code, .. }) if code == "NotUnique" => {
                 match self.find_cluster(name)? {
-                    Some(cluster) if cluster.labels.get(label.0).is_some_and(|value| value == label.1) => {
-                        Ok(Creation::Ours(cluster))
-                    }
+                    Some(cluster) if cluster.has(label) => Ok(Creation::Ours(cluster)),
                     Some(cluster) => Ok(Creation::NameTaken(cluster)),
                     // Deleted in between, or not visible to this token.
                     None => Err(RancherError::Refused {
@@ -79,6 +83,11 @@ impl Client {
             }
         }
         Err(RancherError::Unexpected { call: "GET /v3/clusters".into(), found: format!("more than {MAX_PAGES} pages") })
+    }
+
+    /// The cluster whose display name is `name`, if it carries the label.
+    pub fn find_own_cluster(&self, name: &str, label: (&str, &str)) -> Result<Option<Cluster>, RancherError> {
+        Ok(self.find_cluster(name)?.filter(|cluster| cluster.has(label)))
     }
 
     /// Whether Rancher still knows the cluster `id`.
@@ -114,7 +123,14 @@ impl Client {
 
     /// Checks that Rancher answers and accepts the token.
     pub fn probe(&self) -> Result<(), RancherError> {
-        self.get("/v3/clusters?limit=1").map(drop)
+        let call = || "GET /v3/clusters".to_owned();
+        match self.get("/v3/clusters?limit=1") {
+            Ok(list) if list["data"].is_array() => Ok(()),
+            Ok(_) => Err(RancherError::Unexpected { call: call(), found: "JSON without a list of clusters".into() }),
+            // Every Rancher has this list, so whoever says so in JSON is something else.
+            Err(RancherError::Refused { status: 404, .. }) => Err(RancherError::NotARancher { call: call() }),
+            Err(error) => Err(error),
+        }
     }
 }
 

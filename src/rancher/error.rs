@@ -6,9 +6,12 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum RancherError {
-    /// No connection: name resolution, refused, reset, or no answer in time.
+    /// No connection: name resolution, refused, or nobody there in time.
     #[error("{url} is unreachable: {cause}")]
     Unreachable { url: String, cause: String },
+    /// The connection broke, or the answer did not come in time: Rancher may have done what was asked.
+    #[error("{url} gave no answer to {call}: {cause}")]
+    NoAnswer { url: String, call: String, cause: String },
     /// Rancher's certificate is not trusted.
     #[error("the certificate of {url} is not trusted: {cause}")]
     Untrusted { url: String, cause: String },
@@ -47,8 +50,19 @@ pub enum RancherError {
 impl RancherError {
     /// Whether the same call may succeed later without anybody's doing.
     pub fn is_transient(&self) -> bool {
-        matches!(self, RancherError::Unreachable { .. } | RancherError::Busy { .. } | RancherError::Failing { .. })
-            || matches!(self, RancherError::Refused { status: 409, .. })
+        matches!(
+            self,
+            RancherError::Unreachable { .. }
+                | RancherError::NoAnswer { .. }
+                | RancherError::Busy { .. }
+                | RancherError::Failing { .. }
+                | RancherError::Refused { status: 409, .. }
+        )
+    }
+
+    /// Whether Rancher, or what stands before it, was reached at all.
+    pub fn was_reached(&self) -> bool {
+        !matches!(self, RancherError::Unreachable { .. } | RancherError::Untrusted { .. })
     }
 
     /// Whether only another configuration of the agent can help.
@@ -75,7 +89,7 @@ impl RancherError {
     /// What to do about it.
     pub fn remedy(&self) -> &'static str {
         match self {
-            RancherError::Unreachable { .. } => {
+            RancherError::Unreachable { .. } | RancherError::NoAnswer { .. } => {
                 "check RancherURL, name resolution and the network from this host (curl -k URL/ping answers pong)"
             }
             RancherError::Untrusted { .. } => {
@@ -105,6 +119,26 @@ impl RancherError {
     }
 }
 
+/// Rancher's words in one line, however many they were.
 fn said(message: &str) -> String {
-    if message.is_empty() { String::new() } else { format!(": {message}") }
+    let words = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    let shown: String = words.chars().take(MAX_WORDS_CHARS).collect();
+    if shown.is_empty() { String::new() } else { format!(": {shown}") }
+}
+
+/// A sentence or two; what is longer is a dump.
+const MAX_WORDS_CHARS: usize = 300;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranchers_words_stay_one_line() {
+        let forbidden = |message: &str| RancherError::Forbidden { call: "GET /x".into(), message: message.into() };
+        let start = "Rancher answers 403 to GET /x: the API token lacks the right";
+        assert_eq!(forbidden("no\r\n  rights\tat all\n").to_string(), format!("{start}: no rights at all"));
+        assert_eq!(forbidden(" \n").to_string(), start);
+        assert_eq!(forbidden(&"ü".repeat(5_000)).to_string(), format!("{start}: {}", "ü".repeat(300)));
+    }
 }

@@ -1,10 +1,14 @@
-//! Real processes for end-to-end tests: the agent, and the Go peer that plays Rancher on rancher/remotedialer and client-go.
+//! Real processes for end-to-end tests: the agent, and the Go peer that plays Rancher on rancher/remotedialer and client-go;
+//! and a Rancher by script for what goes wrong.
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub mod fake_rancher;
+pub mod http;
 
+use fake_rancher::{API_TOKEN, FakeRancher};
 use serde_json::Value;
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
@@ -119,14 +123,37 @@ impl Agent {
         Agent::start_in(home)
     }
 
+    /// Starts the agent for a Rancher by script, with further lines of configuration.
+    pub fn start_for(rancher: &FakeRancher, configuration: &str) -> Agent {
+        Agent::start_in(home_for(rancher, configuration))
+    }
+
     /// Starts the agent with a home that holds its configuration.
     pub fn start_in(home: tempfile::TempDir) -> Agent {
-        let mut child = agent_command(home.path()).stdout(Stdio::piped()).spawn().expect("the agent starts");
+        let log = File::create(home.path().join(LOG)).unwrap();
+        let mut child =
+            agent_command(home.path()).stdout(Stdio::piped()).stderr(log).spawn().expect("the agent starts");
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url =
-            line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("no address in {line:?}")).to_owned();
-        Agent { child, home, url }
+        let agent = Agent { child, home, url: line.trim().trim_start_matches("listening on ").to_owned() };
+        assert!(agent.url.starts_with("http://"), "no address in {line:?}");
+        agent
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.home.path().join(LOG)).unwrap_or_default()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
+    /// Waits for the end.
+    pub fn wait(&mut self) -> std::process::ExitStatus {
+        self.child.wait().unwrap()
     }
 
     /// POST of a cluster: status and answer.
@@ -139,20 +166,45 @@ impl Agent {
         request(method, &format!("{}{path}", self.url), None)
     }
 
+    /// Waits until the cluster is in the state.
+    pub fn await_state(&self, name: &str, state: &str) -> Value {
+        eventually(&format!("{name} is {state}"), || match self.call("GET", &format!("/clusters/{name}")).1 {
+            cluster if cluster["state"] == state => Ok(cluster),
+            cluster => Err(format!("{cluster:#}")),
+        })
+    }
+
+    /// Ends in order and starts again with the same home.
+    pub fn restart(mut self) -> Agent {
+        assert!(self.stop().0.success());
+        let home = std::mem::replace(&mut self.home, tempfile::tempdir().unwrap());
+        Agent::start_in(home)
+    }
+
     /// Sends SIGTERM and waits for the end.
     pub fn stop(&mut self) -> (std::process::ExitStatus, Duration) {
         let began = Instant::now();
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        (self.child.wait().unwrap(), began.elapsed())
+        self.signal("TERM");
+        (self.wait(), began.elapsed())
     }
 }
 
 impl Drop for Agent {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the agent's log:\n{}", self.log());
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A home with the configuration for a Rancher by script, and further lines of it.
+pub fn home_for(rancher: &FakeRancher, configuration: &str) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let text = format!("RancherURL: {}\nBearerToken: \"{API_TOKEN}\"\nListenPort: 0\n{configuration}", rancher.url);
+    std::fs::write(home.path().join("config"), text).unwrap();
+    home
 }
 
 /// The agent's binary with its home set and nothing of this process's environment that it would read.
@@ -221,3 +273,6 @@ fn built(name: &'static str, package: &str) -> PathBuf {
 fn target_dir() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
 }
+
+/// Where in its home a test's agent logs.
+const LOG: &str = "agent.log";

@@ -6,28 +6,46 @@ use crate::engine::Assignment;
 use crate::manager::answer::{Answer, Refusal, RefusalKind};
 use crate::manager::command::Reply;
 use crate::manager::job::{JobError, JobErrorKind};
-use crate::manager::{ClusterName, State, retry};
+use crate::manager::{ClusterName, State};
 use std::time::Duration;
 
 impl Fleet {
     pub(super) fn delete(&mut self, name: &str, wait: bool, reply: Reply, now: Now) {
         let Some(record) = self.records.get_mut(name) else { return reply.send(unknown(name)) };
         let name = record.name.clone();
-        // Whoever waited for the cluster to come up learns that it will not.
-        for (waiter, _) in record.waiters.drain(..) {
-            let refusal =
-                Refusal::new(RefusalKind::Conflict, format!("{name} is being deleted"), "create it again afterwards");
-            waiter.send(Answer::Refused(refusal));
+        let already = record.state == State::Deleting;
+        if !already {
+            // Whoever waited for the cluster to come up learns that it will not.
+            for (waiter, _) in record.waiters.drain(..) {
+                let detail = format!("{name} is being deleted");
+                let refusal = Refusal::new(RefusalKind::Conflict, detail, "create it again afterwards");
+                waiter.send(Answer::Refused(refusal));
+            }
+            record.enter(State::Deleting, now.wall);
+            record.succeeded();
         }
-        record.enter(State::Deleting, now.wall);
-        record.succeeded();
         if wait {
             record.waiters.push((reply, now.instant + self.config.create_wait));
             self.set_timer(self.config.create_wait, Timer::Waited(name.clone()), now);
         } else {
             reply.send(Answer::Accepted(record.view(None)));
         }
-        self.step(&name, now);
+        if !already {
+            self.step(&name, now);
+        }
+    }
+
+    pub(super) fn found(&mut self, name: ClusterName, result: Result<Option<String>, JobError>, now: Now) {
+        let Some(record) = self.records.get_mut(&name) else { return };
+        record.job_under_way = false;
+        match result {
+            Ok(id) => {
+                record.id = id;
+                record.may_exist = false;
+                self.step(&name, now);
+            }
+            Err(error) => self.deletion_failed(&name, error, now),
+        }
     }
 
     pub(super) fn deleted(&mut self, name: ClusterName, result: Result<(), JobError>, now: Now) {
@@ -36,7 +54,8 @@ impl Fleet {
         match result {
             Ok(()) => {
                 // From here on the step is to look whether it is gone; the tunnels stay, since Rancher cleans up through them.
-                record.attempts = 1;
+                record.succeeded();
+                record.deletion_accepted = true;
                 self.set_timer(DELETE_POLL_MIN, Timer::Step(name), now);
             }
             Err(error) => self.deletion_failed(&name, error, now),
@@ -53,6 +72,7 @@ impl Fleet {
             }
             Ok(false) => self.forget(&name),
             Ok(true) => {
+                record.last_error = None;
                 record.attempts += 1;
                 let delay = (DELETE_POLL_MIN * record.attempts).min(DELETE_POLL_MAX);
                 self.set_timer(delay, Timer::Step(name), now);
@@ -61,14 +81,16 @@ impl Fleet {
         }
     }
 
-    /// A deletion that Rancher refuses is called off; one that it cannot answer now goes on later.
+    /// A deletion that Rancher refuses is called off; one that it has accepted, or cannot answer now, goes on later.
     pub(super) fn deletion_failed(&mut self, name: &ClusterName, error: JobError, now: Now) {
         let Some(record) = self.records.get_mut(name) else { return };
-        if let JobErrorKind::Transient(asked) = error.kind {
-            record.last_error = Some(error.message);
-            let delay = retry::delay(record.attempts.max(1), asked, &mut self.random);
-            record.next_attempt = now.wall_after(delay);
-            return self.set_timer(delay, Timer::Step(name.clone()), now);
+        let asked = match error.kind {
+            JobErrorKind::Transient(asked) => Some(asked),
+            _ if record.deletion_accepted => Some(None),
+            _ => None,
+        };
+        if let Some(asked) = asked {
+            return self.retry(name, error.message, asked, now);
         }
         record.last_error = Some(error.message.clone());
         record.attempts = 0;

@@ -160,6 +160,10 @@ impl Fleet {
                 self.called(&result, now);
                 self.deleted(name, result, now);
             }
+            Outcome::Found(name, result) => {
+                self.called(&result, now);
+                self.found(name, result, now);
+            }
             Outcome::LookedUp(name, result) => {
                 self.called(&result, now);
                 self.looked_up(name, result, now);
@@ -242,12 +246,13 @@ impl Fleet {
                 Job::Create(name)
             }
             (State::Registered | State::Failed, Some(id)) => {
-                let make = record.attempts == ATTEMPTS_BEFORE_MAKING_A_TOKEN;
+                let make = record.attempts > 0 && record.attempts.is_multiple_of(ATTEMPTS_BEFORE_MAKING_A_TOKEN);
                 Job::FetchToken { name, id, make }
             }
+            (State::Deleting, None) if record.may_exist => Job::Find(name),
             (State::Deleting, None) => return self.forget(&name),
-            (State::Deleting, Some(id)) if record.attempts == 0 => Job::Delete { name, id },
-            (State::Deleting, Some(id)) => Job::LookUp { name, id },
+            (State::Deleting, Some(id)) if record.deletion_accepted => Job::LookUp { name, id },
+            (State::Deleting, Some(id)) => Job::Delete { name, id },
             _ => return,
         };
         record.job_under_way = true;
@@ -267,5 +272,5 @@ impl Fleet {
 
 /// How often Rancher is asked whether it is there and accepts the token.
 const PROBE_INTERVAL: Duration = Duration::from_secs(30);
-/// After about ten seconds without a token one is asked for.
+/// After about ten seconds without a token one is asked for, and again as often.
 const ATTEMPTS_BEFORE_MAKING_A_TOKEN: u32 = 10;

@@ -59,6 +59,7 @@ impl Fleet {
         match result {
             Ok((id, created_in_rancher)) => {
                 record.id = Some(id);
+                record.may_exist = false;
                 record.created_in_rancher = created_in_rancher;
                 if record.state != State::Deleting {
                     record.succeeded();
@@ -70,19 +71,29 @@ impl Fleet {
                 }
                 self.step(&name, now);
             }
-            Err(error) => match error.kind {
-                _ if record.state == State::Deleting => self.step(&name, now),
-                JobErrorKind::Transient(asked) => self.retry(&name, error.message, asked, now),
-                // Nothing was created in Rancher, so nothing is kept here: whoever asked knows, or reads it in the log.
-                _ => {
-                    log::warn!("cluster {name} is not created: {}", error.message);
-                    let waiters = std::mem::take(&mut record.waiters);
-                    for (reply, _) in waiters {
-                        reply.send(Answer::Refused(error.clone().into()));
+            Err(error) => {
+                let transient = matches!(error.kind, JobErrorKind::Transient(_));
+                record.may_exist |= transient && error.reached;
+                match error.kind {
+                    _ if record.state == State::Deleting => self.step(&name, now),
+                    JobErrorKind::Transient(asked) => self.retry(&name, error.message, asked, now),
+                    // Whoever asked has gone with a 202: the cluster stays, so that they find the reason where they look.
+                    _ if record.waiters.is_empty() => {
+                        log::warn!("cluster {name} is not created: {}", error.message);
+                        record.enter(State::Failed, now.wall);
+                        self.retry(&name, error.message, Some(FAILED_PAUSE), now);
                     }
-                    self.forget(&name);
+                    // Whoever asked knows, so nothing is kept: here at once, in Rancher if an earlier attempt left something.
+                    _ => {
+                        log::warn!("cluster {name} is not created: {}", error.message);
+                        for (reply, _) in record.waiters.drain(..) {
+                            reply.send(Answer::Refused(error.clone().into()));
+                        }
+                        record.enter(State::Deleting, now.wall);
+                        self.step(&name, now);
+                    }
                 }
-            },
+            }
         }
     }
 
@@ -121,7 +132,8 @@ impl Fleet {
             Ok(None) | Err(_) if record.attached => record.token_read = Some(now.instant),
             Ok(None) => {
                 record.attempts += 1;
-                let delay = TOKEN_POLL.mul_f64(0.5 + self.random.f64());
+                let bound = TOKEN_POLL_FIRST.saturating_mul(1 << record.attempts.min(8)).min(TOKEN_POLL_LAST);
+                let delay = bound.mul_f64(0.5 + self.random.f64() / 2.0);
                 record.next_attempt = now.wall_after(delay);
                 self.set_timer(delay, Timer::Step(name), now);
             }
@@ -152,7 +164,8 @@ pub(super) fn seed(instance_id: &str, name: &str) -> u64 {
     hash.as_ref().iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
 }
 
-/// Rancher makes a token a moment after the cluster.
-const TOKEN_POLL: Duration = Duration::from_secs(1);
-/// A cluster that Rancher refuses a token is asked about once a minute.
+/// Rancher makes a token a moment after the cluster: looked for soon, then more and more rarely.
+const TOKEN_POLL_FIRST: Duration = Duration::from_millis(125);
+const TOKEN_POLL_LAST: Duration = Duration::from_secs(2);
+/// A cluster that Rancher refuses, or refuses a token, is asked about once a minute.
 const FAILED_PAUSE: Duration = Duration::from_secs(60);

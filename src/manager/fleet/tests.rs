@@ -102,7 +102,7 @@ fn cluster(name: &str) -> ClusterName {
 }
 
 fn error(kind: JobErrorKind) -> JobError {
-    JobError { message: "Rancher says no".into(), remedy: "ask again".into(), kind }
+    JobError { message: "Rancher says no".into(), remedy: "ask again".into(), kind, reached: true }
 }
 
 fn refusal(answers: &Receiver<Answer>) -> RefusalKind {
@@ -165,6 +165,25 @@ fn a_token_is_asked_for_when_rancher_makes_none() {
     }
     assert_eq!(makes.iter().filter(|make| **make).count(), 1, "{makes:?}");
     assert_eq!(makes.iter().position(|make| *make), Some(10));
+}
+
+#[test]
+fn a_token_that_could_not_be_asked_for_is_asked_for_again() {
+    let mut play = Play::new();
+    play.create("edge-1");
+    play.created("edge-1", "c-1");
+    let mut makes = 0;
+    for _ in 0..60 {
+        for job in play.jobs() {
+            if let Job::FetchToken { make, .. } = job {
+                makes += usize::from(make);
+                let result = if make { Err(error(JobErrorKind::Transient(None))) } else { Ok(None) };
+                play.outcome(Outcome::Token(cluster("edge-1"), result));
+            }
+        }
+        play.pass(2);
+    }
+    assert!(makes > 1, "{makes}");
 }
 
 #[test]
@@ -261,6 +280,97 @@ fn a_cluster_deleted_while_rancher_creates_it_is_deleted_there_too() {
     play.pass(1);
     play.outcome(Outcome::LookedUp(cluster("edge-1"), Ok(false)));
     assert!(matches!(deleting.try_recv(), Ok(Answer::Gone)));
+}
+
+#[test]
+fn a_second_request_to_delete_waits_with_the_first() {
+    let mut play = Play::new();
+    play.connected("edge-1");
+    let first = play.delete("edge-1");
+    assert_eq!(play.jobs().len(), 1);
+    play.outcome(Outcome::Deleted(cluster("edge-1"), Ok(())));
+    let second = play.delete("edge-1");
+    assert!(play.jobs().is_empty(), "Rancher is asked once");
+    play.pass(1);
+    play.outcome(Outcome::LookedUp(cluster("edge-1"), Ok(false)));
+    play.fleet.event(Event::Detached("edge-1".into()), play.now);
+    assert!(matches!((first.try_recv(), second.try_recv()), (Ok(Answer::Gone), Ok(Answer::Gone))));
+}
+
+#[test]
+fn what_rancher_may_have_created_unseen_is_looked_for_before_it_is_forgotten() {
+    for (reached, found, jobs) in [
+        (
+            true,
+            Some("c-1"),
+            vec![Job::Find(cluster("edge-1")), Job::Delete { name: cluster("edge-1"), id: "c-1".into() }],
+        ),
+        (true, None, vec![Job::Find(cluster("edge-1"))]),
+        (false, None, vec![]),
+    ] {
+        let mut play = Play::new();
+        play.create("edge-1");
+        assert_eq!(play.jobs().len(), 1);
+        let lost = JobError { reached, ..error(JobErrorKind::Transient(None)) };
+        play.outcome(Outcome::Created(cluster("edge-1"), Err(lost)));
+        let deleting = play.delete("edge-1");
+        let mut done = play.jobs();
+        if reached {
+            play.outcome(Outcome::Found(cluster("edge-1"), Ok(found.map(str::to_owned))));
+            done.extend(play.jobs());
+        }
+        assert_eq!(done, jobs);
+        assert_eq!(deleting.try_recv().is_ok(), found.is_none());
+    }
+}
+
+#[test]
+fn what_was_accepted_with_202_and_then_refused_shows_why() {
+    let mut play = Play::new();
+    play.ask(Action::Create { name: cluster("edge-1"), wait: false });
+    play.outcome(Outcome::Created(cluster("edge-1"), Err(error(JobErrorKind::Permanent))));
+    assert_eq!(play.state("edge-1"), "failed");
+    match play.ask(Action::Get("edge-1".into())).try_recv() {
+        Ok(Answer::Cluster(view)) => assert_eq!(view.last_error.as_deref(), Some("Rancher says no")),
+        other => panic!("{other:?}"),
+    }
+    play.jobs();
+    play.pass(59);
+    assert!(play.jobs().is_empty());
+    play.pass(2);
+    assert_eq!(play.jobs(), [Job::Create(cluster("edge-1"))]);
+}
+
+#[test]
+fn a_deletion_that_finds_no_rancher_backs_off() {
+    let mut play = Play::new();
+    play.connected("edge-1");
+    play.delete("edge-1");
+    let mut waits = Vec::new();
+    for _ in 0..8 {
+        play.outcome(Outcome::Deleted(cluster("edge-1"), Err(error(JobErrorKind::Transient(None)))));
+        play.jobs();
+        let began = play.now.instant;
+        while play.jobs().is_empty() {
+            play.pass(1);
+        }
+        waits.push(play.now.instant.duration_since(began).as_secs());
+    }
+    assert!(waits.iter().any(|wait| *wait > 4), "{waits:?}");
+}
+
+#[test]
+fn a_deletion_that_rancher_has_accepted_is_not_called_off() {
+    let mut play = Play::new();
+    play.connected("edge-1");
+    play.delete("edge-1");
+    play.outcome(Outcome::Deleted(cluster("edge-1"), Ok(())));
+    play.pass(1);
+    play.outcome(Outcome::LookedUp(cluster("edge-1"), Err(error(JobErrorKind::Permanent))));
+    assert_eq!(play.state("edge-1"), "deleting");
+    play.jobs();
+    play.pass(2);
+    assert_eq!(play.jobs(), [Job::LookUp { name: cluster("edge-1"), id: "c-1".into() }]);
 }
 
 #[test]
