@@ -3,7 +3,7 @@
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
 use scale_cluster_agent::http1::{Method, Request};
-use scale_cluster_agent::kube::{Baseline, Body, Cluster, Identity, Limits, Progress, Source, Streaming};
+use scale_cluster_agent::kube::{Baseline, Body, Cluster, Heartbeat, Identity, Limits, Progress, Source, Streaming};
 use scale_cluster_agent::template;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -65,6 +65,26 @@ fn patch(criterion: &mut Criterion) {
             BatchSize::SmallInput,
         );
     });
+}
+
+/// No time, but bytes: what a cluster holds beside what it shares with the others.
+fn memory(_: &mut Criterion) {
+    let mut cluster = cluster();
+    println!("bytes of a fresh cluster: {}", cluster.size_bytes());
+    for n in 0..30 {
+        let target = format!("/apis/rbac.authorization.k8s.io/v1/clusterroles/u-{n}");
+        let mut request = Request::new(Method::Put, target);
+        request.body = format!(
+            r#"{{"metadata":{{"name":"u-{n}"}},"rules":[{{"apiGroups":["*"],"resources":["*"],"verbs":["*"]}}]}}"#
+        )
+        .into_bytes();
+        assert_eq!(answer(&mut cluster, &request).0, 201);
+    }
+    println!("bytes after 30 writes: {}", cluster.size_bytes());
+    for _ in 0..1000 {
+        cluster.report(Heartbeat::LeasesAndNodes, now());
+    }
+    println!("bytes after 1,000 reports of 10 nodes: {}", cluster.size_bytes());
 }
 
 /// Status and length of the answer to a request, read to its end.
@@ -136,5 +156,5 @@ configmaps:
     data: {greeting: "Hello from {{cluster-name}}"}
 "#;
 
-criterion_group!(benches, get, list, watch, patch);
+criterion_group!(benches, get, list, watch, patch, memory);
 criterion_main!(benches);

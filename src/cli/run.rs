@@ -7,7 +7,7 @@ use super::{Failure, instance, load_template, print_stdout};
 use crate::api::{Api, ApiConfig};
 use crate::config::{Loaded, RancherUrl, Settings};
 use crate::engine::{self, Authority, Engine, Server};
-use crate::kube::{Baseline, Source};
+use crate::kube::{Baseline, CREATED_PLACEHOLDER, Source};
 use crate::manager::{FleetConfig, Manager, ManagerConfig};
 use crate::rancher::{Client, RancherError, Trust};
 use crate::telemetry;
@@ -136,8 +136,7 @@ fn listen(settings: &Settings) -> Result<TcpListener, Failure> {
 fn baseline(loaded: &Loaded, authority: &Authority) -> Result<Arc<Baseline>, Failure> {
     let file = load_template(None, loaded)?;
     let kubernetes_version = &loaded.settings.kubernetes_version;
-    let created = format!("{:.0}", jiff::Timestamp::now());
-    let objects = file.template.objects(&Variables { kubernetes_version, created: &created });
+    let objects = file.template.objects(&Variables { kubernetes_version, created: CREATED_PLACEHOLDER });
     let source = Source { objects, ca_pem: authority.certificate_pem(), kubernetes_version };
     let baseline = Baseline::compile(source)
         .map_err(|error| Failure::new(format!("{}: {error}", file.name)).remedy("mend the object in the template"))?;

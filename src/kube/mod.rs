@@ -44,7 +44,7 @@ mod tree;
 mod verbs;
 mod watching;
 
-pub use baseline::{Baseline, BaselineError, Source};
+pub use baseline::{Baseline, BaselineError, CREATED_PLACEHOLDER, Source};
 pub use body::{Body, Progress, Response, Streaming};
 pub use catalog::{Resource, ResourceId, Subresource, Verb, Verbs};
 pub use cluster::{Cluster, Counts, Heartbeat, Limits};

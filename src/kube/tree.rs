@@ -1,4 +1,4 @@
-//! Writing into trees that clients shaped.
+//! Trees that clients shaped: writing into them, and how deep they are.
 
 use serde_json::{Map, Value};
 
@@ -36,6 +36,19 @@ pub(super) fn exclude(tree: &mut Value, path: &[&str], item: &str) {
     }
 }
 
+/// How deep objects and lists nest; a scalar is 0.
+pub(super) fn depth(value: &Value) -> usize {
+    let deepest = |items: &mut dyn Iterator<Item = &Value>| 1 + items.map(depth).max().unwrap_or(0);
+    match value {
+        Value::Array(items) => deepest(&mut items.iter()),
+        Value::Object(fields) => deepest(&mut fields.values()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
+}
+
+/// The deepest tree that is kept: `serde_json` reads no deeper one, so it could not be told again.
+pub(super) const DEPTH_LIMIT: usize = 127;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +61,15 @@ mod tests {
         set(&mut tree, &["a", "b"], "c");
         set(&mut tree, &["m", "x/y"], true);
         assert_eq!(tree, json!({"a": {"b": "c"}, "m": {"k": "v", "x/y": true}, "spec": {"n": 3}}));
+    }
+
+    #[test]
+    fn the_deepest_tree_that_is_kept_can_be_read() {
+        let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        let deepest: Value = serde_json::from_str(&nested(DEPTH_LIMIT)).unwrap();
+        assert_eq!(depth(&deepest), DEPTH_LIMIT);
+        assert!(serde_json::from_str::<Value>(&nested(DEPTH_LIMIT + 1)).is_err());
+        assert_eq!(depth(&json!({"a": [1, {"b": {}}], "c": 1})), 4);
     }
 
     #[test]

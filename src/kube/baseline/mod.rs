@@ -12,4 +12,4 @@ mod source;
 
 pub(super) use bootstrap::api_service;
 pub use compiled::Baseline;
-pub use source::{BaselineError, Source};
+pub use source::{BaselineError, CREATED_PLACEHOLDER, Source};

@@ -1,5 +1,8 @@
 //! What a baseline is made of, and why it cannot be.
 
+/// What stands in a template's objects for the time when the cluster was made.
+pub const CREATED_PLACEHOLDER: &str = crate::kube::object::CREATED;
+
 /// What a baseline is compiled from.
 #[derive(Debug)]
 pub struct Source<'a> {

@@ -336,11 +336,9 @@ mod tests {
         definition["spec"]["versions"] = json!([]);
         let answer = bench.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition);
         assert_eq!(answer.code, 422);
-        for odd in [
-            json!({"metadata": {"name": "a"}, "spec": "x"}),
-            json!({"metadata": {"name": "a"}, "spec": {"names": 1, "versions": {}}}),
-        ] {
-            assert_eq!(bench.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", odd).code, 422);
-        }
+        let target = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+        assert_eq!(bench.post(target, json!({"metadata": {"name": "a"}, "spec": "x"})).code, 400);
+        let odd = json!({"metadata": {"name": "a"}, "spec": {"names": 1, "versions": {}}});
+        assert_eq!(bench.post(target, odd).code, 422);
     }
 }

@@ -47,7 +47,11 @@ impl Cluster {
         let due = self.terminating.iter().filter(|(_, at)| **at <= now).map(|(namespace, _)| namespace.clone());
         for namespace in due.collect::<Vec<_>>() {
             self.terminating.remove(&namespace);
-            self.empty(&namespaces, &namespace, now);
+            // Somebody may have ended it already, and made another one of its name.
+            let found = self.store.get(namespaces.storage, &namespace);
+            if found.is_some_and(|found| self.store.stamp(&found).deleted_s.is_some()) {
+                self.empty(&namespaces, &namespace, now);
+            }
         }
     }
 
@@ -205,6 +209,21 @@ mod tests {
         let object = json!({"metadata": {"name": "web"}, "spec": {"finalizers": []}});
         let updated = bench.put("/api/v1/namespaces/web", &object).ok();
         assert_eq!(updated["spec"]["finalizers"], json!(["kubernetes", "example.com/x"]));
+    }
+
+    #[test]
+    fn a_namespace_made_again_keeps_its_contents() {
+        let mut bench = Bench::new();
+        bench.delete("/api/v1/namespaces/web?propagationPolicy=Background").ok();
+        for target in ["/api/v1/namespaces/web/configmaps", "/api/v1/namespaces/web/pods"] {
+            bench.delete(target).ok();
+        }
+        bench.put("/api/v1/namespaces/web/finalize", &json!({"metadata": {"name": "web"}})).ok();
+        assert_eq!(bench.get("/api/v1/namespaces/web").code, 404);
+        bench.post("/api/v1/namespaces", json!({"metadata": {"name": "web"}})).ok();
+        bench.configmap("a");
+        bench.pass(5);
+        assert_eq!(bench.get("/api/v1/namespaces/web/configmaps/a").code, 200);
     }
 
     #[test]

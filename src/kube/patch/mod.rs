@@ -1,5 +1,6 @@
 //! The four patch formats of the Kubernetes API.
 
+mod json;
 mod order;
 mod schema;
 mod server_side;
@@ -50,14 +51,7 @@ pub fn apply(kind: PatchKind, resource: &Resource, current: &Value, patch: &[u8]
     match kind {
         PatchKind::Json => {
             let patch: json_patch::Patch = serde_json::from_slice(patch).map_err(bad_json)?;
-            if patch.0.len() > OPERATIONS_LIMIT {
-                let problem = format!(
-                    "The allowed maximum operations in a JSON patch is {OPERATIONS_LIMIT}, got {}",
-                    patch.0.len()
-                );
-                return Err(Status::request_entity_too_large(problem));
-            }
-            json_patch::patch(&mut patched, &patch).map_err(|_| Status::unprocessable())?;
+            json::apply(&mut patched, &patch)?;
         }
         PatchKind::Merge => json_patch::merge(&mut patched, &Value::Object(object(patch)?)),
         PatchKind::Strategic => {
@@ -76,9 +70,6 @@ fn object(patch: &[u8]) -> Result<Map<String, Value>, Status> {
 fn bad_json(error: serde_json::Error) -> Status {
     Status::bad_request(format!("error decoding patch: {error}"))
 }
-
-/// `maxJSONPatchOperations` of an API server.
-const OPERATIONS_LIMIT: usize = 10_000;
 
 #[cfg(test)]
 mod tests {

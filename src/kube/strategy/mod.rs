@@ -5,6 +5,7 @@
 mod defaults;
 mod secret;
 mod service;
+mod shape;
 
 use super::controllers::{crd, namespace};
 use super::served::Served;
@@ -31,6 +32,7 @@ impl Cluster {
                 metadata.remove(field);
             }
         }
+        shape::check(served, object)?;
         reset_status(served, object);
         default_spec(served, object);
         match (served.group.as_ref(), served.plural.as_ref()) {
@@ -54,6 +56,7 @@ impl Cluster {
         object: &mut Value,
         part: Part,
     ) -> Result<(), Status> {
+        shape::check(served, object)?;
         match part {
             Part::Status => {
                 only_status(served, old, object);

@@ -5,7 +5,8 @@ use crate::kube::generation::{has_generation, is_asked_otherwise};
 use crate::kube::object::{HEARTBEAT, Holes, ObjectBody, RENEWAL, Stamp, Uid, micro_time, time};
 use crate::kube::served::Served;
 use crate::kube::store::{Stored, Version, path_of};
-use crate::kube::{Cluster, Status, decode, tree};
+use crate::kube::tree::{self, DEPTH_LIMIT, depth};
+use crate::kube::{Cluster, Status, decode};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::sync::Arc;
@@ -132,6 +133,9 @@ impl Cluster {
     }
 
     fn compile(&self, object: &Value, holes: Holes) -> Result<Arc<ObjectBody>, Status> {
+        if depth(object) > DEPTH_LIMIT {
+            return Err(Status::bad_request(format!("the object nests deeper than {DEPTH_LIMIT} levels")));
+        }
         let body = ObjectBody::compile(object, holes);
         self.check_size(body.size_bytes())?;
         Ok(Arc::new(body))
