@@ -110,6 +110,9 @@ impl Member {
         if self.next_report <= context.clock.now && !self.detaching {
             self.report(context.config, context.clock);
         }
+        if self.cluster.wake_at().is_some_and(|at| at <= context.clock.wall) {
+            self.cluster.wake(context.clock.wall);
+        }
         self.feed(context);
     }
 
@@ -153,7 +156,8 @@ impl Member {
     /// When a timer has to be set, if the one that is set comes too late: the caller sets it.
     pub(super) fn arm(&mut self, clock: &Clock) -> Option<Instant> {
         let report = (!self.detaching).then_some(self.next_report);
-        let due = [report, self.api.next_due(clock), self.steve.next_due(clock)].into_iter().flatten().min()?;
+        let wake = self.cluster.wake_at().map(|at| clock.instant_of(at));
+        let due = [report, wake, self.api.next_due(clock), self.steve.next_due(clock)].into_iter().flatten().min()?;
         if self.armed.is_some_and(|armed| armed <= due) {
             return None;
         }

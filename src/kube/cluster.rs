@@ -8,7 +8,7 @@ use super::store::{Store, Write};
 use super::{ClusterInfo, Identity, ResourceId, Response, catalog};
 use crate::http1::Request;
 use jiff::Timestamp;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Bounds of one cluster's state.
@@ -58,6 +58,8 @@ pub struct Cluster {
     pub(super) unsettled: VecDeque<Arc<Write>>,
     /// Nodes whose pods changed since the last report.
     pub(super) stale_nodes: BTreeSet<Box<str>>,
+    /// Deleted namespaces, and when the namespace controller gets to each.
+    pub(super) terminating: BTreeMap<Arc<str>, Timestamp>,
 }
 
 impl Cluster {
@@ -73,6 +75,7 @@ impl Cluster {
             limits,
             unsettled: VecDeque::new(),
             stale_nodes: BTreeSet::new(),
+            terminating: BTreeMap::new(),
         }
     }
 
@@ -87,6 +90,17 @@ impl Cluster {
     /// pods changed; every change becomes a watch event.
     pub fn report(&mut self, heartbeat: Heartbeat, now: Timestamp) {
         self.renew(heartbeat, now);
+        self.settle(now);
+    }
+
+    /// When [`Cluster::wake`] has something to do.
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        self.terminating.values().min().copied()
+    }
+
+    /// Does what controllers do some time after a write rather than at once.
+    pub fn wake(&mut self, now: Timestamp) {
+        self.end_namespaces(now);
         self.settle(now);
     }
 

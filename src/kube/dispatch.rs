@@ -144,3 +144,155 @@ fn verb(method: &Method, path: &ResourcePath, query: &Query) -> Option<Verb> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::http1::Method;
+    use crate::kube::catalog::builtin;
+    use crate::kube::testing::Bench;
+    use crate::kube::{Limits, Verb};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_built_in_kind_can_be_listed_and_watched() {
+        let mut bench = Bench::new();
+        for resource in builtin().iter().filter(|resource| resource.allows(Verb::List)) {
+            let prefix = if resource.group.is_empty() { "/api".into() } else { format!("/apis/{}", resource.group) };
+            let target = format!("{prefix}/{}/{}", resource.version, resource.plural);
+            let list = bench.get(&target).ok();
+            assert_eq!(list["kind"], resource.list_kind.as_ref(), "{target}");
+            for item in list["items"].as_array().unwrap() {
+                assert!(item["metadata"]["uid"].is_string(), "{item}");
+            }
+            if resource.allows(Verb::Watch) {
+                let events = bench.watch(&format!("{target}?watch=true&timeoutSeconds=1")).events(&bench);
+                assert_eq!(events.len(), list["items"].as_array().unwrap().len());
+                for event in events {
+                    assert_eq!(event["object"]["kind"], resource.kind.as_ref());
+                    assert_eq!(event["object"]["apiVersion"], resource.api_version());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn other_forms_are_served() {
+        let mut bench = Bench::new();
+        let table = [("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io,application/json")];
+        let list = bench.call(Method::Get, "/api/v1/namespaces/web/pods", &table, b"").ok();
+        assert_eq!(list["kind"], "Table");
+        assert_eq!(list["rows"].as_array().unwrap().len(), 3);
+        assert_eq!(list["rows"][0]["cells"][0], "web-1");
+        let one = bench.call(Method::Get, "/api/v1/namespaces/web/pods/web-1", &table, b"").ok();
+        assert_eq!(one["rows"].as_array().unwrap().len(), 1);
+        let metadata = [("Accept", "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io")];
+        let list = bench.call(Method::Get, "/api/v1/namespaces/web/pods", &metadata, b"").ok();
+        assert_eq!(list["kind"], "PartialObjectMetadataList");
+        assert_eq!(list["items"][0]["kind"], "PartialObjectMetadata");
+        let yaml = bench.call(Method::Get, "/api/v1/namespaces/web", &[("Accept", "application/yaml")], b"").ok();
+        assert!(yaml.as_str().unwrap().contains("kind: Namespace\n"), "{yaml}");
+        let protobuf = [("Accept", "application/vnd.kubernetes.protobuf")];
+        assert_eq!(bench.call(Method::Get, "/api/v1/nodes", &protobuf, b"").code, 406);
+        let either = [("Accept", "application/vnd.kubernetes.protobuf,application/json")];
+        assert_eq!(bench.call(Method::Get, "/api/v1/nodes", &either, b"").ok()["kind"], "NodeList");
+    }
+
+    #[test]
+    fn what_no_route_takes_is_refused() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.call(Method::Post, "/version", &[], b"").code, 405);
+        assert_eq!(bench.call(Method::Put, "/api/v1/namespaces", &[], b"").code, 405);
+        assert_eq!(bench.call(Method::Options, "/api/v1/namespaces", &[], b"").code, 405);
+        assert_eq!(bench.get("/version").ok()["gitVersion"], "v1.31.4");
+        assert_eq!(bench.get("/readyz").ok(), json!("ok"));
+        assert_eq!(bench.get("/nothing").code, 404);
+        assert_eq!(bench.get("/api/v1/namespaces/web/pods/web-1/nothing").code, 404);
+    }
+
+    fn methods() -> impl Strategy<Value = Method> {
+        prop_oneof![Just(Method::Get), Just(Method::Post), Just(Method::Put), Just(Method::Patch), Just(Method::Delete)]
+    }
+
+    fn targets() -> impl Strategy<Value = String> {
+        let collection = prop_oneof![
+            Just("/api/v1/namespaces"),
+            Just("/api/v1/nodes"),
+            Just("/api/v1/namespaces/web/pods"),
+            Just("/api/v1/namespaces/web/services"),
+            Just("/api/v1/namespaces/web/secrets"),
+            Just("/api/v1/namespaces/web/serviceaccounts"),
+            Just("/apis/apps/v1/namespaces/web/deployments"),
+            Just("/apis/batch/v1/namespaces/web/jobs"),
+            Just("/apis/rbac.authorization.k8s.io/v1/clusterroles"),
+            Just("/apis/apiextensions.k8s.io/v1/customresourcedefinitions"),
+            Just("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
+        ];
+        let below = prop_oneof![
+            Just(""),
+            Just("/web"),
+            Just("/edge-worker-1"),
+            Just("/web-1"),
+            Just("/web/status"),
+            Just("/web/scale"),
+            Just("/web/finalize"),
+            Just("/default/token"),
+            Just("/web-1/eviction"),
+            Just("/web-1/binding")
+        ];
+        (collection, below, ".{0,12}").prop_map(|(collection, below, query)| format!("{collection}{below}?{query}"))
+    }
+
+    /// Trees with the field names that this room looks at, in shapes it does not expect.
+    fn trees() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(json!(null)),
+            Just(json!(true)),
+            Just(json!(-1)),
+            Just(json!("web")),
+            Just(json!("kubernetes.io/service-account-token")),
+            Just(json!("10.43.0.9")),
+        ];
+        let keys = prop_oneof![
+            "metadata|name|namespace|labels|annotations|finalizers|ownerReferences|spec|status|data|stringData|type|ports|port",
+            "template|containers|resources|requests|conditions|names|kind|plural|group|versions|storage|served|scope|selector|replicas",
+            "rules|aggregationRule|clusterRoleSelectors|target|deleteOptions|preconditions|uid|resourceVersion|generateName|subresources"
+        ];
+        leaf.prop_recursive(5, 40, 6, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..3).prop_map(serde_json::Value::from),
+                proptest::collection::btree_map(keys.clone(), inner, 0..6)
+                    .prop_map(|fields| serde_json::Value::Object(fields.into_iter().collect()))
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_request_panics(calls in proptest::collection::vec((methods(), targets(), trees(), 0..3_usize), 1..12)) {
+            let mut bench = Bench::with_limits(Limits { watch_history: 50, objects: 50, object_bytes: 10_000 });
+            let kinds = ["application/json", "application/merge-patch+json", "application/strategic-merge-patch+json"];
+            for (method, target, mut body, kind) in calls {
+                if let Some(fields) = body.as_object_mut() {
+                    // So that some get past the first checks.
+                    let metadata = fields.entry("metadata").or_insert_with(|| json!({}));
+                    if let Some(metadata) = metadata.as_object_mut() {
+                        metadata.entry("name").or_insert_with(|| json!("web"));
+                    }
+                }
+                let answer = bench.call(method, &target, &[("Content-Type", kinds[kind])], body.to_string().as_bytes());
+                prop_assert!((200..600).contains(&answer.code));
+                bench.pass(30);
+                bench.cluster.report(crate::kube::Heartbeat::LeasesAndNodes, bench.now);
+            }
+        }
+
+        #[test]
+        fn no_bytes_panic(target in "/api/v1/.{0,30}", body in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let mut bench = Bench::new();
+            for method in [Method::Get, Method::Post, Method::Delete] {
+                prop_assert!(bench.call(method, &target, &[], &body).code >= 200);
+            }
+        }
+    }
+}

@@ -86,9 +86,9 @@ impl ClusterInfo {
 
 impl NodeInfo {
     fn of(node: &Value) -> NodeInfo {
-        let conditions = node["status"]["conditions"].as_array().into_iter().flatten();
-        let ready = conditions.filter(|condition| condition["type"] == "Ready").map(|condition| &condition["status"]);
-        let status = match ready.last().and_then(Value::as_str) {
+        let mut conditions = node["status"]["conditions"].as_array().into_iter().flatten();
+        let ready = conditions.find(|condition| condition["type"] == "Ready");
+        let status = match ready.and_then(|condition| condition["status"].as_str()) {
             Some("True") => "Ready",
             Some("False") => "NotReady",
             _ => "Unknown",
@@ -136,4 +136,38 @@ fn namespace(path: &str) -> String {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kube::Counts;
+    use crate::kube::testing::Bench;
+
+    #[test]
+    fn a_cluster_is_summed_up() {
+        let bench = Bench::new();
+        let info = bench.cluster.info();
+        assert_eq!(info.name, "edge");
+        let node = NodeInfo {
+            name: "edge-control-1".into(),
+            status: "Ready".into(),
+            roles: Vec::new(),
+            version: "v1.31.4".into(),
+        };
+        assert_eq!((info.nodes.len(), &info.nodes[0]), (3, &node));
+        let pod = PodInfo {
+            namespace: "web".into(),
+            name: "web-1".into(),
+            node: "edge-worker-1".into(),
+            phase: "Running".into(),
+        };
+        assert_eq!((info.pods.len(), &info.pods[0]), (3, &pod));
+        let deployment = DeploymentInfo { namespace: "web".into(), name: "web".into(), replicas: 3, ready: 3 };
+        assert_eq!(info.deployments, [deployment]);
+        assert_eq!(info.services, [ObjectInfo { namespace: "default".into(), name: "kubernetes".into() }]);
+        let counts =
+            Counts { nodes: 3, pods: 3, services: 1, secrets: 0, configmaps: 7, deployments: 1, namespaces: 6 };
+        assert_eq!(bench.cluster.counts(), counts);
+    }
 }

@@ -17,6 +17,8 @@ pub struct Status {
     pub message: String,
     /// What the failure is about.
     pub details: Option<Box<Details>>,
+    /// `metadata.continue`: where a list whose pages are no longer of one moment may go on.
+    pub continue_token: Option<String>,
 }
 
 /// `StatusDetails`: the object and the causes.
@@ -241,7 +243,7 @@ impl Status {
     }
 
     fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Status {
-        Status { code, reason, message: message.into(), details: None }
+        Status { code, reason, message: message.into(), details: None, continue_token: None }
     }
 
     fn with(self, details: Details) -> Status {
@@ -323,7 +325,7 @@ impl Cause {
 struct Wire<'a> {
     kind: &'static str,
     api_version: &'static str,
-    metadata: NoMetadata,
+    metadata: Metadata<'a>,
     status: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
     message: &'a str,
@@ -336,7 +338,10 @@ struct Wire<'a> {
 }
 
 #[derive(Serialize)]
-struct NoMetadata {}
+struct Metadata<'a> {
+    #[serde(rename = "continue", skip_serializing_if = "Option::is_none")]
+    continue_token: Option<&'a str>,
+}
 
 impl Wire<'_> {
     fn of(status: &Status) -> Wire<'_> {
@@ -344,7 +349,7 @@ impl Wire<'_> {
         Wire {
             kind: "Status",
             api_version: "v1",
-            metadata: NoMetadata {},
+            metadata: Metadata { continue_token: status.continue_token.as_deref() },
             status: if failed { "Failure" } else { "Success" },
             message: &status.message,
             reason: status.reason,

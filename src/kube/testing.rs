@@ -4,7 +4,7 @@ use super::{Baseline, BaselineError, Body, Cluster, Identity, Limits, Progress, 
 use crate::http1::{Method, Request};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Three nodes, a workload namespace with four pods on two of them, and a deployment.
 pub(super) fn objects() -> Vec<Value> {
@@ -98,17 +98,29 @@ impl Bench {
     }
 
     pub(super) fn with_limits(limits: Limits) -> Bench {
-        Bench::of(compile(objects()).unwrap(), limits)
+        static SHARED: LazyLock<Arc<Baseline>> = LazyLock::new(|| Arc::new(compile(objects()).unwrap()));
+        Bench::sharing(SHARED.clone(), limits)
     }
 
     pub(super) fn of(baseline: Baseline, limits: Limits) -> Bench {
+        Bench::sharing(Arc::new(baseline), limits)
+    }
+
+    fn sharing(baseline: Arc<Baseline>, limits: Limits) -> Bench {
         let now = Timestamp::from_second(1_767_225_600).unwrap();
         let identity = Identity { name: "edge".into(), seed: 7, created: now };
-        Bench { cluster: Cluster::new(identity, Arc::new(baseline), limits), now }
+        Bench { cluster: Cluster::new(identity, baseline, limits), now }
+    }
+
+    /// Starts over as a cluster of another name.
+    pub(super) fn rename(&mut self, name: &str) {
+        let identity = Identity { name: name.into(), ..self.cluster.identity.clone() };
+        self.cluster = Cluster::new(identity, self.cluster.baseline.clone(), self.cluster.limits.clone());
     }
 
     pub(super) fn pass(&mut self, seconds: i64) {
         self.now = self.now.saturating_add(SignedDuration::from_secs(seconds)).unwrap();
+        self.cluster.wake(self.now);
     }
 
     pub(super) fn send(&mut self, request: &Request) -> Response {

@@ -205,3 +205,142 @@ fn later(now: Timestamp, seconds: i64) -> Timestamp {
 
 /// As often as kube-apiserver's watch cache sends them.
 const BOOKMARK_INTERVAL_S: i64 = 60;
+
+#[cfg(test)]
+mod tests {
+    use crate::kube::testing::{Bench, Watch};
+    use crate::kube::{Heartbeat, Limits, Progress};
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+    use std::collections::BTreeMap;
+
+    /// One step of a history that many watch.
+    #[derive(Debug, Clone)]
+    enum Step {
+        Write {
+            namespace: usize,
+            name: usize,
+            label: usize,
+            value: u8,
+        },
+        Delete {
+            namespace: usize,
+            name: usize,
+        },
+        Report,
+        /// A watcher reads at most so many bytes.
+        Read {
+            watcher: usize,
+            bytes: usize,
+        },
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            4 => (0..2_usize, 0..4_usize, 0..2_usize, 0..3_u8)
+                .prop_map(|(namespace, name, label, value)| Step::Write { namespace, name, label, value }),
+            2 => (0..2_usize, 0..4_usize).prop_map(|(namespace, name)| Step::Delete { namespace, name }),
+            1 => Just(Step::Report),
+            3 => (0..SELECTIONS.len(), 0..3_000_usize).prop_map(|(watcher, bytes)| Step::Read { watcher, bytes }),
+        ];
+        proptest::collection::vec(step, 1..60)
+    }
+
+    const NAMESPACES: [&str; 2] = ["web", "default"];
+    const SELECTIONS: [(&str, &str); 4] = [
+        ("/api/v1/configmaps", ""),
+        ("/api/v1/namespaces/web/configmaps", ""),
+        ("/api/v1/configmaps", "labelSelector=l%3D1"),
+        ("/api/v1/configmaps", "fieldSelector=metadata.name%3Dc2"),
+    ];
+
+    /// What a client that follows a watch believes, and checks on the way.
+    #[derive(Default)]
+    struct Follower {
+        objects: BTreeMap<(String, String), Value>,
+        last: u64,
+    }
+
+    impl Follower {
+        fn take(&mut self, event: &Value) {
+            let object = &event["object"];
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            let revision: u64 = text(&object["metadata"]["resourceVersion"]).parse().unwrap();
+            assert!(revision > self.last, "{revision} after {}: out of order or twice", self.last);
+            self.last = revision;
+            let key = (text(&object["metadata"]["namespace"]), text(&object["metadata"]["name"]));
+            match event["type"].as_str().unwrap() {
+                "ADDED" => assert!(self.objects.insert(key, object.clone()).is_none(), "added twice: {event}"),
+                "MODIFIED" => assert!(self.objects.insert(key, object.clone()).is_some(), "a gap before {event}"),
+                "DELETED" => assert!(self.objects.remove(&key).is_some(), "a gap before {event}"),
+                other => panic!("{other}: {event}"),
+            }
+        }
+    }
+
+    fn list(bench: &mut Bench, selection: (&str, &str)) -> BTreeMap<(String, String), Value> {
+        let list = bench.get(&format!("{}?{}", selection.0, selection.1)).ok();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let items = list["items"].as_array().unwrap().iter().map(|item| {
+            let mut item = item.clone();
+            item["apiVersion"] = json!("v1");
+            item["kind"] = json!("ConfigMap");
+            ((text(&item["metadata"]["namespace"]), text(&item["metadata"]["name"])), item)
+        });
+        items.collect()
+    }
+
+    proptest! {
+        #[test]
+        fn every_watcher_sees_exactly_the_history(steps in steps()) {
+            let mut bench = Bench::with_limits(Limits { watch_history: 1_000, objects: 1_000, object_bytes: 10_000 });
+            let mut watchers: Vec<(Watch, Follower)> = Vec::new();
+            for selection in SELECTIONS {
+                let revision = bench.cluster.revision();
+                let objects = list(&mut bench, selection);
+                let target = format!("{}?watch=1&resourceVersion={revision}&{}", selection.0, selection.1);
+                watchers.push((bench.watch(&target), Follower { objects, last: revision }));
+            }
+            for step in steps {
+                match step {
+                    Step::Write { namespace, name, label, value } => {
+                        let target = format!("/api/v1/namespaces/{}/configmaps", NAMESPACES[namespace]);
+                        let object = json!({
+                            "metadata": {"name": format!("c{name}"), "labels": {"l": label.to_string()}}, "data": {"v": value.to_string()}
+                        });
+                        if bench.post(&target, object.clone()).code == 409 {
+                            bench.put(&format!("{target}/c{name}"), &object).ok();
+                        }
+                    }
+                    Step::Delete { namespace, name } => {
+                        bench.delete(&format!("/api/v1/namespaces/{}/configmaps/c{name}", NAMESPACES[namespace]));
+                    }
+                    Step::Report => bench.cluster.report(Heartbeat::LeasesAndNodes, bench.now),
+                    Step::Read { watcher, bytes } => {
+                        let (watch, follower) = &mut watchers[watcher];
+                        let mut out = Vec::new();
+                        watch.streaming.poll(&bench.cluster, bench.now, &mut out, bytes);
+                        for line in String::from_utf8(out).unwrap().lines() {
+                            follower.take(&serde_json::from_str(line).unwrap());
+                        }
+                    }
+                }
+            }
+            for ((watch, follower), selection) in watchers.iter_mut().zip(SELECTIONS) {
+                for event in watch.events(&bench) {
+                    follower.take(&event);
+                }
+                prop_assert_eq!(&follower.objects, &list(&mut bench, selection));
+            }
+        }
+    }
+
+    #[test]
+    fn a_watch_keeps_to_its_budget() {
+        let mut bench = Bench::new();
+        let mut watch = bench.watch("/api/v1/namespaces?watch=1");
+        let mut out = Vec::new();
+        assert_eq!(watch.streaming.poll(&bench.cluster, bench.now, &mut out, 1), Progress::More);
+        assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1, "one whole event");
+    }
+}

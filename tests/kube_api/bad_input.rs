@@ -103,7 +103,7 @@ fn fields_of_the_wrong_type_do_no_harm() {
 #[test]
 fn deep_nesting_is_refused_not_followed() {
     let mut api = Api::new();
-    for (open, close) in [("{\"a\":", "}"), ("[", "]")] {
+    for (open, close) in [("{\"a\":", "}"), ("[", "]"), ("- ", "")] {
         let body = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
         for content_type in ["application/json", "application/yaml"] {
             let answer = api.send(

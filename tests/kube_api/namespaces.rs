@@ -42,6 +42,7 @@ fn a_namespace_dies_with_everything_in_it() {
     let mut namespaces = api.watch(&format!("/api/v1/namespaces?{PARAMETERS}={now}"));
     let mut pods = api.watch(&format!("/api/v1/pods?{PARAMETERS}={now}"));
     let answer = api.delete("/api/v1/namespaces/demo").expect(200);
+    api.wait(1);
     assert!(answer["kind"] == "Namespace" || answer["kind"] == "Status", "{answer}");
     assert_eq!(api.get("/api/v1/namespaces/demo").status, 404);
     for target in ["pods", "configmaps", "secrets", "services", "serviceaccounts"] {
@@ -68,6 +69,7 @@ fn a_finalizer_keeps_a_namespace_terminating() {
     api.create("/api/v1/namespaces", &object);
     api.create("/api/v1/namespaces/held/configmaps", &config_map("a", ""));
     api.delete("/api/v1/namespaces/held").expect(200);
+    api.wait(1);
     let mut held = api.read("/api/v1/namespaces/held");
     assert_eq!(held["status"]["phase"], "Terminating");
     assert!(held["metadata"]["deletionTimestamp"].is_string());
@@ -90,6 +92,7 @@ fn content_with_a_finalizer_keeps_its_namespace() {
     object["metadata"]["finalizers"] = json!(["example.com/a"]);
     api.create("/api/v1/namespaces/demo/configmaps", &object);
     api.delete("/api/v1/namespaces/demo").expect(200);
+    api.wait(1);
     assert_eq!(api.read("/api/v1/namespaces/demo")["status"]["phase"], "Terminating");
     assert_eq!(api.names("/api/v1/namespaces/demo/configmaps"), ["held"]);
     api.patch("/api/v1/namespaces/demo/configmaps/held", "merge", &json!({"metadata": {"finalizers": null}}))
@@ -142,6 +145,7 @@ fn finalize_empties_the_finalizers_of_the_spec() {
     assert_eq!(updated["spec"]["finalizers"], json!(["kubernetes", "example.com/mine"]));
     // Only without them is the namespace gone.
     api.delete(target).expect(200);
+    api.wait(1);
     let mut terminating = api.read(target);
     assert_eq!(terminating["spec"]["finalizers"], json!(["example.com/mine"]));
     terminating["spec"]["finalizers"] = json!([]);

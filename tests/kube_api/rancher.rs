@@ -218,6 +218,7 @@ fn fleet_finds_nothing_to_remove_and_then_installs() {
         &json!({"metadata": {"name": "fleet-agent-bootstrap"}}),
     );
     api.delete("/api/v1/namespaces/cattle-fleet-system").expect(200);
+    api.wait(1);
     assert_eq!(api.get("/api/v1/namespaces/cattle-fleet-system").status, 404);
 }
 

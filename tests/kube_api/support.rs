@@ -7,7 +7,7 @@ use scale_cluster_agent::kube::{
 };
 use scale_cluster_agent::template;
 use serde_json::Value;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A cluster and the clock it is told.
 pub struct Api {
@@ -38,7 +38,9 @@ impl Api {
     }
 
     pub fn with_limits(limits: Limits) -> Api {
-        Api { cluster: Cluster::new(identity("edge", 1), baseline(TEMPLATE).unwrap(), limits), now: created() }
+        // Compiled once: that is what takes the time.
+        static BASELINE: LazyLock<Arc<Baseline>> = LazyLock::new(|| baseline(TEMPLATE).unwrap());
+        Api { cluster: Cluster::new(identity("edge", 1), BASELINE.clone(), limits), now: created() }
     }
 
     /// The cluster `edge` of another template.
@@ -114,6 +116,7 @@ impl Api {
     /// Lets time pass.
     pub fn wait(&mut self, seconds: i64) {
         self.now += SignedDuration::from_secs(seconds);
+        self.cluster.wake(self.now);
     }
 
     pub fn report(&mut self, heartbeat: Heartbeat) {

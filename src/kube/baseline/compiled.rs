@@ -141,3 +141,147 @@ impl Baseline {
         &self.entries[ordinal as usize]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::kube::Limits;
+    use crate::kube::testing::{Bench, compile, objects};
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn error(change: impl FnOnce(&mut Vec<Value>)) -> String {
+        let mut objects = objects();
+        change(&mut objects);
+        compile(objects).unwrap_err().to_string()
+    }
+
+    fn configmap(namespace: &str, name: &str) -> Value {
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}})
+    }
+
+    #[test]
+    fn what_cannot_be_is_named() {
+        assert_eq!(
+            error(|objects| objects.push(objects[4].clone())),
+            "Pod web/web-1: metadata.name: a second object of this name"
+        );
+        assert_eq!(
+            error(|objects| objects[4]["spec"]["nodeName"] = json!("n9")),
+            "Pod web/web-1: spec.nodeName: there is no node n9; expected one of {{cluster-name}}-control-1, {{cluster-name}}-worker-1, \
+             {{cluster-name}}-worker-2"
+        );
+        assert_eq!(
+            error(|objects| objects.push(configmap("nope", "a"))),
+            "ConfigMap nope/a: metadata.namespace: there is no namespace nope; add one to the template"
+        );
+        assert_eq!(
+            error(|objects| objects.push(json!({"apiVersion": "a.b/v1", "kind": "C", "metadata": {"name": "c"}}))),
+            "C c: kind: expected one that Kubernetes has or a CustomResourceDefinition of the template makes, not a.b/v1 C"
+        );
+        assert_eq!(
+            error(|objects| objects.push(json!({"apiVersion": "v1", "kind": "Node"}))),
+            "object 9 (Node): metadata.name: expected a name"
+        );
+        assert_eq!(
+            error(|objects| objects[7]["metadata"]["ownerReferences"] =
+                json!([{"apiVersion": "v1", "kind": "Pod", "name": "x"}])),
+            "Deployment web/web: metadata.ownerReferences[0]: there is no Pod x; expected an object of the template, or a uid"
+        );
+        assert!(error(|objects| objects.push(json!("x"))).starts_with("object 9 ()"));
+        assert!(
+            error(|objects| objects.push(configmap("", "a"))).ends_with("metadata.namespace: expected a namespace")
+        );
+    }
+
+    #[test]
+    fn a_control_plane_has_made_its_objects() {
+        let mut bench = Bench::new();
+        assert_eq!(
+            bench.get("/api/v1/namespaces").names(),
+            ["cattle-system", "default", "kube-node-lease", "kube-public", "kube-system", "web"]
+        );
+        assert_eq!(bench.get("/api/v1/namespaces/default/services/kubernetes").ok()["spec"]["clusterIP"], "10.43.0.1");
+        assert_eq!(bench.get("/api/v1/serviceaccounts").names(), ["default"; 6]);
+        let admin = bench.get("/apis/rbac.authorization.k8s.io/v1/clusterroles/cluster-admin").ok();
+        assert_eq!(admin["rules"][0]["verbs"], json!(["*"]));
+        let service = bench.get("/apis/apiregistration.k8s.io/v1/apiservices/v1.apps").ok();
+        assert_eq!(service["status"]["conditions"][0]["reason"], "Local");
+        assert_eq!(service["status"]["conditions"][0]["lastTransitionTime"], "2026-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn a_template_may_replace_what_the_control_plane_makes() {
+        let mut objects = objects();
+        objects.push(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "fleet-default"}}));
+        objects.push(
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system", "labels": {"a": "b"}}}),
+        );
+        let mut bench =
+            Bench::of(compile(objects).unwrap(), Limits { watch_history: 9, objects: 9, object_bytes: 9_999 });
+        let labels = bench.get("/api/v1/namespaces/kube-system").ok()["metadata"]["labels"].clone();
+        assert_eq!(labels, json!({"a": "b", "kubernetes.io/metadata.name": "kube-system"}));
+        let fleet = bench.get("/api/v1/namespaces/fleet-default").ok();
+        assert!(
+            fleet["metadata"]["annotations"].is_object(),
+            "Rancher writes into the annotations of such a namespace"
+        );
+    }
+
+    #[test]
+    fn custom_kinds_of_the_template_are_served() {
+        let mut objects = objects();
+        objects.push(
+            json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w", "namespace": "web"}}),
+        );
+        objects.push(json!({
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": "widgets.example.com"},
+            "spec": {
+                "group": "example.com", "scope": "Namespaced", "names": {"plural": "widgets", "kind": "Widget"},
+                "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object"}}}]
+            }
+        }));
+        let limits = Limits { watch_history: 9, objects: 9, object_bytes: 9_999 };
+        let mut bench = Bench::of(compile(objects).unwrap(), limits);
+        let widget = bench.get("/apis/example.com/v1/namespaces/web/widgets/w").ok();
+        assert_eq!((&widget["kind"], &widget["metadata"]["generation"]), (&json!("Widget"), &json!(1)));
+        let definition = bench.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.example.com").ok();
+        assert_eq!(definition["status"]["conditions"][1]["lastTransitionTime"], "2026-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn every_object_has_a_revision_of_its_own_below_the_clusters() {
+        let mut bench = Bench::new();
+        let mut revisions = Vec::new();
+        for target in
+            ["/api/v1/pods", "/api/v1/nodes", "/api/v1/namespaces", "/apis/rbac.authorization.k8s.io/v1/clusterroles"]
+        {
+            let list = bench.get(target).ok();
+            let items = list["items"].as_array().unwrap();
+            revisions.extend(
+                items.iter().map(|item| item["metadata"]["resourceVersion"].as_str().unwrap().parse::<u64>().unwrap()),
+            );
+        }
+        let count = revisions.len();
+        revisions.sort_unstable();
+        revisions.dedup();
+        assert_eq!(revisions.len(), count);
+        assert!(revisions.last().unwrap() <= &bench.cluster.revision());
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_is_in_order_under_any_cluster_name(name in "[a-z]([a-z0-9-]{0,8}[a-z0-9])?") {
+            let objects = ["{{cluster-name}}", "a-{{cluster-name}}", "m", "{{cluster-name}}-z", "z", "b-{{cluster-name}}-c"];
+            let objects = objects.map(|name| json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})).to_vec();
+            let mut bench = Bench::of(compile(objects).unwrap(), Limits { watch_history: 9, objects: 9, object_bytes: 9_999 });
+            bench.rename(&name);
+            let names = bench.get("/api/v1/nodes").names();
+            prop_assert_eq!(names.len(), 6);
+            prop_assert!(names.is_sorted(), "{:?}", names);
+            for node in names {
+                prop_assert_eq!(bench.get(&format!("/api/v1/nodes/{node}")).code, 200);
+            }
+        }
+    }
+}

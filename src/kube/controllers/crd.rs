@@ -30,7 +30,7 @@ impl Cluster {
         let group = text(&definition["spec"]["group"]);
         for version in definition["spec"]["versions"].as_array().into_iter().flatten() {
             let version = text(&version["name"]);
-            if version != "" && self.store.get(services.storage, &format!("{version}.{group}")).is_none() {
+            if !version.is_empty() && self.store.get(services.storage, &format!("{version}.{group}")).is_none() {
                 self.ensure(&services, baseline::api_service(group, version, false), happening.now);
                 let status = available(&now);
                 self.amend(&services, &format!("{version}.{group}"), Part::Status, |object| {
@@ -184,6 +184,7 @@ fn text(value: &Value) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kube::testing::Bench;
 
     fn definition() -> Value {
         json!({
@@ -236,5 +237,110 @@ mod tests {
             ["spec.versions[0].schema.openAPIV3Schema"]
         );
         assert!(fields(&|d| d["spec"] = json!(null)).contains(&"spec.group".to_owned()));
+    }
+
+    fn served(bench: &mut Bench) -> Value {
+        let mut definition = definition();
+        definition["spec"]["scope"] = json!("Namespaced");
+        definition["spec"]["versions"] = json!([
+            {
+                "name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object"}},
+                "subresources": {"status": {}, "scale": {"specReplicasPath": ".spec.size", "statusReplicasPath": ".status.size"}}
+            },
+            {"name": "v1beta1", "served": true, "storage": false, "schema": {"openAPIV3Schema": {"type": "object"}}}
+        ]);
+        bench.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition).ok()
+    }
+
+    const WIDGETS: &str = "/apis/example.com/v1/namespaces/web/widgets";
+
+    #[test]
+    fn a_kind_is_served_from_its_definition_on() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.get(WIDGETS).body, "404 page not found\n");
+        served(&mut bench);
+        let definition = bench.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.example.com").ok();
+        assert!(is_established(&definition));
+        assert_eq!(bench.get(WIDGETS).body["kind"], "WidgetList");
+        let groups = bench.get("/apis").ok();
+        let groups = groups["groups"].as_array().unwrap();
+        assert!(groups.iter().any(|group| group["name"] == "example.com"));
+        let service = bench.get("/apis/apiregistration.k8s.io/v1/apiservices/v1.example.com").ok();
+        assert_eq!(service["status"]["conditions"][0]["status"], "True");
+    }
+
+    #[test]
+    fn versions_share_their_objects() {
+        let mut bench = Bench::new();
+        served(&mut bench);
+        let made =
+            bench.post(WIDGETS, json!({"metadata": {"name": "a"}, "spec": {"size": 2}, "status": {"size": 9}})).ok();
+        assert_eq!((&made["apiVersion"], &made["kind"]), (&json!("example.com/v1"), &json!("Widget")));
+        assert!(made.get("status").is_none());
+        let beta = "/apis/example.com/v1beta1/namespaces/web/widgets";
+        let seen = bench.get(&format!("{beta}/a")).ok();
+        assert_eq!(
+            (&seen["apiVersion"], &seen["metadata"]["uid"]),
+            (&json!("example.com/v1beta1"), &made["metadata"]["uid"])
+        );
+        let list = bench.get(beta);
+        assert_eq!(list.body["items"][0]["apiVersion"], "example.com/v1beta1");
+        let patched =
+            bench.merge(&format!("{WIDGETS}/a/status"), json!({"spec": {"size": 5}, "status": {"size": 1}})).ok();
+        assert_eq!((&patched["spec"]["size"], &patched["status"]["size"]), (&json!(2), &json!(1)));
+        assert_eq!(
+            bench.get(&format!("{beta}/a/status")).message(),
+            "the server could not find the requested resource"
+        );
+        let scale = bench.get(&format!("{WIDGETS}/a/scale")).ok();
+        assert_eq!(
+            (&scale["kind"], &scale["spec"]["replicas"], &scale["status"]["replicas"]),
+            (&json!("Scale"), &json!(2), &json!(1))
+        );
+        let scale = bench.merge(&format!("{WIDGETS}/a/scale"), json!({"spec": {"replicas": 7}})).ok();
+        assert_eq!(scale["spec"]["replicas"], 7);
+        let object = bench.get(&format!("{WIDGETS}/a")).ok();
+        assert_eq!((&object["spec"]["size"], &object["metadata"]["generation"]), (&json!(7), &json!(2)));
+    }
+
+    #[test]
+    fn a_custom_object_is_updated_by_revision_only() {
+        let mut bench = Bench::new();
+        served(&mut bench);
+        bench.post(WIDGETS, json!({"metadata": {"name": "a"}})).ok();
+        let answer = bench.put(&format!("{WIDGETS}/a"), &json!({"metadata": {"name": "a"}}));
+        assert_eq!(answer.code, 422);
+        assert!(answer.message().ends_with("must be specified for an update"), "{}", answer.message());
+    }
+
+    #[test]
+    fn a_kind_goes_with_its_definition() {
+        let mut bench = Bench::new();
+        served(&mut bench);
+        bench.post(WIDGETS, json!({"metadata": {"name": "a", "finalizers": ["example.com/hold"]}})).ok();
+        let mut watch = bench.watch(&format!("{WIDGETS}?watch=1"));
+        assert_eq!(watch.told(&bench), ["ADDED a"]);
+        bench.delete("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.example.com").ok();
+        assert_eq!(watch.told(&bench), ["DELETED a"]);
+        assert!(watch.is_over);
+        assert_eq!(bench.get(WIDGETS).code, 404);
+        assert_eq!(bench.get("/apis/apiregistration.k8s.io/v1/apiservices/v1.example.com").code, 404);
+        served(&mut bench);
+        assert_eq!(bench.get(WIDGETS).names(), [""; 0]);
+    }
+
+    #[test]
+    fn a_definition_that_cannot_be_served_is_refused() {
+        let mut bench = Bench::new();
+        let mut definition = definition();
+        definition["spec"]["versions"] = json!([]);
+        let answer = bench.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition);
+        assert_eq!(answer.code, 422);
+        for odd in [
+            json!({"metadata": {"name": "a"}, "spec": "x"}),
+            json!({"metadata": {"name": "a"}, "spec": {"names": 1, "versions": {}}}),
+        ] {
+            assert_eq!(bench.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", odd).code, 422);
+        }
     }
 }

@@ -7,7 +7,7 @@ use crate::kube::store::{Version, namespace_of};
 use crate::kube::strategy::Part;
 use crate::kube::verbs::DeleteOptions;
 use crate::kube::{Cluster, tree};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 impl Cluster {
@@ -17,8 +17,13 @@ impl Cluster {
         let path = happening.write.object.path.clone();
         let now = happening.now;
         if happening.served.is("", "namespaces") {
+            let was_deleting = |before| self.store.stamp(before).deleted_s.is_some();
             if happening.is_deleting() {
-                self.empty(&namespaces, &path, now);
+                if happening.write.previous.as_ref().is_some_and(was_deleting) {
+                    return;
+                }
+                let delay = SignedDuration::from_millis(TERMINATION_DELAY_MS);
+                self.terminating.entry(path).or_insert(now.saturating_add(delay).unwrap_or(now));
             } else if happening.is_new() {
                 self.fill(&path, now);
             }
@@ -26,10 +31,23 @@ impl Cluster {
         }
         let Some(namespace) = namespace_of(&path).filter(|_| happening.write.is_delete) else { return };
         let Some(owner) = self.store.get(namespaces.storage, namespace) else { return };
+        if self.terminating.contains_key(namespace) {
+            return;
+        }
         if self.store.stamp(&owner).deleted_s.is_some() {
             self.empty(&namespaces, namespace, now);
         } else if happening.served.is("", "serviceaccounts") || happening.served.is("", "configmaps") {
             self.fill(namespace, now);
+        }
+    }
+
+    /// Empties the deleted namespaces whose time has come.
+    pub(in crate::kube) fn end_namespaces(&mut self, now: Timestamp) {
+        let Some(namespaces) = Cluster::built_in("", "namespaces") else { return };
+        let due = self.terminating.iter().filter(|(_, at)| **at <= now).map(|(namespace, _)| namespace.clone());
+        for namespace in due.collect::<Vec<_>>() {
+            self.terminating.remove(&namespace);
+            self.empty(&namespaces, &namespace, now);
         }
     }
 
@@ -122,6 +140,10 @@ pub(in crate::kube) fn complete(namespace: &mut Value) {
 const ROOT_CA_DESCRIPTION: &str = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal \
      service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.";
 
+/// How long a deleted namespace keeps what is in it. kube-controller-manager takes about as long, and clients that delete a
+/// namespace together with its contents (`kubectl delete -f`) count on still finding them.
+const TERMINATION_DELAY_MS: i64 = 1_000;
+
 #[cfg(test)]
 mod tests {
     use crate::kube::testing::Bench;
@@ -134,6 +156,8 @@ mod tests {
         let mut watch = bench.watch(&format!("/api/v1/namespaces?watch=1&resourceVersion={revision}"));
         let answer = bench.delete("/api/v1/namespaces/web").ok();
         assert_eq!((&answer["kind"], &answer["status"]["phase"]), (&json!("Namespace"), &json!("Terminating")));
+        assert_eq!(bench.cluster.counts().deployments, 1, "its contents stay for a moment");
+        bench.pass(1);
         assert_eq!(bench.get("/api/v1/namespaces/web").code, 404);
         assert_eq!(bench.get("/api/v1/namespaces/web/pods").names(), [""; 0]);
         assert_eq!(bench.cluster.counts().deployments, 0);
@@ -147,6 +171,7 @@ mod tests {
         let target = "/api/v1/namespaces/web/configmaps/a";
         bench.merge(target, json!({"metadata": {"finalizers": ["example.com/hold"]}})).ok();
         bench.delete("/api/v1/namespaces/web").ok();
+        bench.pass(1);
         let namespace = bench.get("/api/v1/namespaces/web").ok();
         assert_eq!(namespace["status"]["conditions"][0]["type"], "NamespaceContentRemaining");
         let answer = bench.post("/api/v1/namespaces/web/secrets", json!({"metadata": {"name": "s"}}));
@@ -162,6 +187,7 @@ mod tests {
         let target = "/api/v1/namespaces/web";
         bench.merge(target, json!({"metadata": {"finalizers": ["controller.cattle.io/namespace-auth"]}})).ok();
         bench.delete(target).ok();
+        bench.pass(1);
         let mut namespace = bench.get(target).ok();
         assert_eq!(namespace["spec"].get("finalizers"), Some(&json!([])));
         namespace["metadata"]["finalizers"] = json!([]);

@@ -321,3 +321,116 @@ impl Store {
 
 /// The revision of the first baseline object. An API server's are never as small as 0, which means "any" to clients.
 const FIRST_REVISION: u64 = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kube::object::{Holes, Uid};
+    use crate::kube::testing::{compile, objects};
+    use crate::kube::{Cluster, store};
+    use proptest::prelude::*;
+    use serde_json::json;
+    use std::sync::LazyLock;
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Put(usize),
+        Remove(usize),
+        Beat(usize),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            (0..PATHS.len()).prop_map(Step::Put),
+            (0..PATHS.len()).prop_map(Step::Remove),
+            (0..6_usize).prop_map(Step::Beat),
+        ];
+        proptest::collection::vec(step, 0..40)
+    }
+
+    /// Nodes: the first two are of the baseline.
+    const PATHS: [&str; 4] = ["edge-worker-1", "edge-worker-2", "a-new-one", "z-another"];
+    const HISTORY: usize = 8;
+    static BASELINE: LazyLock<Arc<Baseline>> = LazyLock::new(|| Arc::new(compile(objects()).unwrap()));
+
+    fn new_store() -> Store {
+        Store::new(Particulars::new("edge", 1, 1_767_225_600), BASELINE.clone(), HISTORY)
+    }
+
+    /// Paths and revisions, which is all that a naive model keeps.
+    fn state(found: Vec<Found<'_>>, store: &Store) -> Vec<(String, u64)> {
+        found.iter().map(|found| (found.path.to_string(), store.stamp(&found.version).revision)).collect()
+    }
+
+    fn put(store: &mut Store, resource: ResourceId, path: &str) {
+        let object = json!({"metadata": {"name": store::name_of(path)}});
+        let stamp = Stamp {
+            uid: Uid::of_baseline(9, 9),
+            revision: 0,
+            created_s: 0,
+            heartbeat_s: 0,
+            deleted_s: None,
+            generation: 0,
+        };
+        store.put(resource, path, stamp, Arc::new(ObjectBody::compile(&object, Holes::Stamp)));
+    }
+
+    proptest! {
+        #[test]
+        fn the_past_is_told_as_it_was_or_not_at_all(steps in steps()) {
+            let nodes = Cluster::built_in("", "nodes").unwrap().storage;
+            let mut store = new_store();
+            let start = store.revision();
+            // The naive model: the whole state after every revision, and what each revision was about.
+            let mut states = vec![state(store.list(nodes, None), &store)];
+            let mut changed: Vec<ResourceId> = Vec::new();
+            for step in steps {
+                let before = store.revision();
+                match step {
+                    Step::Put(at) => put(&mut store, nodes, PATHS[at]),
+                    Step::Remove(at) => _ = store.remove(nodes, PATHS[at]),
+                    Step::Beat(at) => store.beat(BASELINE.beating()[at], 1_767_225_700),
+                }
+                prop_assert!(store.revision() <= before + 1, "one change, one revision");
+                if store.revision() > before {
+                    let beat = match step {
+                        Step::Beat(at) => BASELINE.resource(BASELINE.beating()[at]),
+                        Step::Put(_) | Step::Remove(_) => nodes,
+                    };
+                    changed.push(beat);
+                    states.push(state(store.list(nodes, None), &store));
+                }
+                let objects = states.last().unwrap();
+                prop_assert!(objects.is_sorted());
+                prop_assert_eq!(store.count(nodes), objects.len());
+            }
+            let forgotten = changed.len().saturating_sub(HISTORY);
+            let last_forgotten = changed[..forgotten].iter().rposition(|resource| *resource == nodes);
+            let oldest = last_forgotten.map_or(start, |at| start + at as u64 + 1);
+            for (revision, expected) in (start..).zip(&states) {
+                match store.list_at(nodes, None, revision) {
+                    Ok(found) => {
+                        prop_assert!(revision >= oldest);
+                        prop_assert_eq!(&state(found, &store), expected);
+                    }
+                    Err(told) => {
+                        prop_assert!(revision < oldest);
+                        prop_assert_eq!(told, oldest);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_cluster_is_small() {
+        let mut store = new_store();
+        assert!(store.size_bytes() < 1_000, "{}", store.size_bytes());
+        for _ in 0..100 {
+            for ordinal in BASELINE.beating() {
+                store.beat(*ordinal, 1_767_225_700);
+            }
+        }
+        assert!(store.size_bytes() < 2_000, "{}", store.size_bytes());
+    }
+}

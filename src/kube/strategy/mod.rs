@@ -55,7 +55,10 @@ impl Cluster {
         part: Part,
     ) -> Result<(), Status> {
         match part {
-            Part::Status => return Ok(only_status(served, old, object)),
+            Part::Status => {
+                only_status(served, old, object);
+                return Ok(());
+            }
             Part::Finalize => {
                 let finalizers = object["spec"]["finalizers"].clone();
                 *object = old.clone();

@@ -19,7 +19,13 @@ impl Cluster {
                 "services" => format!("no endpoints available for service \"{}\"", call.name()),
                 _ => "error trying to reach service: dial tcp: connect: connection refused".to_owned(),
             };
-            return Err(Status { code: 503, reason: "ServiceUnavailable", message: problem, details: None });
+            return Err(Status {
+                code: 503,
+                reason: "ServiceUnavailable",
+                message: problem,
+                details: None,
+                continue_token: None,
+            });
         }
         if call.request.headers.get("Upgrade").is_none() {
             return Err(Status::bad_request("Upgrade request required"));

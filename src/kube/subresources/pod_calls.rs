@@ -101,7 +101,7 @@ impl Cluster {
 
 /// The bare `Success` of calls that make nothing to show.
 fn created() -> Response {
-    let status = Status { code: 201, reason: "", message: String::new(), details: None };
+    let status = Status { code: 201, reason: "", message: String::new(), details: None, continue_token: None };
     let mut object = status.to_json();
     object["code"] = json!(201);
     crate::kube::render::json(201, format!("{object}\n").into_bytes())

@@ -61,6 +61,17 @@ impl DeleteOptions {
 
     /// What a decoded `DeleteOptions` says.
     pub(in crate::kube) fn from_body(body: &Value) -> Result<DeleteOptions, Status> {
+        let preconditions = &body["preconditions"];
+        if !(preconditions.is_object() || preconditions.is_null()) {
+            let problem =
+                "json: cannot unmarshal into Go struct field DeleteOptions.preconditions of type v1.Preconditions";
+            return Err(Status::bad_request(problem));
+        }
+        let unknown_dry_run = body["dryRun"].as_array().into_iter().flatten().find(|value| *value != "All");
+        if let Some(value) = unknown_dry_run {
+            let cause = Cause::not_supported("dryRun", value, &["All"]);
+            return Err(Status::invalid_options("DeleteOptions", vec![cause]));
+        }
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let orphan = body["orphanDependents"].as_bool();
         let propagation = match (body["propagationPolicy"].as_str(), orphan) {

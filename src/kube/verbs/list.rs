@@ -22,7 +22,7 @@ impl Cluster {
         let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         let revision = self.revision_of_list(call, token.as_ref(), limit)?;
 
-        let found = self.found(call, &filter, revision, token.is_some())?;
+        let found = self.found(call, &filter, revision, token.as_ref())?;
         let start = token.map_or(0, |token| found.partition_point(|found| *found.path <= *token.after));
         let matching = found.into_iter().skip(start).filter(|found| filter.matches(self, &call.served, &found.version));
         let mut matching: Vec<Found<'_>> = matching.collect();
@@ -33,7 +33,8 @@ impl Cluster {
             }
             matching.truncate(limit);
             if let Some(last) = matching.last() {
-                metadata["continue"] = json!(Continue { revision, after: last.path.to_string() }.encode());
+                metadata["continue"] =
+                    json!(Continue { revision: Some(revision), after: last.path.to_string() }.encode());
             }
         }
         let versions = matching.into_iter().map(|found| found.version).collect();
@@ -60,10 +61,10 @@ impl Cluster {
         let current = self.revision();
         let asked = requested(call.query.resource_version.as_deref(), &call.served)?;
         let revision = match (token, asked, call.query.resource_version_match.as_deref()) {
-            (Some(token), Some(1..), _) if token.revision > 0 => {
+            (Some(Continue { revision: Some(_), .. }), Some(1..), _) => {
                 return Err(Status::bad_request("specifying resource version is not allowed when using continue"));
             }
-            (Some(token), _, _) => token.revision,
+            (Some(token), _, _) => token.revision.unwrap_or(current),
             (None, Some(asked), Some("Exact")) => asked,
             // The legacy meaning of a limit with a revision.
             (None, Some(asked @ 1..), None | Some("")) if limit < usize::MAX => asked,
@@ -74,7 +75,13 @@ impl Cluster {
     }
 
     /// What stands in the collection at a revision, as far as the selectors need to look.
-    fn found(&self, call: &Call<'_>, filter: &Filter, revision: u64, is_page: bool) -> Result<Vec<Found<'_>>, Status> {
+    fn found(
+        &self,
+        call: &Call<'_>,
+        filter: &Filter,
+        revision: u64,
+        token: Option<&Continue>,
+    ) -> Result<Vec<Found<'_>>, Status> {
         let storage = call.served.storage;
         let namespace = filter.namespace.as_deref().or(filter.fields.namespace());
         if revision == self.revision() {
@@ -86,13 +93,12 @@ impl Cluster {
             }
             return Ok(self.store.list(storage, namespace));
         }
-        self.store.list_at(storage, namespace, revision).map_err(|_| {
-            Status::expired(if is_page {
-                "The provided continue parameter is too old to display a consistent list result. You must start a new list without the \
-                 continue parameter."
-            } else {
-                "The resourceVersion for the provided list is too old."
-            })
+        self.store.list_at(storage, namespace, revision).map_err(|_| match token {
+            None => Status::expired("The resourceVersion for the provided list is too old."),
+            Some(token) => Status {
+                continue_token: Some(Continue { revision: None, after: token.after.clone() }.encode()),
+                ..Status::expired(INCONSISTENT_CONTINUE)
+            },
         })
     }
 }
@@ -112,6 +118,11 @@ pub(super) fn filter(call: &Call<'_>) -> Result<Filter, Status> {
     })
 }
 
+/// The words of apiserver `storage/etcd3` for pages that were read too slowly.
+const INCONSISTENT_CONTINUE: &str = "The provided continue parameter is too old to display a consistent list result. You can start a new \
+    list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing \
+    with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first \
+    chunk was returned and now may show up in the list.";
 /// As much of a list as is made at once; what is longer is made as the peer reads it.
 const WHOLE_LIST_BYTES: usize = 32 * 1024;
 

@@ -19,8 +19,8 @@ pub(super) fn requested(parameter: Option<&str>, resource: &Resource) -> Result<
 /// Where the next page of a list starts.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Continue {
-    /// The revision of the first page.
-    pub revision: u64,
+    /// The revision of the first page; `None` to go on with what there is now.
+    pub revision: Option<u64>,
     /// The path of the last object of the page before.
     pub after: String,
 }
@@ -28,7 +28,8 @@ pub(super) struct Continue {
 impl Continue {
     /// The token, in the form of apiserver `storage/continue.go`.
     pub(super) fn encode(&self) -> String {
-        let token = json!({"v": "meta.k8s.io/v1", "rv": self.revision, "start": format!("{}\0", self.after)});
+        let revision = self.revision.map_or(json!(-1), Value::from);
+        let token = json!({"v": "meta.k8s.io/v1", "rv": revision, "start": format!("{}\0", self.after)});
         URL_SAFE_NO_PAD.encode(token.to_string())
     }
 
@@ -40,9 +41,11 @@ impl Continue {
         if token["v"] != "meta.k8s.io/v1" {
             return Err(refused(&format!("server does not recognize this encoded version {}", token["v"])));
         }
-        let revision = token["rv"]
-            .as_u64()
-            .ok_or_else(|| refused("incorrect encoded start resourceVersion (version meta.k8s.io/v1)"))?;
+        let revision = match (token["rv"].as_u64(), token["rv"].as_i64()) {
+            (Some(1..), _) => token["rv"].as_u64(),
+            (None, Some(-1)) => None,
+            _ => return Err(refused("incorrect encoded start resourceVersion (version meta.k8s.io/v1)")),
+        };
         let start = token["start"].as_str().filter(|start| !start.is_empty());
         let start = start.ok_or_else(|| refused("encoded start key empty (version meta.k8s.io/v1)"))?;
         Ok(Continue { revision, after: start.trim_end_matches('\0').to_owned() })
@@ -75,7 +78,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn tokens_survive(revision: u64, after in "[a-z0-9./:-]{1,40}") {
+        fn tokens_survive(revision in prop::option::of(1_u64..), after in "[a-z0-9./:-]{1,40}") {
             let token = Continue { revision, after };
             prop_assert_eq!(Continue::decode(&token.encode()), Ok(token));
         }

@@ -132,7 +132,8 @@ impl Fleet {
             Ok(None) | Err(_) if record.attached => record.token_read = Some(now.instant),
             Ok(None) => {
                 record.attempts += 1;
-                let delay = TOKEN_POLL.mul_f64(0.5 + self.random.f64());
+                let bound = TOKEN_POLL_FIRST.saturating_mul(1 << record.attempts.min(8)).min(TOKEN_POLL_LAST);
+                let delay = bound.mul_f64(0.5 + self.random.f64() / 2.0);
                 record.next_attempt = now.wall_after(delay);
                 self.set_timer(delay, Timer::Step(name), now);
             }
@@ -163,7 +164,8 @@ pub(super) fn seed(instance_id: &str, name: &str) -> u64 {
     hash.as_ref().iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
 }
 
-/// Rancher makes a token a moment after the cluster.
-const TOKEN_POLL: Duration = Duration::from_secs(1);
+/// Rancher makes a token a moment after the cluster: looked for soon, then more and more rarely.
+const TOKEN_POLL_FIRST: Duration = Duration::from_millis(125);
+const TOKEN_POLL_LAST: Duration = Duration::from_secs(2);
 /// A cluster that Rancher refuses, or refuses a token, is asked about once a minute.
 const FAILED_PAUSE: Duration = Duration::from_secs(60);
