@@ -226,7 +226,10 @@ fn a_rancher_that_may_mend_itself_lets_the_agent_start() {
         rancher.always("GET", "/v3/clusters", answer);
         let agent = Agent::start_for(&rancher, "");
         let log = agent.log();
-        let warnings: Vec<&str> = log.lines().filter(|line| line.contains("[WARN]") && line.contains(words)).collect();
+        let warnings: Vec<&str> = log
+            .lines()
+            .filter(|line| line.contains("[WARN]") && line.contains("cli::run") && line.contains(words))
+            .collect();
         assert_eq!(warnings.len(), 1, "{words}: {log}");
         rancher.behave();
         // A refused token is tried again by the next probe only.

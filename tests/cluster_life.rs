@@ -109,7 +109,7 @@ fn a_cluster_that_rancher_lost_already_can_be_deleted() {
 #[test]
 fn rancher_is_asked_by_no_more_threads_than_configured() {
     let rancher = FakeRancher::start();
-    let agent = Agent::start_for(&rancher, "RegistrationParallelism: 3\n");
+    let agent = Agent::start_for(&rancher, "RegistrationParallelism: 3\nCreateWait: 1m\n");
     let gate = rancher.hold("POST", "/v3/clusters");
     let creating: Vec<_> = (0..12).map(|number| begin_create(&agent, &format!("edge-{number}"))).collect();
     eventually("all twelve are asked for", || match agent.call("GET", "/clusters").1["count"].as_u64() {

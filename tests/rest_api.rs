@@ -302,16 +302,40 @@ fn the_agent_holds_no_more_clusters_than_it_may() {
 }
 
 #[test]
-fn a_client_that_stops_halfway_holds_up_nobody() {
+fn clients_that_stop_halfway_hold_up_nobody() {
     let rancher = FakeRancher::start();
     let agent = Agent::start_for(&rancher, "");
-    let mut stalled = http::connect(&agent.url);
-    stalled.write_all(b"POST /clusters HTTP/1.1\r\nHost: agent\r\nContent-Length: 20\r\n\r\n{\"name\"").unwrap();
-    let mut silent = http::connect(&agent.url);
-    silent.write_all(b"GET /health HT").unwrap();
-    for name in ["edge-0001", "edge-0002", "edge-0003"] {
-        assert_eq!(create(&agent, name).status, 201);
+    let begin = |request: &str| {
+        let mut socket = http::connect(&agent.url);
+        socket.write_all(request.as_bytes()).unwrap();
+        socket
+    };
+    let post = "POST /clusters HTTP/1.1\r\nHost: agent\r\n";
+    let mut stalled: Vec<_> = (0..20)
+        .flat_map(|_| {
+            [
+                begin(&format!("{post}Content-Length: 20\r\n\r\n{{\"name\"")),
+                begin(&format!("{post}Content-Length: 2000\r\n\r\n{{")),
+                begin(&format!("{post}Transfer-Encoding: chunked\r\n\r\n5\r\n{{")),
+                begin("GET /health HT"),
+            ]
+        })
+        .collect();
+    assert_eq!(call(&agent, "GET", "/health", None).status, 200);
+    assert_eq!(create(&agent, "edge-0001").status, 201);
+    stalled[0].write_all(br#":"edge-0004"}"#).unwrap();
+    assert_eq!(http::read_response(&mut stalled[0], false).status, 201, "and who goes on is served");
+}
+
+#[test]
+fn clients_that_keep_their_connections_hold_up_nobody() {
+    let rancher = FakeRancher::start();
+    let agent = Agent::start_for(&rancher, "");
+    let mut kept: Vec<_> = (0..64).map(|_| http::connect(&agent.url)).collect();
+    for socket in &mut kept {
+        socket.write_all(b"GET /health HTTP/1.1\r\nHost: agent\r\n\r\n").unwrap();
     }
-    stalled.write_all(br#":"edge-0004"}"#).unwrap();
-    assert_eq!(http::read_response(&mut stalled, false).status, 201, "and is served once it goes on");
+    for socket in &mut kept {
+        assert_eq!(http::read_response(socket, false).status, 200);
+    }
 }

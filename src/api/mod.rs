@@ -2,9 +2,11 @@
 //! or the insides of clusters.
 //!
 //! The `api` thread only accepts. The `api-N` threads read requests and write answers, both from one queue, so that neither a
-//! slow client nor a waiting `POST` holds up the acceptor or the manager.
+//! slow client nor a waiting `POST` holds up the acceptor or the manager. Requests whose bodies are still on their way have
+//! threads of their own, `api-body-N`.
 
 mod body;
+mod nudge;
 mod problem;
 mod respond;
 mod route;

@@ -1,7 +1,7 @@
 //! The acceptor and the threads behind it.
 
 use super::problem::Problem;
-use super::{respond, route};
+use super::{nudge, respond, route};
 use crate::manager::{Answer, Command, Reply};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::net::{SocketAddr, TcpListener};
@@ -42,17 +42,21 @@ impl Api {
         let server = Server::from_listener(config.listener, None).map_err(|error| ApiError(error.to_string()))?;
         let server = Arc::new(server);
         let (work, queue) = bounded(QUEUE_LENGTH);
-        for index in 0..THREADS {
-            let worker = Worker {
-                queue: queue.clone(),
-                work: work.clone(),
-                commands: config.commands.clone(),
-                max_body_bytes: config.max_body_bytes,
-            };
-            spawn(format!("api-{index}"), move || worker.run())?;
+        let (bodies, body_queue) = bounded(BODY_QUEUE_LENGTH);
+        for (name, queue, threads) in [("api", queue, THREADS), ("api-body", body_queue, BODY_THREADS)] {
+            for index in 0..threads {
+                let worker = Worker {
+                    queue: queue.clone(),
+                    work: work.clone(),
+                    commands: config.commands.clone(),
+                    max_body_bytes: config.max_body_bytes,
+                };
+                spawn(format!("{name}-{index}"), move || worker.run())?;
+            }
         }
         let acceptor = server.clone();
-        spawn("api".into(), move || accept(&acceptor, &work))?;
+        spawn("api".into(), move || accept(&acceptor, &work, &bodies))?;
+        nudge::start(&server, address).map_err(|error| ApiError(error.to_string()))?;
         Ok(Api { server, address })
     }
 
@@ -67,18 +71,28 @@ impl Api {
     }
 }
 
-fn accept(server: &Server, work: &Sender<Work>) {
+fn accept(server: &Server, work: &Sender<Work>, bodies: &Sender<Work>) {
     loop {
         match server.recv() {
-            Ok(request) => match work.try_send(Work::Read(request)) {
-                Ok(()) => {}
-                Err(TrySendError::Full(Work::Read(request))) => respond::problem(request, Problem::overloaded()),
-                Err(_) => return,
-            },
+            Ok(request) => {
+                let queue = if body_is_on_its_way(&request) { bodies } else { work };
+                match queue.try_send(Work::Read(request)) {
+                    Ok(()) => {}
+                    Err(TrySendError::Full(Work::Read(request))) => respond::problem(request, Problem::overloaded()),
+                    Err(_) => return,
+                }
+            }
             // `stop` was called, or the listening socket broke: the agent itself goes on.
             Err(error) => return log::debug!("the REST API stops accepting: {error}"),
         }
     }
+}
+
+/// Whether reading the body may wait for the client: tiny_http has read short ones already.
+fn body_is_on_its_way(request: &Request) -> bool {
+    let short = request.body_length().is_none_or(|length| length <= READ_BY_TINY_HTTP_BYTES);
+    let has = |name: &'static str| request.headers().iter().any(|header| header.field.equiv(name));
+    !short || has("Transfer-Encoding") || has("Expect")
 }
 
 struct Worker {
@@ -122,7 +136,13 @@ fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<(), ApiEr
     std::thread::Builder::new().name(name).spawn(work).map(drop).map_err(|error| ApiError(error.to_string()))
 }
 
-/// Threads that read and answer: a client that sends its body slowly occupies one of them.
+/// Threads that read and answer: a client that takes its answer slowly occupies one of them.
 const THREADS: usize = 8;
+/// Threads that wait for bodies: nothing that is asked here needs a long one.
+const BODY_THREADS: usize = 2;
+/// Requests whose bodies may wait to be read.
+const BODY_QUEUE_LENGTH: usize = 64;
+/// tiny_http 0.12 `request.rs`: a body up to this length is there when the request is.
+const READ_BY_TINY_HTTP_BYTES: usize = 1024;
 /// Requests and answers that may wait.
 const QUEUE_LENGTH: usize = 4096;
