@@ -60,11 +60,20 @@ impl Peer {
         request("POST", &format!("{}{path}", self.control), Some(body)).1
     }
 
-    /// Waits until `clusters` clusters are Active by Rancher's conditions, or fails with what the peer saw.
+    /// Waits until `clusters` clusters are Active by Rancher's conditions and the peer has done everything it does to a cluster
+    /// by itself, or fails with what the peer saw.
     pub fn settle(&self, clusters: usize) -> Value {
         let settled = self.get(&format!("/settled?clusters={clusters}&timeout=120"));
         assert_eq!(settled["settled"], true, "{settled:#}");
-        settled
+        // Active needs the conditions only; the steps that write go on beside them, and the last one is the CRD.
+        eventually("every step of the peer is done", || {
+            let all = self.get("/clusters");
+            let is_done =
+                |cluster: &&Value| !cluster["checks"]["crd"].is_null() && !cluster["stages"]["deployed"].is_null();
+            let done = all.as_array().map_or(0, |all| all.iter().filter(is_done).count());
+            if done >= clusters { Ok(()) } else { Err(format!("{done} of {clusters}: {all:#}")) }
+        });
+        self.get(&format!("/settled?clusters={clusters}&timeout=1"))
     }
 
     /// Waits until the cluster's record satisfies `condition`.
