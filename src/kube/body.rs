@@ -55,7 +55,7 @@ impl Streaming {
     /// A watch ends by itself when `now` has reached its deadline (`timeoutSeconds`).
     pub fn poll(&mut self, cluster: &Cluster, now: Timestamp, out: &mut Vec<u8>, budget: usize) -> Progress {
         match &mut self.0 {
-            Source::Listing(listing) => listing.poll(cluster, now, out, budget),
+            Source::Listing(listing) => listing.poll(cluster, out, budget),
             Source::Watching(watching) => watching.poll(cluster, now, out, budget),
         }
     }

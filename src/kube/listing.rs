@@ -6,7 +6,6 @@ use super::served::Served;
 use super::store::Version;
 use super::table::{self, Columns};
 use super::{Cluster, Progress};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::vec::IntoIter;
 
@@ -14,7 +13,6 @@ use std::vec::IntoIter;
 #[derive(Debug)]
 pub(super) struct Listing {
     served: Served,
-    form: Form,
     asked: Asked,
     columns: Option<Columns>,
     metadata: Value,
@@ -30,7 +28,6 @@ impl Listing {
     pub(super) fn new(served: Served, asked: Asked, metadata: Value, objects: Vec<Version>) -> Listing {
         let columns = matches!(asked.form, Form::Table(_)).then(|| columns(&served));
         Listing {
-            form: asked.form,
             served,
             asked,
             columns,
@@ -48,7 +45,7 @@ impl Listing {
     }
 
     /// Appends about `budget` bytes.
-    pub(super) fn poll(&mut self, cluster: &Cluster, _now: Timestamp, out: &mut Vec<u8>, budget: usize) -> Progress {
+    pub(super) fn poll(&mut self, cluster: &Cluster, out: &mut Vec<u8>, budget: usize) -> Progress {
         let start = out.len();
         out.append(&mut std::mem::take(&mut self.ahead));
         if !self.is_begun {
@@ -71,7 +68,7 @@ impl Listing {
     /// Everything up to the first object.
     fn beginning(&self) -> String {
         let metadata = &self.metadata;
-        match (self.form, &self.columns) {
+        match (self.asked.form, &self.columns) {
             (Form::Table(version), Some(columns)) => format!(
                 "{{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/{version}\",\"metadata\":{metadata},\"columnDefinitions\":{},\"rows\":[",
                 columns.definitions()
@@ -88,7 +85,7 @@ impl Listing {
 
     fn object(&self, cluster: &Cluster, version: &Version, out: &mut Vec<u8>) {
         let value = || cluster.value(&self.served, version);
-        match (self.form, &self.columns) {
+        match (self.asked.form, &self.columns) {
             (Form::Table(wanted), Some(columns)) => {
                 let row = columns.row(&value(), wanted, self.asked.include, self.asked.now);
                 out.extend_from_slice(row.to_string().as_bytes());

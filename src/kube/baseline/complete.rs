@@ -1,6 +1,6 @@
 //! What a control plane and its kubelets add to the objects they are given, and what cannot be.
 
-use super::draft::{Draft, last, title};
+use super::draft::{Draft, title};
 use super::{BaselineError, Source};
 use crate::kube::controllers::namespace;
 use crate::kube::controllers::pod_requests::Totals;
@@ -70,8 +70,7 @@ fn complete_nodes(draft: &mut Draft, source: &Source<'_>) {
         }
     }
     let mut alive = Vec::new();
-    for (path, node) in draft.of_mut("", "nodes") {
-        let name = last(path);
+    for (name, node) in draft.of_mut("", "nodes") {
         for field in ["kubeletVersion", "kubeProxyVersion"] {
             if node["status"]["nodeInfo"][field].as_str().is_none_or(str::is_empty) {
                 tree::set(node, &["status", "nodeInfo", field], source.kubernetes_version);
@@ -90,7 +89,7 @@ fn complete_nodes(draft: &mut Draft, source: &Source<'_>) {
             alive.push(name.to_owned());
         }
     }
-    let names: Vec<String> = draft.of("", "nodes").map(|(path, _)| last(path).to_owned()).collect();
+    let names: Vec<String> = draft.of("", "nodes").map(|(name, _)| name.to_owned()).collect();
     for name in names {
         draft.add_unless_given(lease(&name, alive.contains(&name)));
     }

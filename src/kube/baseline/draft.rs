@@ -6,7 +6,7 @@ use crate::kube::custom::CustomKinds;
 use crate::kube::generation::has_generation;
 use crate::kube::object::{CREATED, owner_uid};
 use crate::kube::served::Served;
-use crate::kube::store::{name_of, namespace_of, path_of};
+use crate::kube::store::{namespace_of, path_of};
 use crate::kube::{ResourceId, catalog, tree};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -166,11 +166,6 @@ pub(super) fn title(object: &Value, position: usize) -> String {
         (name, None) => format!("{kind} {name}"),
         (name, Some(namespace)) => format!("{kind} {namespace}/{name}"),
     }
-}
-
-/// The last part of a path.
-pub(super) fn last(path: &str) -> &str {
-    name_of(path)
 }
 
 fn is_definition(object: &Value) -> bool {

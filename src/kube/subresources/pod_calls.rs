@@ -78,7 +78,8 @@ impl Cluster {
         let pods = Cluster::built_in("", "pods").ok_or_else(Status::unknown_route)?;
         let found = self.store.get(pods.storage, &path_of(call.namespace(), name));
         let before = found.ok_or_else(|| Status::not_found(&pods, name))?;
-        let mut pod = self.value(&pods, &before);
+        let old = self.value(&pods, &before);
+        let mut pod = old.clone();
         if let Some(node) = pod["spec"]["nodeName"].as_str().filter(|node| !node.is_empty()) {
             let why = format!("pod {name} is already assigned to node \"{node}\"");
             return Err(Status::conflict(&pods, name, &why));
@@ -94,7 +95,7 @@ impl Cluster {
             }
             other => *other = json!([scheduled]),
         }
-        self.store_changed(&pods, &before, pod, Keep::of(call))?;
+        self.store_changed(&pods, &before, old, pod, Keep::of(call))?;
         Ok(created())
     }
 }

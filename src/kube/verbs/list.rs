@@ -45,11 +45,11 @@ impl Cluster {
     pub(in crate::kube) fn respond(&self, call: &Call<'_>, mut listing: Listing) -> Result<Response, Status> {
         let mut bytes = Vec::new();
         if call.asked.form == Form::Yaml {
-            while listing.poll(self, call.now, &mut bytes, usize::MAX) == Progress::More {}
+            while listing.poll(self, &mut bytes, usize::MAX) == Progress::More {}
             let list: Value = serde_json::from_slice(&bytes).map_err(Status::internal)?;
             return yaml(200, &list);
         }
-        let body = match listing.poll(self, call.now, &mut bytes, WHOLE_LIST_BYTES) {
+        let body = match listing.poll(self, &mut bytes, WHOLE_LIST_BYTES) {
             Progress::Done => Body::Bytes(bytes),
             Progress::More | Progress::Idle => Body::Streaming(Streaming::listing(listing.resumed_with(bytes))),
         };

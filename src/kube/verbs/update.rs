@@ -75,7 +75,7 @@ impl Cluster {
         if stamp.deleted_s.is_some() {
             check_no_new_finalizers(served, &name, &old, &object)?;
         }
-        self.store_changed(served, before, object, keep)
+        self.store_changed(served, before, old, object, keep)
     }
 }
 
