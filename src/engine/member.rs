@@ -35,8 +35,12 @@ pub(super) struct Member {
 
 impl Member {
     /// A cluster that wants to be connected at once. Its reports start within one interval, at a moment of its own.
-    pub(super) fn new(attachment: Attachment, context: &mut Context<'_>) -> Member {
-        let Context { config, clock, random, .. } = context;
+    pub(super) fn new(
+        attachment: Attachment,
+        config: &WorkerConfig,
+        clock: &Clock,
+        random: &mut fastrand::Rng,
+    ) -> Member {
         let settings = &config.settings;
         let identity = attachment.identity;
         let announcement = Announcement::new(&settings.api_address, &identity.service_account_token(), &config.ca_pem);

@@ -140,14 +140,7 @@ impl Worker {
         if self.stopping || self.names.contains_key(&attachment.identity.name) {
             return;
         }
-        let mut context = Context {
-            config: &self.config,
-            registry: self.poll.registry(),
-            clock: &self.clock,
-            random: &mut self.random,
-            events: &mut self.events,
-        };
-        let member = Member::new(attachment, &mut context);
+        let member = Member::new(attachment, &self.config, &self.clock, &mut self.random);
         let name = member.name().clone();
         let key = self.members.insert(member);
         self.names.insert(name, key);

@@ -234,16 +234,8 @@ const NONE: &str = "<none>";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kube::table::column::cells;
     use serde_json::json;
-
-    fn cells(columns: &[Column], object: Value) -> Vec<String> {
-        let row = Row { object: &object, now: "2024-05-06T08:00:00Z".parse().unwrap() };
-        let cell = |column: &Column| match (column.cell)(&row) {
-            Value::String(text) => text,
-            other => other.to_string(),
-        };
-        columns.iter().map(cell).collect()
-    }
 
     #[test]
     fn bindings_sort_their_subjects() {

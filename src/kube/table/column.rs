@@ -143,3 +143,14 @@ pub(super) fn first_three(list: &[String], nothing: &str) -> String {
         list => list.join(","),
     }
 }
+
+/// The text of each cell of an object at 08:00 on 6 May 2024: for the tests of the kinds' columns.
+#[cfg(test)]
+pub(super) fn cells(columns: &[Column], object: Value) -> Vec<String> {
+    let row = Row { object: &object, now: "2024-05-06T08:00:00Z".parse().unwrap() };
+    let cell = |column: &Column| match (column.cell)(&row) {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    columns.iter().map(cell).collect()
+}

@@ -235,16 +235,8 @@ fn target(row: &Row<'_>, i: usize, metric: &serde_json::Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kube::table::column::cells;
     use serde_json::{Value, json};
-
-    fn cells(columns: &[Column], object: Value) -> Vec<String> {
-        let row = Row { object: &object, now: "2024-05-06T08:00:00Z".parse().unwrap() };
-        let cell = |column: &Column| match (column.cell)(&row) {
-            Value::String(text) => text,
-            other => other.to_string(),
-        };
-        columns.iter().map(cell).collect()
-    }
 
     #[test]
     fn deployments_and_their_kin() {
