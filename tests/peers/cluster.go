@@ -93,7 +93,7 @@ type failure struct {
 	Time    time.Time `json:"time"`
 	Step    string    `json:"step"`
 	Message string    `json:"message"`
-	// Disrupted says that the API tunnel was down, or had just come back, when it happened.
+	// Disrupted says that a tunnel had just been dropped on purpose, or that the API tunnel was down or had just come back.
 	Disrupted bool `json:"disrupted"`
 }
 
@@ -261,6 +261,13 @@ func (c *cluster) disrupted() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.disruptedLocked()
+}
+
+// disrupt says that errors from now on, and for settleTime, are of our own making.
+func (c *cluster) disrupt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.disruptedUntil = time.Now().Add(settleTime)
 }
 
 func (c *cluster) disruptedLocked() bool {

@@ -354,6 +354,8 @@ func errorText(err error) string {
 // controlDrop ends sessions from the server's side: with FIN (close), with RST (reset), or by falling silent (stall).
 func (s *server) controlDrop(w http.ResponseWriter, r *http.Request, c *cluster) {
 	which, mode := queryOr(r, "session", "both"), queryOr(r, "mode", "close")
+	// Noted before the act: a probe in flight sees the loss of its connection before the session is seen to end.
+	c.disrupt()
 	dropped := 0
 	for _, n := range c.openSessions(which) {
 		c.mu.Lock()
