@@ -31,14 +31,19 @@ pub(super) fn route(request: &mut Request, max_body_bytes: usize) -> Result<Acti
             parameters(query, &[])?;
             Ok(Action::Get((*name).to_owned()))
         }
+        (Method::Post, ["clusters", name, "retry"]) => {
+            parameters(query, &[])?;
+            Ok(Action::Retry((*name).to_owned()))
+        }
         (Method::Delete, ["clusters", name]) => Ok(Action::Delete { name: (*name).to_owned(), wait: wait(query)? }),
         (_, ["health"]) => Err(not_allowed(request, "GET, HEAD")),
         (_, ["clusters"]) => Err(not_allowed(request, "GET, HEAD, POST")),
         (_, ["clusters", _]) => Err(not_allowed(request, "GET, HEAD, DELETE")),
+        (_, ["clusters", _, "retry"]) => Err(not_allowed(request, "POST")),
         _ => Err(Problem::new(
             Kind::UnknownRoute,
             format!("there is nothing at {path:?}"),
-            "the paths are /health, /clusters and /clusters/NAME",
+            "the paths are /health, /clusters, /clusters/NAME and /clusters/NAME/retry",
         )),
     }
 }

@@ -58,6 +58,8 @@ pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
         instance_id,
         baseline,
         create_wait: settings.create_wait,
+        poll_interval: settings.poll_interval,
+        failed_retry: settings.failed_retry_interval,
         max_clusters: settings.max_clusters,
         workers: engine.workers(),
         seed: fastrand::u64(..),

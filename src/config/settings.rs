@@ -71,6 +71,10 @@ pub struct Settings {
     pub reconnect_min: Duration,
     /// `ReconnectMax`: last upper bound; default 30 s.
     pub reconnect_max: Duration,
+    /// `PollInterval`: how often Rancher is asked what it thinks of the clusters; default 15 s, as often as Rancher itself looks.
+    pub poll_interval: Duration,
+    /// `FailedRetryInterval`: after how long a cluster that Rancher refused is tried again by itself; default 60 s, 0 is never.
+    pub failed_retry_interval: Duration,
     /// `Workers`: worker threads; default (0) one per core.
     pub workers: usize,
     /// `DialsInFlight`: tunnels being opened at once, per worker; default 64.
@@ -117,6 +121,8 @@ impl Default for Settings {
             registration_parallelism: 4,
             reconnect_min: Duration::from_secs(1),
             reconnect_max: Duration::from_secs(30),
+            poll_interval: Duration::from_secs(15),
+            failed_retry_interval: Duration::from_secs(60),
             workers: 0,
             dials_in_flight: 64,
             max_clusters: 20_000,

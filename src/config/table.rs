@@ -204,6 +204,16 @@ pub static SETTINGS: &[Setting] = &[
         Kind::Time(|s| &mut s.reconnect_max, Duration::from_millis(10), HOUR),
         "Upper bound of the last wait; the bound doubles from ReconnectMin up to it.",
     ),
+    setting(
+        "PollInterval",
+        Kind::Time(|s| &mut s.poll_interval, SECOND, HOUR),
+        "How often Rancher is asked what it thinks of the clusters; longer by itself where the answer takes long.",
+    ),
+    setting(
+        "FailedRetryInterval",
+        Kind::Time(|s| &mut s.failed_retry_interval, Duration::ZERO, HOUR),
+        "After how long a cluster that Rancher refused is tried again by itself; 0s is never.",
+    ),
     setting("Workers", Kind::Count(|s| &mut s.workers, 0, 1024), "Worker threads; 0 is one for each core."),
     setting(
         "DialsInFlight",

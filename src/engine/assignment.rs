@@ -41,6 +41,8 @@ pub enum Assignment {
     Detach(Arc<str>),
     /// Rancher gave the cluster a new registration token; used from the next connect on.
     UpdateToken(Arc<str>, Secret),
+    /// Open a cluster's tunnels now rather than when their backoff is over.
+    Hasten(Arc<str>),
     /// The server's addresses changed; used from the next connect on.
     UpdateServer(Arc<Server>),
     /// Report what the cluster holds; answered by [`Event::Described`] with the same number.
@@ -57,6 +59,17 @@ pub enum Tunnel {
     Api,
     /// Carries steve (session key `stv-cluster-<cluster id>`).
     Steve,
+}
+
+/// How Rancher refused to open a tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused {
+    /// The HTTP status of its answer.
+    pub status: u16,
+    /// Whether it knows no cluster with that registration token: its cache lags behind, the token was rotated, or the cluster is gone.
+    pub cluster_unknown: bool,
+    /// How long it asks to be left alone.
+    pub retry_after: Option<Duration>,
 }
 
 /// From a worker to the manager.
@@ -77,8 +90,8 @@ pub enum Event {
         tunnel: Tunnel,
         /// What happened, for people.
         cause: String,
-        /// The HTTP status Rancher refused the upgrade with, if it did: 400 may mean a rotated token.
-        refused: Option<u16>,
+        /// How Rancher refused the upgrade, if it did.
+        refused: Option<Refused>,
         /// When the worker tries again.
         retry_in: Duration,
     },
@@ -88,6 +101,8 @@ pub enum Event {
     Described(u64, Option<Box<kube::ClusterInfo>>),
     /// Answer to [`Assignment::Detach`].
     Detached(Arc<str>),
+    /// Rancher had the cluster clean up after itself, which it does once it deletes it.
+    CleanupAsked(Arc<str>),
     /// How late the worker's loop ran its timers in the last second, at most.
     Lag {
         /// The worker's index.

@@ -1,6 +1,6 @@
 //! Opening one tunnel: TCP, TLS, then the websocket upgrade with the headers Rancher's authorisers look for.
 
-use super::{Server, Transport, Tunnel};
+use super::{Refused, Server, Transport, Tunnel};
 use crate::config::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +8,7 @@ use mio::net::TcpStream;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tungstenite::client::{ClientRequestBuilder, IntoClientRequest};
 use tungstenite::handshake::client::{ClientHandshake, Request};
 use tungstenite::handshake::{HandshakeError, MidHandshake};
@@ -36,8 +36,8 @@ impl Announcement {
 pub(super) struct DialError {
     /// What happened, for people.
     pub(super) cause: String,
-    /// The status of Rancher's answer, if it refused the upgrade.
-    pub(super) refused: Option<u16>,
+    /// How Rancher refused the upgrade, if it did.
+    pub(super) refused: Option<Refused>,
 }
 
 /// A tunnel that is being opened.
@@ -131,7 +131,13 @@ impl DialError {
                 let body = response.body().as_deref().unwrap_or_default();
                 let text = String::from_utf8_lossy(&body[..body.len().min(REFUSAL_TEXT_BYTES)]);
                 let text = text.trim().replace(|c: char| c.is_control(), " ");
-                DialError { cause: format!("Rancher answered {status}: {text}"), refused: Some(status.as_u16()) }
+                let retry_after = response.headers().get("Retry-After").and_then(|value| value.to_str().ok());
+                let refused = Refused {
+                    status: status.as_u16(),
+                    cluster_unknown: status == 400 && text == CLUSTER_UNKNOWN,
+                    retry_after: retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs),
+                };
+                DialError { cause: format!("Rancher answered {status}: {text}"), refused: Some(refused) }
             }
             Error::Io(error) => DialError::socket(error),
             error => DialError { cause: error.to_string(), refused: None },
@@ -184,6 +190,8 @@ fn websocket_config() -> WebSocketConfig {
 const READ_BUFFER_BYTES: usize = 4096;
 /// remotedialer writes 32 KiB a message; more than this is no remotedialer.
 const MAX_MESSAGE_BYTES: usize = 4 << 20;
+/// Rancher's words for a registration token of no cluster (rancher/rancher `pkg/tunnelserver/mcmauthorizer`).
+const CLUSTER_UNKNOWN: &str = "cluster not found";
 /// Enough for Rancher's own sentences, too little for an HTML page.
 const REFUSAL_TEXT_BYTES: usize = 200;
 

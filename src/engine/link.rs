@@ -6,7 +6,7 @@ use super::clock::Clock;
 use super::context::Context;
 use super::dial::{self, Announcement, Dial, DialError};
 use super::stream::Service;
-use super::{Server, Transport, Tunnel};
+use super::{Refused, Server, Transport, Tunnel};
 use crate::config::Secret;
 use mio::Token;
 use std::io;
@@ -57,7 +57,7 @@ pub(super) enum Change {
     /// The upgrade succeeded.
     Up,
     /// The tunnel is gone or could not be opened.
-    Down { cause: String, refused: Option<u16>, retry_in: Duration },
+    Down { cause: String, refused: Option<Refused>, retry_in: Duration },
 }
 
 impl Link {
@@ -70,6 +70,13 @@ impl Link {
     pub(super) fn want(&mut self, at: Instant) {
         if matches!(self.state, State::Idle) {
             self.state = State::Waiting { until: at };
+        }
+    }
+
+    /// Ends a backoff now.
+    pub(super) fn hasten(&mut self, now: Instant) {
+        if let State::Waiting { until } = &mut self.state {
+            *until = now;
         }
     }
 
@@ -242,7 +249,8 @@ impl Link {
         }
         let Context { config, clock, random, .. } = context;
         let limits = BackoffLimits { min: config.settings.reconnect_min, max: config.settings.reconnect_max };
-        let retry_in = self.backoff.next_delay(limits, clock.now, random);
+        let asked = error.refused.and_then(|refused| refused.retry_after).unwrap_or_default();
+        let retry_in = asked.min(LONGEST_ASKED) + self.backoff.next_delay(limits, clock.now, random);
         self.state = State::Waiting { until: clock.now + retry_in };
         Change::Down { cause: error.cause, refused: error.refused, retry_in }
     }
@@ -264,5 +272,7 @@ fn is_over(socket: &mut WebSocket<Transport>) -> bool {
     }
 }
 
+/// A server that asks to be left alone for longer would stop the fleet for good.
+const LONGEST_ASKED: Duration = Duration::from_secs(300);
 /// How long a peer may take to answer a close frame: a round trip, generously.
 const CLOSE_LINGER: Duration = Duration::from_secs(1);

@@ -26,6 +26,8 @@ pub(super) struct Member {
     fed_revision: u64,
     /// What the manager was told last.
     counts: Option<Counts>,
+    /// Whether the manager knows that Rancher takes its leave.
+    farewell_told: bool,
     detaching: bool,
     /// The timer that is set for this member; older ones that still fire are ignored.
     armed: Option<Instant>,
@@ -63,6 +65,7 @@ impl Member {
             next_report: clock.now + settings.report_interval.mul_f64(random.f64()),
             next_node_heartbeat: clock.now,
             counts: None,
+            farewell_told: false,
             detaching: false,
             armed: None,
             queued: false,
@@ -140,6 +143,12 @@ impl Member {
         self.note(tunnel, change, context);
     }
 
+    /// Opens what waits for its backoff.
+    pub(super) fn hasten(&mut self, now: Instant) {
+        self.api.hasten(now);
+        self.steve.hasten(now);
+    }
+
     /// Closes both tunnels; the member is gone once [`Member::is_gone`] says so.
     pub(super) fn detach(&mut self, clock: &Clock) {
         self.detaching = true;
@@ -204,6 +213,7 @@ impl Member {
 
     /// Lets watches see what changed, until no answer changes anything more.
     fn feed(&mut self, context: &mut Context<'_>) {
+        self.note_farewell(context);
         while self.fed_revision != self.cluster.revision() {
             self.fed_revision = self.cluster.revision();
             for tunnel in TUNNELS {
@@ -211,6 +221,14 @@ impl Member {
                 let change = link.feed(&mut service, context);
                 self.note(tunnel, change, context);
             }
+        }
+    }
+
+    /// Tells the manager, once, that Rancher takes its leave.
+    fn note_farewell(&mut self, context: &mut Context<'_>) {
+        if !self.farewell_told && self.cluster.is_cleanup_asked() {
+            self.farewell_told = true;
+            context.events.push_back(Event::CleanupAsked(self.name.clone()));
         }
     }
 

@@ -21,7 +21,7 @@ mod transport;
 mod wheel;
 mod worker;
 
-pub use assignment::{Assignment, Attachment, Event, Server, Tunnel};
+pub use assignment::{Assignment, Attachment, Event, Refused, Server, Tunnel};
 pub use authority::Authority;
 pub use transport::Transport;
 pub use wheel::TimerWheel;

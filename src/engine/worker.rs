@@ -122,6 +122,11 @@ impl Worker {
                         member.set_token(token);
                     }
                 }
+                Ok(Assignment::Hasten(name)) => {
+                    if let Some(&key) = self.names.get(&name) {
+                        self.turn(key, |member, context| member.hasten(context.clock.now));
+                    }
+                }
                 Ok(Assignment::UpdateServer(server)) => self.server = server,
                 Ok(Assignment::Describe(name, number)) => {
                     let member = self.names.get(&name).and_then(|&key| self.members.get(key));

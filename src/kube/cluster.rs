@@ -60,6 +60,8 @@ pub struct Cluster {
     pub(super) stale_nodes: BTreeSet<Box<str>>,
     /// Deleted namespaces, and when the namespace controller gets to each.
     pub(super) terminating: BTreeMap<Arc<str>, Timestamp>,
+    /// Whether Rancher had the cluster clean up after itself.
+    pub(super) cleanup_asked: bool,
 }
 
 impl Cluster {
@@ -76,6 +78,7 @@ impl Cluster {
             unsettled: VecDeque::new(),
             stale_nodes: BTreeSet::new(),
             terminating: BTreeMap::new(),
+            cleanup_asked: false,
         }
     }
 
@@ -102,6 +105,11 @@ impl Cluster {
     pub fn wake(&mut self, now: Timestamp) {
         self.end_namespaces(now);
         self.settle(now);
+    }
+
+    /// Whether Rancher had the cluster clean up after itself, which it does once it deletes it.
+    pub fn is_cleanup_asked(&self) -> bool {
+        self.cleanup_asked
     }
 
     /// The resourceVersion of the latest change; a [`super::Streaming`] body has nothing new while it stands still.

@@ -90,9 +90,14 @@ pub struct ClusterView {
     pub since: Timestamp,
     /// When it was asked for here.
     pub created: Timestamp,
+    /// When it entered each state first.
+    pub reached: BTreeMap<&'static str, Timestamp>,
     /// Rancher's own name of it, once there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rancher_id: Option<String>,
+    /// What Rancher thinks of it, once Rancher has seen it and as long as its tunnels are up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_rancher: Option<StandingView>,
     pub tunnels: BTreeMap<&'static str, TunnelView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
@@ -103,6 +108,27 @@ pub struct ClusterView {
     /// What the cluster holds; only where one cluster is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub info: Option<Box<ClusterInfo>>,
+}
+
+/// A cluster as Rancher shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct StandingView {
+    /// `pending`, `provisioning`, `waiting`, `active`, `unavailable`, …
+    pub state: String,
+    pub active: bool,
+    /// What Rancher waits for or complains about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Since when its condition `Connected` is true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connected_since: Option<Timestamp>,
+    /// Since when its condition `Ready` is true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready_since: Option<Timestamp>,
+    /// When Rancher was asked.
+    pub seen: Timestamp,
 }
 
 /// One of a cluster's tunnels.

@@ -40,6 +40,8 @@ pub enum Action {
         /// Whether to wait for Rancher.
         wait: bool,
     },
+    /// Take a cluster's next attempt now rather than when it is due.
+    Retry(String),
     /// Say how the agent fares.
     Health,
 }

@@ -2,6 +2,7 @@
 
 use super::ClusterName;
 use crate::config::Secret;
+use crate::rancher::{Cluster, ClusterPage};
 use jiff::Timestamp;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub enum Job {
         /// Rancher's id.
         id: String,
     },
+    /// Read a page of all clusters: the first, or the one at this place.
+    List(Option<String>),
     /// Look whether Rancher answers and accepts the token.
     Probe,
     /// Resolve the server's name.
@@ -53,8 +56,10 @@ pub enum Outcome {
     Deleted(ClusterName, Result<(), JobError>),
     /// Of [`Job::Find`]: Rancher's id of it, if it is there and ours.
     Found(ClusterName, Result<Option<String>, JobError>),
-    /// Of [`Job::LookUp`]: whether Rancher still knows it.
-    LookedUp(ClusterName, Result<bool, JobError>),
+    /// Of [`Job::LookUp`]: the cluster, if Rancher still knows it.
+    LookedUp(ClusterName, Result<Option<Cluster>, JobError>),
+    /// Of [`Job::List`].
+    Listed(Result<ClusterPage, JobError>),
     /// Of [`Job::Probe`].
     Probed(Result<(), JobError>),
     /// Of [`Job::Resolve`].

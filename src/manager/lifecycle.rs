@@ -2,10 +2,12 @@
 //!
 //! ```text
 //!            ┌─────────── retry ───────────┐
-//! pending ──▶ registering ──▶ registered ──▶ connecting ──▶ connected ⇄ disconnected
-//!                 │                              │               │            │
-//!                 ▼                              └───────┬───────┴────────────┘
-//!               failed                                deleting ──▶ (gone)
+//! pending ──▶ registering ──▶ registered ──▶ connecting ──▶ connected ──▶ active
+//!                 │                              │            │  ▲          │
+//!                 ▼                              │            ▼  │          │
+//!               failed                           │       disconnected ◀─────┤
+//!                                                └──────┬─────┴─────────────┘
+//!                                                    deleting ──▶ (gone)
 //! ```
 
 use serde::Serialize;
@@ -24,6 +26,8 @@ pub enum State {
     Connecting,
     /// Both tunnels are up.
     Connected,
+    /// Both tunnels are up, and Rancher calls the cluster Active.
+    Active,
     /// It was connected and lost a tunnel; the worker reconnects.
     Disconnected,
     /// Rancher has been asked to delete it; the tunnels stay until it has.
@@ -34,12 +38,13 @@ pub enum State {
 
 impl State {
     /// All states, in the order of a life.
-    pub const ALL: [State; 8] = [
+    pub const ALL: [State; 9] = [
         State::Pending,
         State::Registering,
         State::Registered,
         State::Connecting,
         State::Connected,
+        State::Active,
         State::Disconnected,
         State::Deleting,
         State::Failed,
@@ -53,18 +58,21 @@ impl State {
             State::Registered => "registered",
             State::Connecting => "connecting",
             State::Connected => "connected",
+            State::Active => "active",
             State::Disconnected => "disconnected",
             State::Deleting => "deleting",
             State::Failed => "failed",
         }
     }
 
-    /// The state after a tunnel went up or down. Before the tunnels are wanted, and once the cluster is being deleted, they
-    /// change nothing.
-    pub fn with_tunnels(self, both_up: bool) -> State {
+    /// The state after a tunnel went up or down, or Rancher's opinion changed. Before the tunnels are wanted, and once the cluster
+    /// is being deleted, neither changes anything.
+    pub fn observed(self, both_up: bool, active_in_rancher: bool) -> State {
+        use State::{Active, Connected, Connecting, Disconnected};
         match (self, both_up) {
-            (State::Connecting | State::Connected | State::Disconnected, true) => State::Connected,
-            (State::Connected | State::Disconnected, false) => State::Disconnected,
+            (Connecting | Connected | Active | Disconnected, true) if active_in_rancher => Active,
+            (Connecting | Connected | Active | Disconnected, true) => Connected,
+            (Connected | Active | Disconnected, false) => Disconnected,
             (other, _) => other,
         }
     }
@@ -75,20 +83,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tunnels_move_only_what_is_connecting_or_beyond() {
+    fn observations_move_only_what_is_connecting_or_beyond() {
         use State::*;
-        for (state, after_up, after_down) in [
-            (Pending, Pending, Pending),
-            (Registering, Registering, Registering),
-            (Registered, Registered, Registered),
-            (Connecting, Connected, Connecting),
-            (Connected, Connected, Disconnected),
-            (Disconnected, Connected, Disconnected),
-            (Deleting, Deleting, Deleting),
-            (Failed, Failed, Failed),
+        for (state, up, active, down) in [
+            (Pending, Pending, Pending, Pending),
+            (Registering, Registering, Registering, Registering),
+            (Registered, Registered, Registered, Registered),
+            (Connecting, Connected, Active, Connecting),
+            (Connected, Connected, Active, Disconnected),
+            (Active, Connected, Active, Disconnected),
+            (Disconnected, Connected, Active, Disconnected),
+            (Deleting, Deleting, Deleting, Deleting),
+            (Failed, Failed, Failed, Failed),
         ] {
-            assert_eq!(state.with_tunnels(true), after_up, "{state:?} up");
-            assert_eq!(state.with_tunnels(false), after_down, "{state:?} down");
+            assert_eq!(state.observed(true, false), up, "{state:?} up");
+            assert_eq!(state.observed(true, true), active, "{state:?} up and active");
+            for opinion in [false, true] {
+                assert_eq!(state.observed(false, opinion), down, "{state:?} down");
+            }
         }
     }
 

@@ -16,7 +16,7 @@ mod registrar;
 mod retry;
 mod thread;
 
-pub use answer::{Answer, ClusterView, HealthView, RancherView, Refusal, RefusalKind, TunnelView};
+pub use answer::{Answer, ClusterView, HealthView, RancherView, Refusal, RefusalKind, StandingView, TunnelView};
 pub use command::{Action, Command, Reply};
 pub use fleet::{Effect, Fleet, FleetConfig};
 pub use job::{Job, JobError, Outcome};

@@ -1,11 +1,12 @@
 //! What the registry keeps of one cluster.
 
-use super::answer::{ClusterView, TunnelView};
+use super::answer::{ClusterView, StandingView, TunnelView};
 use super::command::Reply;
 use super::{ClusterName, State};
 use crate::config::Secret;
 use crate::engine::Tunnel;
 use crate::kube::{ClusterInfo, Counts};
+use crate::rancher::Cluster;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -36,11 +37,20 @@ pub(super) struct Record {
     pub(super) attempts: u32,
     pub(super) last_error: Option<String>,
     pub(super) next_attempt: Option<Timestamp>,
+    /// The last round of the poller that found it in Rancher's list.
+    pub(super) seen_in_round: u64,
+    /// Whether its tunnel was refused last as that of a cluster nobody knows.
+    pub(super) unknown_to_tunnel: bool,
+    /// Whether Rancher had it clean up after itself.
+    pub(super) cleanup_asked: bool,
     pub(super) counts: Option<Counts>,
     /// Who waits for the present step, until when.
     pub(super) waiters: Vec<(Reply, Instant)>,
     api: TunnelView,
     steve: TunnelView,
+    standing: Option<StandingView>,
+    /// When it entered each state first, in the order of [`State::ALL`].
+    reached: [Option<Timestamp>; State::ALL.len()],
 }
 
 impl Record {
@@ -62,10 +72,15 @@ impl Record {
             attempts: 0,
             last_error: None,
             next_attempt: None,
+            seen_in_round: 0,
+            unknown_to_tunnel: false,
+            cleanup_asked: false,
             counts: None,
             waiters: Vec::new(),
             api: TunnelView::default(),
             steve: TunnelView::default(),
+            standing: None,
+            reached: [None; State::ALL.len()],
         }
     }
 
@@ -75,7 +90,33 @@ impl Record {
             log::debug!("cluster {}: {} -> {}", self.name, self.state.as_str(), state.as_str());
             self.state = state;
             self.since = now;
+            self.reached[state as usize].get_or_insert(now);
         }
+    }
+
+    /// When it entered a state first.
+    pub(super) fn reached(&self, state: State) -> Option<Timestamp> {
+        self.reached[state as usize]
+    }
+
+    /// Rancher showed what it thinks of the cluster.
+    pub(super) fn judged(&mut self, cluster: &Cluster, now: Timestamp) {
+        self.standing = Some(StandingView {
+            state: cluster.state.clone(),
+            active: cluster.is_active(),
+            message: Some(cluster.message.clone()).filter(|message| !message.is_empty()),
+            connected_since: cluster.true_since("Connected"),
+            ready_since: cluster.true_since("Ready"),
+            seen: now,
+        });
+        self.observe(now);
+    }
+
+    /// Rancher answers 404 for the cluster, though nothing else says that it is gone.
+    pub(super) fn not_shown(&mut self, now: Timestamp) {
+        self.standing = None;
+        self.last_error = Some(NOT_SHOWN.into());
+        self.observe(now);
     }
 
     /// The present step succeeded.
@@ -97,8 +138,17 @@ impl Record {
         view.up = down.is_none();
         view.connects += u64::from(view.up);
         view.last_error = down;
-        let both_up = self.api.up && self.steve.up;
-        self.enter(self.state.with_tunnels(both_up), now);
+        if !view.up {
+            // What Rancher thought of it was of the cluster that it could reach.
+            self.standing = None;
+        }
+        self.observe(now);
+    }
+
+    /// Enters the state that tunnels and Rancher's opinion make.
+    pub(super) fn observe(&mut self, now: Timestamp) {
+        let active = self.standing.as_ref().is_some_and(|standing| standing.active);
+        self.enter(self.state.observed(self.tunnels_up() == 2, active), now);
     }
 
     /// How many tunnels are up.
@@ -113,7 +163,9 @@ impl Record {
             state: self.state,
             since: self.since,
             created: self.created,
+            reached: State::ALL.into_iter().filter_map(|s| Some((s.as_str(), self.reached(s)?))).collect(),
             rancher_id: self.id.clone(),
+            in_rancher: self.standing.clone(),
             tunnels: BTreeMap::from([("api", self.api.clone()), ("steve", self.steve.clone())]),
             last_error: self.last_error.clone(),
             next_attempt: self.next_attempt,
@@ -122,3 +174,6 @@ impl Record {
         })
     }
 }
+
+/// A token that lost its rights sees a 404 where there is a cluster.
+const NOT_SHOWN: &str = "Rancher does not show the cluster to this API token, though it accepts its tunnels: check the token's rights";

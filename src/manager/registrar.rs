@@ -55,8 +55,9 @@ impl Registrar {
                 Outcome::Found(name, found.map(|cluster| cluster.map(|cluster| cluster.id)).map_err(JobError::from))
             }
             Job::LookUp { name, id } => {
-                Outcome::LookedUp(name, self.client.cluster_exists(&id).map_err(JobError::from))
+                Outcome::LookedUp(name, self.client.cluster(&id).map_err(JobError::from))
             }
+            Job::List(next) => Outcome::Listed(self.client.list_clusters(next.as_deref()).map_err(JobError::from)),
             Job::Probe => Outcome::Probed(self.client.probe().map_err(JobError::from)),
             Job::Resolve => {
                 let (host, port) = &self.server;

@@ -17,12 +17,41 @@ pub struct Cluster {
     /// `pending`, `provisioning`, `active`, …
     #[serde(default)]
     pub state: String,
+    /// What Rancher waits for or complains about, in its own words.
+    #[serde(default, rename = "transitioningMessage", deserialize_with = "null_as_default")]
+    pub message: String,
+    /// What Rancher found out of the cluster, step by step.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub conditions: Vec<Condition>,
     /// Labels; ours are among them on what we created.
     #[serde(default, deserialize_with = "null_as_default")]
     pub labels: BTreeMap<String, String>,
     /// When Rancher created it.
     #[serde(default)]
     pub created: Option<Timestamp>,
+}
+
+/// One of a cluster's conditions.
+#[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
+pub struct Condition {
+    /// `Connected`, `Ready`, `AgentDeployed`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `True`, `False` or `Unknown`.
+    #[serde(default)]
+    pub status: String,
+    /// When Rancher wrote it last.
+    #[serde(default, rename = "lastUpdateTime", deserialize_with = "time")]
+    pub updated: Option<Timestamp>,
+}
+
+/// A page of the list of clusters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterPage {
+    /// Everybody's clusters that the API token may see.
+    pub clusters: Vec<Cluster>,
+    /// Where the next page is; `None` on the last.
+    pub next: Option<String>,
 }
 
 /// What an attempt to create a cluster came to.
@@ -35,6 +64,17 @@ pub enum Creation {
 }
 
 impl Cluster {
+    /// Whether Rancher calls the cluster Active.
+    pub fn is_active(&self) -> bool {
+        self.state == "active"
+    }
+
+    /// Since when a condition is `True`, as far as Rancher tells.
+    pub fn true_since(&self, condition: &str) -> Option<Timestamp> {
+        let found = self.conditions.iter().find(|found| found.kind == condition && found.status == "True");
+        found.and_then(|found| found.updated)
+    }
+
     fn has(&self, (name, value): (&str, &str)) -> bool {
         self.labels.get(name).is_some_and(|found| found == value)
     }
@@ -71,18 +111,31 @@ impl Client {
     pub fn find_cluster(&self, name: &str) -> Result<Option<Cluster>, RancherError> {
         let mut target = format!("/v3/clusters?name={name}");
         for _ in 0..MAX_PAGES {
-            let mut page = self.get(&target)?;
-            let call = "GET /v3/clusters";
-            let clusters: Vec<Cluster> = parse(call, page["data"].take())?;
-            if let Some(cluster) = clusters.into_iter().find(|cluster| cluster.name.eq_ignore_ascii_case(name)) {
+            let page = self.page(&target)?;
+            if let Some(cluster) = page.clusters.into_iter().find(|cluster| cluster.name.eq_ignore_ascii_case(name)) {
                 return Ok(Some(cluster));
             }
-            match page["pagination"]["next"].as_str() {
-                Some(next) => target = next.to_owned(),
+            match page.next {
+                Some(next) => target = next,
                 None => return Ok(None),
             }
         }
         Err(RancherError::Unexpected { call: "GET /v3/clusters".into(), found: format!("more than {MAX_PAGES} pages") })
+    }
+
+    /// A page of all clusters: the first, or the one that [`ClusterPage::next`] leads to.
+    pub fn list_clusters(&self, next: Option<&str>) -> Result<ClusterPage, RancherError> {
+        match next {
+            Some(next) => self.page(next),
+            None => self.page(&format!("/v3/clusters?limit={PAGE_LENGTH}")),
+        }
+    }
+
+    fn page(&self, target: &str) -> Result<ClusterPage, RancherError> {
+        let mut page = self.get(target)?;
+        let clusters = parse("GET /v3/clusters", page["data"].take())?;
+        let next = page["pagination"]["next"].as_str().filter(|next| !next.is_empty()).map(str::to_owned);
+        Ok(ClusterPage { clusters, next })
     }
 
     /// The cluster whose display name is `name`, if it carries the label.
@@ -90,11 +143,11 @@ impl Client {
         Ok(self.find_cluster(name)?.filter(|cluster| cluster.has(label)))
     }
 
-    /// Whether Rancher still knows the cluster `id`.
-    pub fn cluster_exists(&self, id: &str) -> Result<bool, RancherError> {
+    /// The cluster `id`; `None` if Rancher knows it no more.
+    pub fn cluster(&self, id: &str) -> Result<Option<Cluster>, RancherError> {
         match self.get(&format!("/v3/clusters/{id}")) {
-            Ok(_) => Ok(true),
-            Err(RancherError::Refused { status: 404, .. }) => Ok(false),
+            Ok(cluster) => parse("GET /v3/clusters/ID", cluster).map(Some),
+            Err(RancherError::Refused { status: 404, .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -147,5 +200,13 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// Rancher writes no time as an empty text.
+fn time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let text: Option<String> = Option::deserialize(deserializer)?;
+    Ok(text.and_then(|text| text.parse().ok()))
+}
+
+/// A cluster is some 20 kB, so that a page is 2 MB: little enough to be read while other calls wait.
+const PAGE_LENGTH: usize = 100;
 /// A filtered list has one page; this bounds a server that always promises another.
 const MAX_PAGES: usize = 100;

@@ -7,6 +7,6 @@ mod error;
 mod trust;
 
 pub use client::Client;
-pub use clusters::{Cluster, Creation};
+pub use clusters::{Cluster, ClusterPage, Condition, Creation};
 pub use error::RancherError;
 pub use trust::Trust;

@@ -4,6 +4,7 @@
 //! is left to do: a client sees their outcome with its next request at the latest, and in the meantime what the API server itself said.
 
 mod aggregation;
+mod cleanup;
 pub(super) mod crd;
 mod garbage;
 pub(super) mod namespace;
@@ -54,6 +55,7 @@ impl Cluster {
             self.aggregate_roles(&happening);
             self.run_workloads(&happening);
             self.note_pods(&happening);
+            self.note_cleanup(&happening);
             self.collect_garbage(&happening);
         }
     }

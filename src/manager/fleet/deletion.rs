@@ -7,6 +7,7 @@ use crate::manager::answer::{Answer, Refusal, RefusalKind};
 use crate::manager::command::Reply;
 use crate::manager::job::{JobError, JobErrorKind};
 use crate::manager::{ClusterName, State};
+use crate::rancher::Cluster;
 use std::time::Duration;
 
 impl Fleet {
@@ -62,16 +63,19 @@ impl Fleet {
         }
     }
 
-    pub(super) fn looked_up(&mut self, name: ClusterName, result: Result<bool, JobError>, now: Now) {
+    pub(super) fn looked_up(&mut self, name: ClusterName, result: Result<Option<Cluster>, JobError>, now: Now) {
         let Some(record) = self.records.get_mut(&name) else { return };
         record.job_under_way = false;
+        if record.state != State::Deleting {
+            return self.found_out(&name, result, now);
+        }
         match result {
-            Ok(false) if record.attached => {
+            Ok(None) if record.attached => {
                 let key = name.as_arc().clone();
                 self.effects.push(Effect::Assign(key.clone(), Assignment::Detach(key)));
             }
-            Ok(false) => self.forget(&name),
-            Ok(true) => {
+            Ok(None) => self.forget(&name),
+            Ok(Some(_)) => {
                 record.last_error = None;
                 record.attempts += 1;
                 let delay = (DELETE_POLL_MIN * record.attempts).min(DELETE_POLL_MAX);
@@ -96,9 +100,7 @@ impl Fleet {
         record.attempts = 0;
         let state = if record.attached { State::Connecting } else { State::Failed };
         record.enter(state, now.wall);
-        if record.tunnels_up() == 2 {
-            record.enter(State::Connected, now.wall);
-        }
+        record.observe(now.wall);
         let waiters = std::mem::take(&mut record.waiters);
         for (reply, _) in waiters {
             reply.send(Answer::Refused(error.clone().into()));

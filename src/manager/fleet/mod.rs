@@ -1,6 +1,7 @@
 //! The registry and what moves it: a state machine that neither blocks nor reads a clock.
 
 mod deletion;
+mod poll;
 mod queries;
 mod registration;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use super::{ClusterName, State};
 use crate::engine::{Assignment, Event};
 use crate::kube::Baseline;
 use jiff::Timestamp;
+use poll::Round;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,6 +33,10 @@ pub struct FleetConfig {
     pub baseline: Arc<Baseline>,
     /// How long a request waits for Rancher before it is answered with 202.
     pub create_wait: Duration,
+    /// How often Rancher is asked what it thinks of the clusters.
+    pub poll_interval: Duration,
+    /// After how long a failed cluster is tried again by itself; zero is never.
+    pub failed_retry: Duration,
     /// How many clusters are accepted.
     pub max_clusters: usize,
     /// How many workers there are.
@@ -78,6 +84,8 @@ pub struct Fleet {
     /// Requests for what a cluster holds, by number.
     descriptions: BTreeMap<u64, (ClusterName, Reply)>,
     description_number: u64,
+    /// The walk through Rancher's list that is under way, or was last.
+    round: Round,
     effects: Vec<Effect>,
     random: fastrand::Rng,
     started: Instant,
@@ -94,12 +102,14 @@ enum Timer {
     Waited(ClusterName),
     /// The worker has had its time to describe the cluster.
     Described(u64),
-    /// Ask Rancher whether it is there.
-    Probe,
+    /// Ask Rancher whether it knows the cluster still.
+    LookUp(ClusterName),
+    /// Ask Rancher what it thinks of the clusters.
+    Poll,
 }
 
 impl Fleet {
-    /// A fleet without clusters; the outcome of a first [`Job::Probe`] starts the regular ones.
+    /// A fleet without clusters; the outcome of a first [`Job::Probe`] starts the regular rounds.
     pub fn new(config: FleetConfig, now: Now) -> Fleet {
         let mut fleet = Fleet {
             surroundings: Surroundings::new(config.rancher_url.clone(), config.workers),
@@ -110,6 +120,7 @@ impl Fleet {
             timer_number: 0,
             descriptions: BTreeMap::new(),
             description_number: 0,
+            round: Round::new(0, now),
             effects: Vec::new(),
             started: now.instant,
             resolved: None,
@@ -132,13 +143,14 @@ impl Fleet {
     /// An operator asks for something.
     pub fn command(&mut self, Command { action, reply }: Command, now: Now) {
         match action {
-            Action::Create { .. } | Action::Delete { .. } if self.stopping => {
+            Action::Create { .. } | Action::Delete { .. } | Action::Retry(_) if self.stopping => {
                 let refusal =
                     Refusal::new(RefusalKind::Unavailable, "the agent is stopping", "ask again once it is back");
                 reply.send(Answer::Refused(refusal));
             }
             Action::Create { name, wait } => self.create(name, wait, reply, now),
             Action::Delete { name, wait } => self.delete(&name, wait, reply, now),
+            Action::Retry(name) => self.retry_now(&name, reply, now),
             Action::Get(name) => self.describe(&name, reply, now),
             Action::List { state, limit, after } => reply.send(self.list(state, limit, after)),
             Action::Health => reply.send(Answer::Health(Box::new(self.health(now)))),
@@ -168,9 +180,13 @@ impl Fleet {
                 self.called(&result, now);
                 self.looked_up(name, result, now);
             }
+            Outcome::Listed(result) => {
+                self.called(&result, now);
+                self.listed(result, now);
+            }
             Outcome::Probed(result) => {
                 self.called(&result, now);
-                self.set_timer(PROBE_INTERVAL, Timer::Probe, now);
+                self.await_poll(now);
             }
             Outcome::Resolved(Ok(addresses)) => self.effects.push(Effect::Relocate(addresses)),
             Outcome::Resolved(Err(error)) => log::warn!("{}", error.message),
@@ -198,6 +214,7 @@ impl Fleet {
                 }
             }
             Event::Detached(name) => self.detached(&name),
+            Event::CleanupAsked(name) => self.cleanup_asked(&name, now),
             Event::Lag { worker, late_by } => self.surroundings.lagged(worker, late_by),
         }
     }
@@ -216,7 +233,8 @@ impl Fleet {
                         self.answer_with(&name, None, reply);
                     }
                 }
-                Some((_, _, Timer::Probe)) => self.effects.push(Effect::Work(Job::Probe)),
+                Some((_, _, Timer::LookUp(name))) => self.look_up(&name),
+                Some((_, _, Timer::Poll)) => self.poll(now),
                 None => return,
             }
         }
@@ -270,7 +288,5 @@ impl Fleet {
     }
 }
 
-/// How often Rancher is asked whether it is there and accepts the token.
-const PROBE_INTERVAL: Duration = Duration::from_secs(30);
 /// After about ten seconds without a token one is asked for, and again as often.
 const ATTEMPTS_BEFORE_MAKING_A_TOKEN: u32 = 10;

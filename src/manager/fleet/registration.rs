@@ -1,5 +1,6 @@
 //! From a request to a cluster that a worker holds.
 
+use super::queries::unknown;
 use super::{Effect, Fleet, Now, Timer};
 use crate::config::Secret;
 use crate::engine::{Assignment, Attachment};
@@ -80,8 +81,7 @@ impl Fleet {
                     // Whoever asked has gone with a 202: the cluster stays, so that they find the reason where they look.
                     _ if record.waiters.is_empty() => {
                         log::warn!("cluster {name} is not created: {}", error.message);
-                        record.enter(State::Failed, now.wall);
-                        self.retry(&name, error.message, Some(FAILED_PAUSE), now);
+                        self.fail(&name, error.message, now);
                     }
                     // Whoever asked knows, so nothing is kept: here at once, in Rancher if an earlier attempt left something.
                     _ => {
@@ -126,10 +126,17 @@ impl Fleet {
                 } else if changed {
                     log::info!("cluster {name}: Rancher gave it a new registration token");
                     self.effects.push(Effect::Assign(key.clone(), Assignment::UpdateToken(key, token)));
+                } else if record.unknown_to_tunnel {
+                    self.look_up(&name);
                 }
             }
             // A cluster that is attached keeps trying with the token it has.
-            Ok(None) | Err(_) if record.attached => record.token_read = Some(now.instant),
+            Ok(None) | Err(_) if record.attached => {
+                record.token_read = Some(now.instant);
+                if record.unknown_to_tunnel {
+                    self.look_up(&name);
+                }
+            }
             Ok(None) => {
                 record.attempts += 1;
                 let bound = TOKEN_POLL_FIRST.saturating_mul(1 << record.attempts.min(8)).min(TOKEN_POLL_LAST);
@@ -139,11 +146,47 @@ impl Fleet {
             }
             Err(error) => match error.kind {
                 JobErrorKind::Transient(asked) => self.retry(&name, error.message, asked, now),
-                _ => {
-                    record.enter(State::Failed, now.wall);
-                    self.retry(&name, error.message, Some(FAILED_PAUSE), now);
-                }
+                _ => self.fail(&name, error.message, now),
             },
+        }
+    }
+
+    /// Rancher says no: that changes when somebody mends what it complains about, so there is no hurry.
+    fn fail(&mut self, name: &ClusterName, message: String, now: Now) {
+        let Some(record) = self.records.get_mut(name) else { return };
+        record.enter(State::Failed, now.wall);
+        record.last_error = Some(message);
+        record.attempts += 1;
+        if !self.config.failed_retry.is_zero() {
+            let delay = self.config.failed_retry.mul_f64(0.8 + 0.4 * self.random.f64());
+            record.next_attempt = now.wall_after(delay);
+            self.set_timer(delay, Timer::Step(name.clone()), now);
+        }
+    }
+
+    /// An operator does not want to wait for the next attempt.
+    pub(super) fn retry_now(&mut self, name: &str, reply: Reply, now: Now) {
+        let Some(record) = self.records.get_mut(name) else { return reply.send(unknown(name)) };
+        let name = record.name.clone();
+        match record.state {
+            State::Connected | State::Active => {
+                let detail = format!("cluster {name} is {}", record.state.as_str());
+                let refusal = Refusal::new(RefusalKind::Conflict, detail, "there is nothing to try again");
+                return reply.send(Answer::Refused(refusal));
+            }
+            State::Connecting | State::Disconnected => {
+                let key = name.as_arc().clone();
+                self.effects.push(Effect::Assign(key.clone(), Assignment::Hasten(key)));
+            }
+            State::Pending | State::Registering | State::Registered | State::Failed | State::Deleting => {
+                record.attempts = 0;
+                self.step(&name, now);
+            }
+        }
+        if let Some(record) = self.records.get(&name) {
+            reply.send(Answer::Accepted(record.view(None)));
+        } else {
+            reply.send(Answer::Gone);
         }
     }
 
@@ -167,5 +210,3 @@ pub(super) fn seed(instance_id: &str, name: &str) -> u64 {
 /// Rancher makes a token a moment after the cluster: looked for soon, then more and more rarely.
 const TOKEN_POLL_FIRST: Duration = Duration::from_millis(125);
 const TOKEN_POLL_LAST: Duration = Duration::from_secs(2);
-/// A cluster that Rancher refuses, or refuses a token, is asked about once a minute.
-const FAILED_PAUSE: Duration = Duration::from_secs(60);

@@ -2,18 +2,19 @@
 
 use super::*;
 use crate::config::Secret;
-use crate::engine::Tunnel;
+use crate::engine::{Refused, Tunnel};
 use crate::kube::Source;
 use crate::manager::job::JobErrorKind;
+use crate::rancher::Cluster;
 use crossbeam_channel::{Receiver, unbounded};
 
-struct Play {
-    fleet: Fleet,
-    now: Now,
+pub(super) struct Play {
+    pub fleet: Fleet,
+    pub now: Now,
 }
 
 impl Play {
-    fn new() -> Play {
+    pub fn new() -> Play {
         let source = Source { objects: Vec::new(), ca_pem: "PEM", kubernetes_version: "v1.31.4" };
         let now = Now { instant: Instant::now(), wall: "2026-01-01T00:00:00Z".parse().unwrap() };
         let config = FleetConfig {
@@ -21,6 +22,8 @@ impl Play {
             instance_id: "0123456789abcdef".into(),
             baseline: Arc::new(Baseline::compile(source).unwrap()),
             create_wait: Duration::from_secs(10),
+            poll_interval: Duration::from_secs(15),
+            failed_retry: Duration::from_secs(60),
             max_clusters: 2,
             workers: 1,
             seed: 7,
@@ -30,7 +33,7 @@ impl Play {
         play
     }
 
-    fn ask(&mut self, action: Action) -> Receiver<Answer> {
+    pub fn ask(&mut self, action: Action) -> Receiver<Answer> {
         let (sender, answers) = unbounded();
         // A test that does not look at the answer drops the receiver.
         let reply = Reply::new(move |answer| drop(sender.send(answer)));
@@ -38,27 +41,27 @@ impl Play {
         answers
     }
 
-    fn create(&mut self, name: &str) -> Receiver<Answer> {
+    pub fn create(&mut self, name: &str) -> Receiver<Answer> {
         self.ask(Action::Create { name: cluster(name), wait: true })
     }
 
-    fn delete(&mut self, name: &str) -> Receiver<Answer> {
+    pub fn delete(&mut self, name: &str) -> Receiver<Answer> {
         self.ask(Action::Delete { name: name.into(), wait: true })
     }
 
-    fn outcome(&mut self, outcome: Outcome) {
+    pub fn outcome(&mut self, outcome: Outcome) {
         self.fleet.outcome(outcome, self.now);
     }
 
-    fn created(&mut self, name: &str, id: &str) {
+    pub fn created(&mut self, name: &str, id: &str) {
         self.outcome(Outcome::Created(cluster(name), Ok((id.into(), None))));
     }
 
-    fn token(&mut self, name: &str, token: Option<&str>) {
+    pub fn token(&mut self, name: &str, token: Option<&str>) {
         self.outcome(Outcome::Token(cluster(name), Ok(token.map(Secret::new))));
     }
 
-    fn tunnel(&mut self, name: &str, tunnel: Tunnel, refused: Option<u16>, up: bool) {
+    pub fn tunnel(&mut self, name: &str, tunnel: Tunnel, refused: Option<Refused>, up: bool) {
         let name = name.into();
         let event = match up {
             true => Event::TunnelUp { name, tunnel },
@@ -70,7 +73,7 @@ impl Play {
     }
 
     /// A cluster with both tunnels up.
-    fn connected(&mut self, name: &str) {
+    pub fn connected(&mut self, name: &str) {
         let answers = self.create(name);
         self.created(name, "c-1");
         self.token(name, Some("token"));
@@ -81,31 +84,37 @@ impl Play {
         assert_eq!(self.state(name), "connected");
     }
 
-    fn pass(&mut self, seconds: u64) {
+    pub fn pass(&mut self, seconds: u64) {
         self.now.instant += Duration::from_secs(seconds);
         self.now.wall += Duration::from_secs(seconds);
         self.fleet.on_time(self.now);
     }
 
-    fn jobs(&mut self) -> Vec<Job> {
+    pub fn jobs(&mut self) -> Vec<Job> {
         let work = |effect| if let Effect::Work(job) = effect { Some(job) } else { None };
-        self.fleet.take_effects().into_iter().filter_map(work).filter(|job| *job != Job::Probe).collect()
+        self.fleet.take_effects().into_iter().filter_map(work).filter(|job| !matches!(job, Job::Probe | Job::List(_))).collect()
     }
 
-    fn state(&self, name: &str) -> &'static str {
+    pub fn state(&self, name: &str) -> &'static str {
         self.fleet.records.get(name).map_or("gone", |record| record.state.as_str())
     }
 }
 
-fn cluster(name: &str) -> ClusterName {
+/// A cluster as Rancher shows it.
+pub(super) fn shown(name: &str, id: &str, state: &str) -> Cluster {
+    let json = serde_json::json!({"id": id, "name": name, "state": state});
+    serde_json::from_value(json).unwrap()
+}
+
+pub(super) fn cluster(name: &str) -> ClusterName {
     ClusterName::parse(name).unwrap()
 }
 
-fn error(kind: JobErrorKind) -> JobError {
+pub(super) fn error(kind: JobErrorKind) -> JobError {
     JobError { message: "Rancher says no".into(), remedy: "ask again".into(), kind, reached: true }
 }
 
-fn refusal(answers: &Receiver<Answer>) -> RefusalKind {
+pub(super) fn refusal(answers: &Receiver<Answer>) -> RefusalKind {
     match answers.try_recv() {
         Ok(Answer::Refused(refusal)) => refusal.kind,
         other => panic!("{other:?}"),
@@ -254,10 +263,10 @@ fn a_deleted_cluster_keeps_its_tunnels_until_rancher_has_forgotten_it() {
     play.outcome(Outcome::Deleted(name.clone(), Ok(())));
     play.pass(1);
     assert_eq!(play.jobs(), [Job::LookUp { name: name.clone(), id: id.clone() }]);
-    play.outcome(Outcome::LookedUp(name.clone(), Ok(true)));
+    play.outcome(Outcome::LookedUp(name.clone(), Ok(Some(shown("edge-1", "c-1", "removing")))));
     play.pass(5);
     assert_eq!(play.jobs(), [Job::LookUp { name: name.clone(), id }]);
-    play.outcome(Outcome::LookedUp(name, Ok(false)));
+    play.outcome(Outcome::LookedUp(name, Ok(None)));
     let effects = play.fleet.take_effects();
     assert!(matches!(&effects[..], [Effect::Assign(_, Assignment::Detach(_))]), "{effects:?}");
     assert!(answers.try_recv().is_err());
@@ -278,7 +287,7 @@ fn a_cluster_deleted_while_rancher_creates_it_is_deleted_there_too() {
     assert_eq!(play.jobs(), [Job::Delete { name: cluster("edge-1"), id: "c-1".into() }]);
     play.outcome(Outcome::Deleted(cluster("edge-1"), Ok(())));
     play.pass(1);
-    play.outcome(Outcome::LookedUp(cluster("edge-1"), Ok(false)));
+    play.outcome(Outcome::LookedUp(cluster("edge-1"), Ok(None)));
     assert!(matches!(deleting.try_recv(), Ok(Answer::Gone)));
 }
 
@@ -292,7 +301,7 @@ fn a_second_request_to_delete_waits_with_the_first() {
     let second = play.delete("edge-1");
     assert!(play.jobs().is_empty(), "Rancher is asked once");
     play.pass(1);
-    play.outcome(Outcome::LookedUp(cluster("edge-1"), Ok(false)));
+    play.outcome(Outcome::LookedUp(cluster("edge-1"), Ok(None)));
     play.fleet.event(Event::Detached("edge-1".into()), play.now);
     assert!(matches!((first.try_recv(), second.try_recv()), (Ok(Answer::Gone), Ok(Answer::Gone))));
 }
@@ -387,16 +396,49 @@ fn a_deletion_that_rancher_refuses_is_called_off() {
 fn a_refused_tunnel_makes_the_token_doubtful_but_not_at_once() {
     let mut play = Play::new();
     play.connected("edge-1");
-    play.tunnel("edge-1", Tunnel::Api, Some(400), false);
+    play.tunnel("edge-1", Tunnel::Api, Some(UNKNOWN), false);
     assert!(play.jobs().is_empty(), "right after registration Rancher's cache lags");
     play.pass(31);
-    play.tunnel("edge-1", Tunnel::Api, Some(400), false);
+    play.tunnel("edge-1", Tunnel::Api, Some(UNKNOWN), false);
     assert_eq!(play.jobs(), [Job::FetchToken { name: cluster("edge-1"), id: "c-1".into(), make: false }]);
     play.token("edge-1", Some("rotated"));
     let effects = play.fleet.take_effects();
     let updated = |effect: &Effect| matches!(effect, Effect::Assign(_, Assignment::UpdateToken(_, token)) if token.expose() == "rotated");
     assert!(effects.iter().any(updated), "{effects:?}");
     assert_eq!(play.state("edge-1"), "disconnected");
+}
+
+#[test]
+fn a_failed_cluster_is_tried_again_when_an_operator_says_so() {
+    let mut play = Play::new();
+    let waiting = play.create("edge-1");
+    play.outcome(Outcome::Created(cluster("edge-1"), Err(error(JobErrorKind::Transient(None)))));
+    play.pass(10);
+    assert!(matches!(waiting.try_recv(), Ok(Answer::Accepted(_))));
+    play.jobs();
+    play.outcome(Outcome::Created(cluster("edge-1"), Err(error(JobErrorKind::Permanent))));
+    assert_eq!(play.state("edge-1"), "failed");
+    play.pass(40);
+    assert_eq!(play.jobs(), [], "a refusal is not asked for again at once");
+    let answers = play.ask(Action::Retry("edge-1".into()));
+    assert!(matches!(answers.try_recv(), Ok(Answer::Accepted(view)) if view.state == State::Registering));
+    assert_eq!(play.jobs(), [Job::Create(cluster("edge-1"))]);
+    play.outcome(Outcome::Created(cluster("edge-1"), Err(error(JobErrorKind::Permanent))));
+    play.pass(73);
+    assert_eq!(play.jobs(), [Job::Create(cluster("edge-1"))], "by itself it is tried within 60 s, a fifth more or less");
+}
+
+#[test]
+fn a_backoff_is_cut_short_and_a_connected_cluster_has_none() {
+    let mut play = Play::new();
+    play.connected("edge-1");
+    assert_eq!(refusal(&play.ask(Action::Retry("edge-1".into()))), RefusalKind::Conflict);
+    play.tunnel("edge-1", Tunnel::Api, None, false);
+    play.fleet.take_effects();
+    play.ask(Action::Retry("edge-1".into()));
+    let effects = play.fleet.take_effects();
+    assert!(matches!(&effects[..], [Effect::Assign(_, Assignment::Hasten(name))] if &**name == "edge-1"), "{effects:?}");
+    assert_eq!(refusal(&play.ask(Action::Retry("nobody".into()))), RefusalKind::UnknownCluster);
 }
 
 #[test]
@@ -408,3 +450,5 @@ fn seeds_depend_on_agent_and_name_alone() {
 }
 
 const EDGE_1_SEED: u64 = 0x7bcec5c5eb307691;
+/// What Rancher answers to the registration token of a cluster that it does not know.
+pub(super) const UNKNOWN: Refused = Refused { status: 400, cluster_unknown: true, retry_after: None };

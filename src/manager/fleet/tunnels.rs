@@ -1,7 +1,7 @@
 //! What follows from tunnels that go up and down.
 
 use super::{Effect, Fleet, Now};
-use crate::engine::Tunnel;
+use crate::engine::{Refused, Tunnel};
 use crate::manager::State;
 use crate::manager::job::Job;
 use std::time::Duration;
@@ -10,15 +10,17 @@ impl Fleet {
     pub(super) fn tunnel_up(&mut self, name: &str, tunnel: Tunnel, now: Now) {
         if let Some(record) = self.records.get_mut(name) {
             record.tunnel_changed(tunnel, None, now.wall);
+            record.unknown_to_tunnel = false;
         }
     }
 
-    pub(super) fn tunnel_down(&mut self, name: &str, tunnel: Tunnel, cause: String, refused: Option<u16>, now: Now) {
+    pub(super) fn tunnel_down(&mut self, name: &str, tunnel: Tunnel, cause: String, refused: Option<Refused>, now: Now) {
         let Some(record) = self.records.get_mut(name) else { return };
         record.tunnel_changed(tunnel, Some(cause), now.wall);
+        record.unknown_to_tunnel = refused.is_some_and(|refused| refused.cluster_unknown);
         // Rancher says so while its cache lags behind, but also when it has rotated the token.
         let token_doubtful =
-            matches!(refused, Some(400 | 401)) && record.state != State::Deleting && !record.job_under_way;
+            refused.is_some_and(|refused| matches!(refused.status, 400 | 401)) && record.state != State::Deleting && !record.job_under_way;
         let long_ago = record.token_read.is_none_or(|read| now.instant.duration_since(read) >= TOKEN_AGE);
         match record.id.clone() {
             Some(id) if token_doubtful && long_ago => {
