@@ -26,7 +26,7 @@ fn create(agent: &Agent, name: &str) {
 #[cfg_attr(not(has_go), ignore = "Go is not installed")]
 fn clusters_become_active_each_with_its_own_nodes() {
     let peer = Peer::start(&["--kubectl", "1", "--conflicts", "1"]);
-    let agent = Agent::start(&peer, "");
+    let agent = Agent::start(&peer, "PollInterval: 1s\n");
     let names = ["edge-0001", "edge-0002", "edge-0003"];
     names.into_iter().for_each(|name| create(&agent, name));
     let settled = peer.settle(names.len());
@@ -51,8 +51,11 @@ fn clusters_become_active_each_with_its_own_nodes() {
             assert_eq!(cluster["checks"][check]["ok"], true, "{check}: {:#}", cluster["checks"]);
         }
         headers_are_those_of_a_real_agent(&cluster);
-        let (status, own) = agent.call("GET", &format!("/clusters/{name}"));
-        assert_eq!((status, &own["state"]), (200, &"connected".into()), "{own:#}");
+        let own = agent.await_state(name, "active");
+        assert_eq!(own["inRancher"]["state"], "active", "{own:#}");
+        for moment in ["registering", "registered", "connecting", "connected", "active"] {
+            assert!(own["reached"][moment].is_string(), "{moment}: {own:#}");
+        }
         assert_eq!(items(&own["info"], "nodes").len(), items(&cluster, "nodes").len());
     }
     assert!(seen.len() >= names.len(), "no nodes at all");
@@ -229,6 +232,21 @@ fn a_deleted_cluster_is_cleaned_up_by_rancher_through_its_tunnels() {
         removed.as_array().unwrap().iter().find(|cluster| cluster["id"] == id.as_str()).expect("it was there");
     assert_eq!(cluster["checks"]["cleanup"]["ok"], true, "{:#}", cluster["checks"]);
     assert_eq!(cluster["checks"]["cleanup"]["tries"], 1, "{:#}", cluster["checks"]);
+}
+
+#[test]
+#[cfg_attr(not(has_go), ignore = "Go is not installed")]
+fn a_cluster_deleted_in_rancher_is_retired_here() {
+    let peer = Peer::start(&["--kubectl", "0"]);
+    let agent = Agent::start(&peer, "PollInterval: 1s\n");
+    ["kept", "doomed"].iter().for_each(|name| create(&agent, name));
+    peer.settle(2);
+    peer.delete("/clusters/doomed");
+    eventually("the agent retires the cluster", || match agent.call("GET", "/clusters/doomed") {
+        (404, _) => Ok(()),
+        (_, cluster) => Err(format!("{cluster:#}")),
+    });
+    agent.await_state("kept", "active");
 }
 
 const DEMO: &str = "\

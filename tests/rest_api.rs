@@ -285,7 +285,7 @@ fn health_counts_clusters_and_tunnels() {
     assert!(health["uptimeSeconds"].is_u64());
     let states: BTreeSet<&str> = health["clusters"].as_object().unwrap().keys().map(String::as_str).collect();
     let expected =
-        ["pending", "registering", "registered", "connecting", "connected", "disconnected", "deleting", "failed"];
+        ["pending", "registering", "registered", "connecting", "connected", "active", "disconnected", "deleting", "failed"];
     assert_eq!(states, expected.into());
     assert_eq!((&health["clusters"]["connected"], &health["clusters"]["failed"]), (&json!(2), &json!(0)));
 }

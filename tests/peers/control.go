@@ -41,6 +41,7 @@ func (s *server) controlHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /clusters", s.controlClusters)
 	mux.HandleFunc("GET /clusters/{id}", s.withCluster(s.controlCluster))
+	mux.HandleFunc("DELETE /clusters/{id}", s.withCluster(s.controlRemove))
 	mux.HandleFunc("POST /clusters/{id}/dial", s.withCluster(s.controlDial))
 	mux.HandleFunc("POST /clusters/{id}/drop", s.withCluster(s.controlDrop))
 	mux.HandleFunc("POST /clusters/{id}/informers", s.withCluster(s.controlInformers))
@@ -349,6 +350,12 @@ func errorText(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+// controlRemove deletes the cluster as somebody in Rancher's UI does, of whom the agent hears nothing.
+func (s *server) controlRemove(w http.ResponseWriter, _ *http.Request, c *cluster) {
+	s.remove(c)
+	writeJSON(w, http.StatusOK, s.clusterObject(c))
 }
 
 // controlDrop ends sessions from the server's side: with FIN (close), with RST (reset), or by falling silent (stall).

@@ -226,6 +226,12 @@ func (s *server) deleteCluster(w http.ResponseWriter, r *http.Request) {
 	if c == nil {
 		return
 	}
+	s.remove(c)
+	writeJSON(w, http.StatusOK, s.clusterObject(c))
+}
+
+// remove deletes a cluster as Rancher does: it is gone once its finalizers are through.
+func (s *server) remove(c *cluster) {
 	c.mu.Lock()
 	first := !c.removing
 	c.removing = true
@@ -234,7 +240,6 @@ func (s *server) deleteCluster(w http.ResponseWriter, r *http.Request) {
 		c.stage("removing")
 		go s.finalize(c)
 	}
-	writeJSON(w, http.StatusOK, s.clusterObject(c))
 }
 
 func (s *server) requireCluster(w http.ResponseWriter, r *http.Request) *cluster {

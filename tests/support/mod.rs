@@ -60,6 +60,11 @@ impl Peer {
         request("POST", &format!("{}{path}", self.control), Some(body)).1
     }
 
+    /// DELETE of the control API: what somebody does in Rancher's UI.
+    pub fn delete(&self, path: &str) -> Value {
+        request("DELETE", &format!("{}{path}", self.control), None).1
+    }
+
     /// Waits until `clusters` clusters are Active by Rancher's conditions and the peer has done everything it does to a cluster
     /// by itself, or fails with what the peer saw.
     pub fn settle(&self, clusters: usize) -> Value {

@@ -110,7 +110,7 @@ impl Fleet {
         let Some(record) = self.records.get_mut(name) else { return };
         match result {
             Ok(Some(cluster)) => record.judged(&cluster, now.wall),
-            Ok(None) if (record.unknown_to_tunnel || record.cleanup_asked) && is_settled(record, now.wall) => {
+            Ok(None) if record.cleanup_asked || (record.unknown_to_tunnel && is_settled(record, now.wall)) => {
                 log::info!("cluster {name} was deleted in Rancher");
                 record.enter(State::Deleting, now.wall);
                 let key = name.as_arc().clone();
@@ -263,8 +263,6 @@ mod tests {
     #[test]
     fn a_cluster_that_had_to_clean_up_is_retired_once_it_is_404() {
         let mut play = playing(&["edge-1"]);
-        play.pass(61);
-        play.fleet.take_effects();
         play.fleet.event(Event::CleanupAsked("edge-1".into()), play.now);
         let look_up = Job::LookUp { name: cluster("edge-1"), id: "c-1".into() };
         play.pass(5);

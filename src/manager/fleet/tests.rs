@@ -344,9 +344,9 @@ fn what_was_accepted_with_202_and_then_refused_shows_why() {
         other => panic!("{other:?}"),
     }
     play.jobs();
-    play.pass(59);
+    play.pass(47);
     assert!(play.jobs().is_empty());
-    play.pass(2);
+    play.pass(25);
     assert_eq!(play.jobs(), [Job::Create(cluster("edge-1"))]);
 }
 
