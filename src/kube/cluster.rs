@@ -67,11 +67,16 @@ pub struct Cluster {
 impl Cluster {
     /// A cluster that holds the baseline's objects and nothing else.
     pub fn new(identity: Identity, baseline: Arc<Baseline>, limits: Limits) -> Cluster {
+        Cluster::in_epoch(identity, baseline, limits, 0)
+    }
+
+    /// The same in a later run of the agent: its revisions are higher, and nothing random comes again.
+    pub(super) fn in_epoch(identity: Identity, baseline: Arc<Baseline>, limits: Limits, epoch: u32) -> Cluster {
         let particulars = Particulars::new(&identity.name, identity.seed, identity.created.as_second());
         Cluster {
-            store: Store::new(particulars, baseline.clone(), limits.watch_history),
+            store: Store::new(particulars, baseline.clone(), limits.watch_history, epoch),
             kinds: baseline.kinds().clone(),
-            random: fastrand::Rng::with_seed(identity.seed),
+            random: fastrand::Rng::with_seed(identity.seed.wrapping_add(u64::from(epoch))),
             identity,
             baseline,
             limits,

@@ -12,18 +12,19 @@ use std::ops::Range;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(in crate::kube) struct ObjectBody {
     /// From the comma before `"metadata"` to the object's closing brace.
-    text: Box<[u8]>,
+    pub(super) text: Box<[u8]>,
     /// In the order of their places.
-    holes: Box<[Hole]>,
+    pub(super) holes: Box<[Hole]>,
     /// Where the value of `metadata.labels` stands; empty without labels.
-    labels: Range<u32>,
+    pub(super) labels: Range<u32>,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Hole {
+pub(super) struct Hole {
     /// Before which byte of the text.
-    at: u32,
-    fill: Fill,
+    pub at: u32,
+    /// What goes there.
+    pub fill: Fill,
 }
 
 /// Which marks of an object become holes.

@@ -4,6 +4,7 @@
 //! few words, filled in when the object is rendered, so that a heartbeat or a touch costs no copy and equal bodies can be shared.
 
 mod body;
+mod encoding;
 mod marks;
 mod particulars;
 mod stamp;

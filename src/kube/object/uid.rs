@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A uid in the shape of a version 4 UUID (RFC 9562 §5.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::kube) struct Uid(u64, u64);
+pub(in crate::kube) struct Uid(pub(super) u64, pub(super) u64);
 
 impl Uid {
     /// The uid of the baseline object `ordinal` in the cluster of `seed`: always the same, and stored nowhere.

@@ -101,6 +101,12 @@ impl History {
         numbered.filter(move |(event, _)| event.resource() == resource).map(|(event, revision)| (revision, event))
     }
 
+    /// All events after `revision`; `None` if some of them are forgotten.
+    pub(super) fn all_after(&self, revision: u64) -> Option<impl Iterator<Item = &Event>> {
+        let skipped = revision.checked_add(1)?.checked_sub(self.first)?;
+        Some(self.events.range(usize::try_from(skipped).unwrap_or(usize::MAX).min(self.events.len())..))
+    }
+
     /// About how many bytes it takes, without the objects.
     pub(super) fn size_bytes(&self) -> usize {
         self.events.capacity() * size_of::<Event>()

@@ -17,10 +17,10 @@ pub(in crate::kube) struct Store {
     baseline: Arc<Baseline>,
     /// The baseline's ordinals in the order of their paths, where the cluster's name changes that order.
     order: Option<Box<[u32]>>,
-    overlay: Overlay,
+    pub(super) overlay: Overlay,
     /// Baseline objects that changed in nothing but their heartbeat.
     touched: BTreeMap<u32, Touched>,
-    history: History,
+    pub(super) history: History,
 }
 
 /// An object that a listing found.
@@ -33,9 +33,9 @@ pub(in crate::kube) struct Found<'a> {
 }
 
 impl Store {
-    /// A store that holds the baseline's objects; each has a revision of its own, smaller than the store's.
-    pub(in crate::kube) fn new(particulars: Particulars, baseline: Arc<Baseline>, history: usize) -> Store {
-        let revision = FIRST_REVISION + u64::from(baseline.len());
+    /// A store that holds the baseline's objects; each has a revision of its own, smaller than the store's, which starts in `epoch`.
+    pub(in crate::kube) fn new(particulars: Particulars, baseline: Arc<Baseline>, history: usize, epoch: u32) -> Store {
+        let revision = (u64::from(epoch) << EPOCH_SHIFT) + FIRST_REVISION + u64::from(baseline.len());
         let order = baseline.order_under(&particulars.name);
         Store {
             particulars,
@@ -319,6 +319,8 @@ impl Store {
     }
 }
 
+/// Revisions of one epoch: more changes than a cluster sees in the life of a process.
+const EPOCH_SHIFT: u32 = 32;
 /// The revision of the first baseline object. An API server's are never as small as 0, which means "any" to clients.
 const FIRST_REVISION: u64 = 1_000;
 
@@ -354,7 +356,7 @@ mod tests {
     static BASELINE: LazyLock<Arc<Baseline>> = LazyLock::new(|| Arc::new(compile(objects()).unwrap()));
 
     fn new_store() -> Store {
-        Store::new(Particulars::new("edge", 1, 1_767_225_600), BASELINE.clone(), HISTORY)
+        Store::new(Particulars::new("edge", 1, 1_767_225_600), BASELINE.clone(), HISTORY, 0)
     }
 
     /// Paths and revisions, which is all that a naive model keeps.

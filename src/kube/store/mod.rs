@@ -3,6 +3,7 @@
 //! Knows objects by resource and path (`namespace/name`, or `name` for what lives in no namespace: the order of etcd's keys), and
 //! revisions; it knows no kinds. Every change takes the next revision and is one event of the history.
 
+mod durable;
 mod history;
 mod layered;
 mod overlay;
