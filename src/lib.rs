@@ -29,6 +29,7 @@ pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod http1;
+pub mod journal;
 pub mod kube;
 pub mod manager;
 pub mod rancher;
