@@ -7,6 +7,7 @@ use super::{Failure, instance, load_template, print_stdout};
 use crate::api::{Api, ApiConfig};
 use crate::config::{Loaded, RancherUrl, Settings};
 use crate::engine::{self, Authority, Engine, Server};
+use crate::journal::{Journal, JournalFile};
 use crate::kube::{Baseline, CREATED_PLACEHOLDER, Source};
 use crate::manager::{FleetConfig, Manager, ManagerConfig};
 use crate::rancher::{Client, RancherError, Trust};
@@ -32,6 +33,8 @@ pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
     let home = loaded.home.path();
     instance::prepare_home(home)?;
     let instance_id = instance::load_or_create_id(home)?;
+    let (journal_file, kept) =
+        JournalFile::open(home).map_err(|error| Failure::new(error.to_string()).remedy(error.remedy()))?;
     let authority = Arc::new(Authority::load_or_create(home).map_err(|error| Failure::new(error.to_string()))?);
     let baseline = baseline(&loaded, &authority)?;
     let url =
@@ -47,15 +50,24 @@ pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         log::warn!("the limit of open files stays as it is: {error}");
     }
+    let (past_sender, past) = bounded(PAST_QUEUE_LENGTH);
+    let journal =
+        Journal::start(journal_file, past_sender).map_err(|error| Failure::new("the journal cannot start").cause(error))?;
     let (event_sender, events) = bounded(EVENT_QUEUE_LENGTH);
     let engine = Engine::start(
-        engine::Config { settings: settings.clone(), server: Arc::new(server.clone()), authority },
+        engine::Config {
+            settings: settings.clone(),
+            server: Arc::new(server.clone()),
+            authority,
+            journal: journal.handle(),
+        },
         event_sender,
     )
     .map_err(|error| Failure::new(error.to_string()))?;
     let fleet = FleetConfig {
         rancher_url: settings.rancher_url.clone(),
         instance_id,
+        epoch: kept.epoch,
         baseline,
         create_wait: settings.create_wait,
         poll_interval: settings.poll_interval,
@@ -65,7 +77,18 @@ pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
         seed: fastrand::u64(..),
     };
     let registrars = settings.registration_parallelism;
-    let manager = Manager::start(ManagerConfig { fleet, client, probed, registrars, server, engine, events })
+    let manager = Manager::start(ManagerConfig {
+        fleet,
+        client,
+        probed,
+        registrars,
+        server,
+        engine,
+        events,
+        journal: journal.handle(),
+        records: kept.records,
+        past,
+    })
         .map_err(|error| Failure::new("the manager cannot start").cause(error))?;
     let max_body_bytes = settings.max_request_bytes;
     let api = Api::start(ApiConfig { listener, commands: manager.sender(), max_body_bytes })
@@ -84,6 +107,7 @@ pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
             SHUTDOWN.as_secs()
         )));
     }
+    journal.join();
     Ok(ExitCode::SUCCESS)
 }
 
@@ -182,5 +206,7 @@ fn server(url: &RancherUrl, client: &Client) -> Result<Server, Failure> {
 const SHUTDOWN: Duration = Duration::from_secs(9);
 /// The exit code of a shell's command that a signal ended.
 const INTERRUPTED: i32 = 130;
+/// Clusters whose past was read and waits for a worker: enough to keep the workers busy.
+const PAST_QUEUE_LENGTH: usize = 64;
 /// Events that may wait for the manager: a burst of every tunnel of a large fleet.
 const EVENT_QUEUE_LENGTH: usize = 65_536;

@@ -75,6 +75,8 @@ pub struct Settings {
     pub poll_interval: Duration,
     /// `FailedRetryInterval`: after how long a cluster that Rancher refused is tried again by itself; default 60 s, 0 is never.
     pub failed_retry_interval: Duration,
+    /// `JournalInterval`: what is written in a cluster is on disk after this long; default 500 ms.
+    pub journal_interval: Duration,
     /// `Workers`: worker threads; default (0) one per core.
     pub workers: usize,
     /// `DialsInFlight`: tunnels being opened at once, per worker; default 64.
@@ -123,6 +125,7 @@ impl Default for Settings {
             reconnect_max: Duration::from_secs(30),
             poll_interval: Duration::from_secs(15),
             failed_retry_interval: Duration::from_secs(60),
+            journal_interval: Duration::from_millis(500),
             workers: 0,
             dials_in_flight: 64,
             max_clusters: 20_000,

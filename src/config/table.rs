@@ -214,6 +214,11 @@ pub static SETTINGS: &[Setting] = &[
         Kind::Time(|s| &mut s.failed_retry_interval, Duration::ZERO, HOUR),
         "After how long a cluster that Rancher refused is tried again by itself; 0s is never.",
     ),
+    setting(
+        "JournalInterval",
+        Kind::Time(|s| &mut s.journal_interval, Duration::from_millis(10), HOUR),
+        "How often what Rancher wrote in the clusters is stored; what is younger is lost when the agent is killed.",
+    ),
     setting("Workers", Kind::Count(|s| &mut s.workers, 0, 1024), "Worker threads; 0 is one for each core."),
     setting(
         "DialsInFlight",

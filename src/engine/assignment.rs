@@ -28,6 +28,8 @@ pub struct Attachment {
     pub identity: kube::Identity,
     /// The objects it starts with.
     pub baseline: Arc<kube::Baseline>,
+    /// What was kept of it from earlier runs.
+    pub past: kube::Past,
     /// The registration token of the cluster in Rancher.
     pub registration_token: Secret,
 }
@@ -101,6 +103,8 @@ pub enum Event {
     Described(u64, Option<Box<kube::ClusterInfo>>),
     /// Answer to [`Assignment::Detach`].
     Detached(Arc<str>),
+    /// A cluster could not be taken on as it was, for this reason.
+    NotAttached(Arc<str>, String),
     /// Rancher had the cluster clean up after itself, which it does once it deletes it.
     CleanupAsked(Arc<str>),
     /// How late the worker's loop ran its timers in the last second, at most.

@@ -7,7 +7,7 @@ use super::link::{Change, Credentials, Link};
 use super::stream::Service;
 use super::{Attachment, Event, Server, Tunnel, WorkerConfig};
 use crate::config::{HeartbeatMode, Secret};
-use crate::kube::{Cluster, ClusterInfo, Counts, Heartbeat, Limits};
+use crate::kube::{Cluster, ClusterInfo, Counts, DurableError, Heartbeat, Limits, Written};
 use mio::Token;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,6 +24,8 @@ pub(super) struct Member {
     next_node_heartbeat: Instant,
     /// The revision every watch has seen.
     fed_revision: u64,
+    /// The revision up to which what was written is in the journal.
+    kept_revision: u64,
     /// What the manager was told last.
     counts: Option<Counts>,
     /// Whether the manager knows that Rancher takes its leave.
@@ -42,7 +44,7 @@ impl Member {
         config: &WorkerConfig,
         clock: &Clock,
         random: &mut fastrand::Rng,
-    ) -> Member {
+    ) -> Result<Member, DurableError> {
         let settings = &config.settings;
         let identity = attachment.identity;
         let announcement = Announcement::new(&settings.api_address, &identity.service_account_token(), &config.ca_pem);
@@ -52,12 +54,13 @@ impl Member {
             object_bytes: MAX_OBJECT_BYTES,
         };
         let name = identity.name.clone();
-        let cluster = Cluster::new(identity, attachment.baseline, limits);
+        let cluster = Cluster::restored(identity, attachment.baseline, limits, attachment.past, clock.wall)?;
         let mut api = Link::new(Tunnel::Api);
         api.want(clock.now);
-        Member {
+        Ok(Member {
             name,
             fed_revision: cluster.revision(),
+            kept_revision: cluster.start_revision(),
             cluster,
             credentials: Credentials { registration_token: attachment.registration_token, announcement },
             api,
@@ -69,7 +72,7 @@ impl Member {
             detaching: false,
             armed: None,
             queued: false,
-        }
+        })
     }
 
     /// The cluster's name.
@@ -80,6 +83,24 @@ impl Member {
     /// What the cluster holds.
     pub(super) fn info(&self) -> ClusterInfo {
         self.cluster.info()
+    }
+
+    /// What was written since the journal has it, if anything was.
+    pub(super) fn unkept(&mut self) -> Option<Written> {
+        if self.kept_revision == self.cluster.revision() {
+            return None;
+        }
+        let written = self.cluster.written_since(self.kept_revision);
+        if written.is_nothing() {
+            self.kept_revision = written.revision;
+            return None;
+        }
+        Some(written)
+    }
+
+    /// The journal has what was written up to `revision`.
+    pub(super) fn kept(&mut self, revision: u64) {
+        self.kept_revision = self.kept_revision.max(revision);
     }
 
     /// Uses another registration token from the next connect on.

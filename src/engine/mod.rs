@@ -14,6 +14,7 @@ mod channel;
 mod clock;
 mod context;
 mod dial;
+mod keeping;
 mod link;
 mod member;
 mod stream;
@@ -27,6 +28,7 @@ pub use transport::Transport;
 pub use wheel::TimerWheel;
 
 use crate::config::Settings;
+use crate::journal::JournalHandle;
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
@@ -49,6 +51,8 @@ pub struct Config {
     pub server: Arc<Server>,
     /// The authority of the clusters' API servers.
     pub authority: Arc<Authority>,
+    /// Where what is written in the clusters is kept.
+    pub journal: JournalHandle,
 }
 
 /// Why the engine cannot start.
@@ -78,10 +82,11 @@ pub enum EngineError {
 pub struct Full(pub Box<Assignment>);
 
 /// What every worker shares.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct WorkerConfig {
     settings: Arc<Settings>,
     ca_pem: Arc<str>,
+    journal: JournalHandle,
     api_tls: Arc<rustls::ServerConfig>,
 }
 
@@ -101,6 +106,7 @@ impl Engine {
             api_tls: config.authority.server_config(api_host.trim_matches(['[', ']']))?,
             ca_pem: config.authority.certificate_pem().into(),
             settings: settings.clone(),
+            journal: config.journal,
         };
         let count = match settings.workers {
             0 => std::thread::available_parallelism().map_or(1, usize::from),

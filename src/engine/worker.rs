@@ -2,6 +2,7 @@
 
 use super::clock::Clock;
 use super::context::Context;
+use super::keeping::Keeping;
 use super::member::{Member, TUNNELS};
 use super::wheel::TimerWheel;
 use super::{Assignment, Event, Server, Tunnel, WorkerConfig};
@@ -33,6 +34,7 @@ pub(super) struct Worker {
     random: fastrand::Rng,
     clock: Clock,
     next_count: Instant,
+    keeping: Keeping,
     late_by: Duration,
     stopping: bool,
 }
@@ -50,7 +52,6 @@ impl Worker {
         let clock = Clock::read();
         Worker {
             index,
-            config,
             server,
             poll,
             assignments,
@@ -64,7 +65,9 @@ impl Worker {
             dialing: 0,
             random: fastrand::Rng::new(),
             next_count: clock.now + COUNT_INTERVAL,
+            keeping: Keeping::new(config.journal.clone(), config.settings.journal_interval, clock.now),
             clock,
+            config,
             late_by: Duration::ZERO,
             stopping: false,
         }
@@ -93,6 +96,7 @@ impl Worker {
             self.serve_ready();
             self.start_dials();
             self.count();
+            self.keeping.advance(&mut self.members, self.clock.now);
             self.send_events();
         }
         self.send_events();
@@ -104,7 +108,7 @@ impl Worker {
         if !self.ready.is_empty() || !self.assignments.is_empty() {
             return Some(Duration::ZERO);
         }
-        let timer = self.wheel.next_due().map_or(self.next_count, |due| due.min(self.next_count));
+        let timer = self.wheel.next_due().map_or(self.next_count, |due| due.min(self.next_count)).min(self.keeping.next_due());
         let mut sleep = timer.saturating_duration_since(Instant::now());
         if !self.events.is_empty() {
             sleep = sleep.min(EVENT_RETRY);
@@ -145,7 +149,11 @@ impl Worker {
         if self.stopping || self.names.contains_key(&attachment.identity.name) {
             return;
         }
-        let member = Member::new(attachment, &self.config, &self.clock, &mut self.random);
+        let name = attachment.identity.name.clone();
+        let member = match Member::new(attachment, &self.config, &self.clock, &mut self.random) {
+            Ok(member) => member,
+            Err(error) => return self.events.push_back(Event::NotAttached(name, error.to_string())),
+        };
         let name = member.name().clone();
         let key = self.members.insert(member);
         self.names.insert(name, key);
@@ -165,6 +173,7 @@ impl Worker {
         if std::mem::replace(&mut self.stopping, true) {
             return;
         }
+        self.keeping.finish(&mut self.members);
         let keys: Vec<usize> = self.members.iter().map(|(key, _)| key).collect();
         for key in keys {
             self.turn(key, |member, context| member.detach(context.clock));

@@ -1,6 +1,6 @@
 //! The `journal` thread: groups what it is handed into commits and says when they are on disk.
 
-use super::{JournalError, JournalFile};
+use super::{JournalError, JournalFile, KeptCluster};
 use crate::kube::Written;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::sync::Arc;
@@ -44,10 +44,10 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Starts the thread on an open file.
-    pub fn start(file: JournalFile) -> std::io::Result<Journal> {
+    /// Starts the thread on an open file. Before anything else it hands over what was written in each cluster in earlier runs.
+    pub fn start(file: JournalFile, past: Sender<KeptCluster>) -> std::io::Result<Journal> {
         let (sender, queue) = bounded(QUEUE_LENGTH);
-        let thread = std::thread::Builder::new().name("journal".into()).spawn(move || run(file, &queue))?;
+        let thread = std::thread::Builder::new().name("journal".into()).spawn(move || run(file, &queue, past))?;
         Ok(Journal { handle: JournalHandle(sender), thread })
     }
 
@@ -94,7 +94,11 @@ impl JournalHandle {
     }
 }
 
-fn run(mut file: JournalFile, queue: &Receiver<Item>) {
+fn run(mut file: JournalFile, queue: &Receiver<Item>, past: Sender<KeptCluster>) {
+    if let Err(error) = file.each_cluster(|cluster| past.send(cluster).is_ok()) {
+        log::error!("some clusters do not go on: {error}; {}", error.remedy());
+    }
+    drop(past);
     let mut failing = false;
     while let Ok(first) = queue.recv() {
         let mut records = Vec::new();
@@ -130,7 +134,7 @@ mod tests {
     fn is_told_once_it_is_on_disk() {
         let home = tempfile::tempdir().unwrap();
         let (file, _) = JournalFile::open(home.path()).unwrap();
-        let journal = Journal::start(file).unwrap();
+        let journal = Journal::start(file, bounded(1).0).unwrap();
         let (sender, told) = bounded(100);
         for number in 0..100 {
             let change = RecordChange { name: format!("c-{number}").into(), record: Some(vec![1]) };

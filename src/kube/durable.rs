@@ -61,6 +61,22 @@ pub struct DurableError {
     pub path: Box<str>,
 }
 
+impl Written {
+    /// Whether there is nothing to be kept.
+    pub fn is_nothing(&self) -> bool {
+        self.places.is_empty() && !self.is_everything
+    }
+
+    /// About how many bytes there are to be kept.
+    pub fn size_bytes(&self) -> usize {
+        let size = |place: &Durable| match &place.state {
+            DurableState::Object(bytes) => bytes.len() + place.path.len(),
+            DurableState::Deleted | DurableState::Forgotten => place.path.len(),
+        };
+        self.places.iter().map(size).sum()
+    }
+}
+
 impl Cluster {
     /// The cluster as it was, under revisions that nobody has seen yet. Objects of kinds that are no more are left out.
     pub fn restored(
@@ -86,6 +102,11 @@ impl Cluster {
             cluster.report(Heartbeat::LeasesAndNodes, now);
         }
         Ok(cluster)
+    }
+
+    /// The revision before anything was written in this run.
+    pub fn start_revision(&self) -> u64 {
+        self.store.start()
     }
 
     /// What was written after `revision`.

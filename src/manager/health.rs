@@ -12,13 +12,15 @@ pub(super) struct Surroundings {
     /// Whether no call can succeed, as far as the last one shows.
     failing: bool,
     lag_ms: Vec<u64>,
+    /// Why the state cannot be stored, if it cannot.
+    not_stored: Option<String>,
 }
 
 impl Surroundings {
     /// Before anything is known: Rancher counts as reachable until it is not.
     pub(super) fn new(url: String, workers: usize) -> Surroundings {
         let rancher = RancherView { url, reachable: true, token_accepted: true, ..RancherView::default() };
-        Surroundings { rancher, failing: false, lag_ms: vec![0; workers] }
+        Surroundings { rancher, failing: false, lag_ms: vec![0; workers], not_stored: None }
     }
 
     /// A call to Rancher ended.
@@ -47,6 +49,11 @@ impl Surroundings {
         self.rancher.last_error.as_deref().unwrap_or_default()
     }
 
+    /// The journal stored something, or could not for this reason.
+    pub(super) fn stored(&mut self, problem: Option<String>) {
+        self.not_stored = problem;
+    }
+
     /// A worker told how late it was.
     pub(super) fn lagged(&mut self, worker: usize, late_by: Duration) {
         if let Some(lag_ms) = self.lag_ms.get_mut(worker) {
@@ -67,6 +74,7 @@ impl Surroundings {
         } else if self.failing {
             problems.push(self.last_error().to_owned());
         }
+        problems.extend(self.not_stored.as_ref().map(|problem| format!("the state cannot be stored: {problem}")));
         for (worker, lag_ms) in self.lag_ms.iter().enumerate().filter(|(_, lag_ms)| **lag_ms > LAG_LIMIT_MS) {
             problems.push(format!("worker {worker} runs {lag_ms} ms late: this host is too small for the load"));
         }

@@ -5,9 +5,10 @@ use super::command::Reply;
 use super::{ClusterName, State};
 use crate::config::Secret;
 use crate::engine::Tunnel;
-use crate::kube::{ClusterInfo, Counts};
+use crate::kube::{ClusterInfo, Counts, Durable};
 use crate::rancher::Cluster;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -17,7 +18,7 @@ pub(super) struct Record {
     pub(super) name: ClusterName,
     pub(super) state: State,
     since: Timestamp,
-    created: Timestamp,
+    pub(super) created: Timestamp,
     /// Rancher's id, once it has created the cluster.
     pub(super) id: Option<String>,
     /// Whether Rancher may have created it without our knowing.
@@ -29,6 +30,12 @@ pub(super) struct Record {
     pub(super) token: Option<Secret>,
     /// When the token was read last.
     pub(super) token_read: Option<Instant>,
+    /// What was written in it in earlier runs, until a worker holds it.
+    pub(super) past: Vec<Durable>,
+    /// How often the record changed in what outlives the process.
+    pub(super) version: u64,
+    /// Up to which version it is on disk.
+    pub(super) kept: u64,
     /// Whether a worker holds the cluster.
     pub(super) attached: bool,
     /// Whether a registrar works for it: there is never more than one.
@@ -67,6 +74,9 @@ impl Record {
             created_in_rancher: None,
             token: None,
             token_read: None,
+            past: Vec::new(),
+            version: 0,
+            kept: 0,
             attached: false,
             job_under_way: false,
             attempts: 0,
@@ -82,6 +92,45 @@ impl Record {
             standing: None,
             reached: [None; State::ALL.len()],
         }
+    }
+
+    /// The record as it outlives the process: JSON.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let reached = State::ALL.into_iter().filter_map(|state| Some((state.as_str().to_owned(), self.reached(state)?)));
+        let lasting = Lasting {
+            created: self.created,
+            id: self.id.clone(),
+            may_exist: self.may_exist || matches!(self.state, State::Pending | State::Registering),
+            deleting: self.state == State::Deleting,
+            deletion_accepted: self.deletion_accepted,
+            created_in_rancher: self.created_in_rancher,
+            token: self.token.as_ref().map(|token| token.expose().to_owned()),
+            reached: reached.collect(),
+        };
+        // Strings, times and switches always serialise.
+        serde_json::to_vec(&lasting).unwrap_or_default()
+    }
+
+    /// The record of an earlier run.
+    pub(super) fn from_bytes(name: &str, bytes: &[u8], now: Timestamp) -> Result<Record, String> {
+        let lasting: Lasting = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let name = ClusterName::parse(name).map_err(|error| error.to_string())?;
+        let mut record = Record::new(name, lasting.created);
+        for state in State::ALL {
+            record.reached[state as usize] = lasting.reached.get(state.as_str()).copied();
+        }
+        record.state = match &lasting.id {
+            _ if lasting.deleting => State::Deleting,
+            Some(_) => State::Registered,
+            None => State::Pending,
+        };
+        record.since = now;
+        record.id = lasting.id;
+        record.may_exist = lasting.may_exist;
+        record.deletion_accepted = lasting.deletion_accepted;
+        record.created_in_rancher = lasting.created_in_rancher;
+        record.token = lasting.token.map(Secret::new);
+        Ok(record)
     }
 
     /// Enters a state.
@@ -173,6 +222,23 @@ impl Record {
             info,
         })
     }
+}
+
+/// What of a record outlives the process.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Lasting {
+    created: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    may_exist: bool,
+    deleting: bool,
+    deletion_accepted: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created_in_rancher: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    reached: BTreeMap<String, Timestamp>,
 }
 
 /// A token that lost its rights sees a 404 where there is a cluster.

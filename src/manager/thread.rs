@@ -5,8 +5,9 @@ use super::fleet::{Effect, Fleet, FleetConfig, Now};
 use super::job::{Job, JobError, Outcome};
 use super::registrar::Registrar;
 use crate::engine::{Assignment, Engine, Event, Server};
+use crate::journal::{JournalHandle, KeptCluster, RecordChange};
 use crate::rancher::{Client, RancherError};
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never, select};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never, select, unbounded};
 use jiff::Timestamp;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -29,7 +30,16 @@ pub struct ManagerConfig {
     pub engine: Engine,
     /// What the workers tell.
     pub events: Receiver<Event>,
+    /// Keeps the records.
+    pub journal: JournalHandle,
+    /// The records of earlier runs.
+    pub records: Vec<(String, Vec<u8>)>,
+    /// What was written in their clusters, one after the other.
+    pub past: Receiver<KeptCluster>,
 }
+
+/// Which records were handed to the journal, in which versions, and whether they are on disk.
+type KeepOutcome = (Vec<(Arc<str>, u64)>, Result<(), String>);
 
 /// The running manager.
 #[derive(Debug)]
@@ -48,6 +58,11 @@ pub struct Manager {
     events: Receiver<Event>,
     outcomes: Receiver<Outcome>,
     stop: Receiver<Duration>,
+    past: Receiver<KeptCluster>,
+    journal: JournalHandle,
+    kept: (Sender<KeepOutcome>, Receiver<KeepOutcome>),
+    /// Changes of records the journal had no room for, with the versions they are of.
+    waiting_keeps: (Vec<RecordChange>, Vec<(Arc<str>, u64)>),
     jobs: Sender<Job>,
     /// Jobs no registrar is free for: one at most for each cluster, and the two of the agent.
     waiting_jobs: VecDeque<Job>,
@@ -76,6 +91,7 @@ impl Manager {
                 .spawn(move || registrar.run(job_queue, outcomes))?;
         }
         let mut fleet = Fleet::new(config.fleet, now());
+        fleet.restore(config.records, now()).map_err(std::io::Error::other)?;
         fleet.outcome(Outcome::Probed(config.probed.map_err(JobError::from)), now());
         let manager = Manager {
             fleet,
@@ -85,6 +101,10 @@ impl Manager {
             events: config.events,
             outcomes: outcome_queue,
             stop: stop_queue,
+            past: config.past,
+            journal: config.journal,
+            kept: unbounded(),
+            waiting_keeps: (Vec::new(), Vec::new()),
             jobs,
             waiting_jobs: VecDeque::new(),
             waiting_assignments: VecDeque::new(),
@@ -101,6 +121,8 @@ impl Manager {
             // With no job to hand out, the queue is one that never takes any.
             let (no_jobs, _nobody) = bounded(0);
             let jobs = if job.is_some() { self.jobs.clone() } else { no_jobs };
+            // What was written in clusters stays on disk until a worker has room for it.
+            let past = if self.waiting_assignments.is_empty() { self.past.clone() } else { never() };
             select! {
                 recv(self.stop) -> within => return self.shut_down(within.unwrap_or_default()),
                 recv(self.commands) -> command => match command {
@@ -109,6 +131,15 @@ impl Manager {
                 },
                 recv(self.outcomes) -> outcome => if let Ok(outcome) = outcome {
                     self.fleet.outcome(outcome, now());
+                },
+                recv(past) -> kept => match kept {
+                    Ok(kept) => self.fleet.resume(kept, now()),
+                    Err(_) => self.past = never(),
+                },
+                recv(self.kept.1) -> outcome => if let Ok((versions, outcome)) = outcome {
+                    for (name, version) in versions {
+                        self.fleet.kept(&name, version, outcome.clone(), now());
+                    }
                 },
                 recv(self.events) -> event => match event {
                     Ok(event) => self.take_events(event),
@@ -134,13 +165,18 @@ impl Manager {
 
     fn patience(&self) -> Duration {
         let due = self.fleet.next_due().map_or(IDLE, |due| due.saturating_duration_since(Instant::now()));
-        if self.waiting_assignments.is_empty() && !self.relocated { due } else { due.min(QUEUE_RETRY) }
+        let waiting = self.relocated || !self.waiting_assignments.is_empty() || !self.waiting_keeps.0.is_empty();
+        if waiting { due.min(QUEUE_RETRY) } else { due }
     }
 
     fn carry_out(&mut self) {
         for effect in self.fleet.take_effects() {
             match effect {
                 Effect::Work(job) => self.waiting_jobs.push_back(job),
+                Effect::Keep { name, version, record } => {
+                    self.waiting_keeps.1.push((name.clone(), version));
+                    self.waiting_keeps.0.push(RecordChange { name, record });
+                }
                 Effect::Assign(name, assignment) => self.waiting_assignments.push_back((name, assignment)),
                 Effect::Relocate(addresses) if addresses == self.server.addresses => {}
                 Effect::Relocate(addresses) => {
@@ -154,11 +190,27 @@ impl Manager {
             // Telling a worker twice does no harm.
             self.relocated = self.engine.broadcast(|| Assignment::UpdateServer(server.clone())).is_err();
         }
+        self.keep_records();
         while let Some((name, assignment)) = self.waiting_assignments.pop_front() {
             if let Err(crate::engine::Full(assignment)) = self.engine.assign(&name, assignment) {
                 self.waiting_assignments.push_front((name, *assignment));
                 return;
             }
+        }
+    }
+
+    fn keep_records(&mut self) {
+        if self.waiting_keeps.0.is_empty() {
+            return;
+        }
+        let (changes, versions) = std::mem::take(&mut self.waiting_keeps);
+        let (told, told_of) = (self.kept.0.clone(), versions.clone());
+        let tell = move |outcome: Result<(), Arc<crate::journal::JournalError>>| {
+            // Nobody is left to be told once the manager has ended.
+            drop(told.send((told_of, outcome.map_err(|error| error.to_string()))));
+        };
+        if let Err(changes) = self.journal.keep_records(changes, tell) {
+            self.waiting_keeps = (changes, versions);
         }
     }
 
@@ -168,6 +220,7 @@ impl Manager {
         for command in self.commands.try_iter() {
             self.fleet.command(command, now());
         }
+        self.carry_out();
         while self.engine.broadcast(|| Assignment::Shutdown).is_err() && Instant::now() < deadline {
             std::thread::sleep(QUEUE_RETRY);
         }

@@ -76,6 +76,11 @@ impl History {
         self.first + self.events.len() as u64 - 1
     }
 
+    /// The revision before the first event there ever was.
+    pub(super) fn start(&self) -> u64 {
+        self.start
+    }
+
     /// Adds the event of the next revision.
     pub(super) fn push(&mut self, event: Event) {
         if self.events.len() == self.capacity

@@ -57,6 +57,11 @@ impl Store {
         self.history.revision()
     }
 
+    /// The revision it started with.
+    pub(in crate::kube) fn start(&self) -> u64 {
+        self.history.start()
+    }
+
     /// The object at a path.
     pub(in crate::kube) fn get(&self, resource: ResourceId, path: &str) -> Option<Version> {
         match self.overlay.get(resource, path) {

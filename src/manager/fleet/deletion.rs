@@ -25,14 +25,12 @@ impl Fleet {
             record.enter(State::Deleting, now.wall);
             record.succeeded();
         }
-        if wait {
-            record.waiters.push((reply, now.instant + self.config.create_wait));
-            self.set_timer(self.config.create_wait, Timer::Waited(name.clone()), now);
-        } else {
-            reply.send(Answer::Accepted(record.view(None)));
-        }
-        if !already {
-            self.step(&name, now);
+        let is_kept = already && record.kept == record.version;
+        self.await_step(&name, wait, reply, now);
+        if !is_kept {
+            self.keep(&name);
+        } else if !wait {
+            self.waited(&name, now);
         }
     }
 
@@ -57,6 +55,7 @@ impl Fleet {
                 // From here on the step is to look whether it is gone; the tunnels stay, since Rancher cleans up through them.
                 record.succeeded();
                 record.deletion_accepted = true;
+                self.keep(&name);
                 self.set_timer(DELETE_POLL_MIN, Timer::Step(name), now);
             }
             Err(error) => self.deletion_failed(&name, error, now),
@@ -105,6 +104,7 @@ impl Fleet {
         for (reply, _) in waiters {
             reply.send(Answer::Refused(error.clone().into()));
         }
+        self.keep(name);
     }
 
     pub(super) fn detached(&mut self, name: &str) {
@@ -119,6 +119,7 @@ impl Fleet {
     pub(super) fn forget(&mut self, name: &ClusterName) {
         if let Some(record) = self.records.remove(name) {
             log::info!("cluster {name} is gone");
+            self.effects.push(Effect::Keep { name: name.as_arc().clone(), version: record.version, record: None });
             record.waiters.into_iter().for_each(|(reply, _)| reply.send(Answer::Gone));
         }
     }

@@ -1,6 +1,7 @@
 //! The registry and what moves it: a state machine that neither blocks nor reads a clock.
 
 mod deletion;
+mod keeping;
 mod poll;
 mod queries;
 mod registration;
@@ -29,6 +30,8 @@ pub struct FleetConfig {
     pub rancher_url: String,
     /// This agent's own id: what it creates in Rancher carries it, and every cluster's seed depends on it.
     pub instance_id: String,
+    /// How many runs of the agent came before this one.
+    pub epoch: u32,
     /// The objects every cluster starts with.
     pub baseline: Arc<Baseline>,
     /// How long a request waits for Rancher before it is answered with 202.
@@ -52,6 +55,15 @@ pub enum Effect {
     Work(Job),
     /// Give this to the worker that owns the cluster.
     Assign(Arc<str>, Assignment),
+    /// Have the journal keep a cluster's record, or forget the cluster; [`Fleet::kept`] wants to know of it.
+    Keep {
+        /// The cluster.
+        name: Arc<str>,
+        /// Which state of the record it is.
+        version: u64,
+        /// The record; `None` for a cluster that is gone.
+        record: Option<Vec<u8>>,
+    },
     /// Tell all workers that the server has these addresses.
     Relocate(Vec<std::net::SocketAddr>),
 }
@@ -102,6 +114,8 @@ enum Timer {
     Waited(ClusterName),
     /// The worker has had its time to describe the cluster.
     Described(u64),
+    /// Have the journal keep the cluster's record at last.
+    Keep(ClusterName),
     /// Ask Rancher whether it knows the cluster still.
     LookUp(ClusterName),
     /// Ask Rancher what it thinks of the clusters.
@@ -214,6 +228,7 @@ impl Fleet {
                 }
             }
             Event::Detached(name) => self.detached(&name),
+            Event::NotAttached(name, problem) => self.not_attached(&name, problem, now),
             Event::CleanupAsked(name) => self.cleanup_asked(&name, now),
             Event::Lag { worker, late_by } => self.surroundings.lagged(worker, late_by),
         }
@@ -234,6 +249,7 @@ impl Fleet {
                     }
                 }
                 Some((_, _, Timer::LookUp(name))) => self.look_up(&name),
+                Some((_, _, Timer::Keep(name))) => self.keep(&name),
                 Some((_, _, Timer::Poll)) => self.poll(now),
                 None => return,
             }
@@ -244,9 +260,17 @@ impl Fleet {
     pub fn stop(&mut self) {
         self.stopping = true;
         for record in self.records.values_mut() {
-            let view = record.view(None);
-            for (reply, _) in record.waiters.drain(..) {
-                reply.send(Answer::Accepted(view.clone()));
+            let answer = || match record.kept == record.version {
+                true => Answer::Accepted(record.view(None)),
+                false => Answer::Refused(Refusal::new(
+                    RefusalKind::Unavailable,
+                    "the agent is stopping and may not have stored this",
+                    "look at GET /clusters once it is back",
+                )),
+            };
+            let answers: Vec<Answer> = record.waiters.iter().map(|_| answer()).collect();
+            for ((reply, _), answer) in record.waiters.drain(..).zip(answers) {
+                reply.send(answer);
             }
         }
     }

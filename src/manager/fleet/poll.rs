@@ -115,7 +115,7 @@ impl Fleet {
                 record.enter(State::Deleting, now.wall);
                 let key = name.as_arc().clone();
                 self.effects.push(Effect::Assign(key.clone(), Assignment::Detach(key)));
-                return;
+                return self.keep(name);
             }
             Ok(None) => record.not_shown(now.wall),
             Err(error) => log::debug!("cluster {name}: {}", error.message),
@@ -162,7 +162,7 @@ mod tests {
         fn next_round(&mut self) {
             for _ in 0..60 {
                 self.pass(1);
-                let effects = self.fleet.take_effects();
+                let effects = self.take_effects();
                 if effects.iter().any(|effect| matches!(effect, Effect::Work(Job::List(None)))) {
                     return;
                 }
@@ -171,7 +171,7 @@ mod tests {
         }
 
         fn detaches(&mut self, name: &str) -> bool {
-            let effects = self.fleet.take_effects();
+            let effects = self.take_effects();
             effects.iter().any(|e| matches!(e, Effect::Assign(_, Assignment::Detach(detached)) if **detached == *name))
         }
     }
@@ -221,7 +221,7 @@ mod tests {
         play.list(&[&[]]);
         assert!(!asked(&mut play), "it was created a moment ago");
         play.pass(60);
-        play.fleet.take_effects();
+        play.take_effects();
         play.outcome(Outcome::Listed(Err(error(JobErrorKind::Transient(None)))));
         assert!(!asked(&mut play), "a page failed");
         play.next_round();
@@ -243,7 +243,7 @@ mod tests {
     fn a_cluster_whose_tunnel_nobody_knows_and_that_is_404_is_retired() {
         let mut play = playing(&["edge-1"]);
         play.pass(61);
-        play.fleet.take_effects();
+        play.take_effects();
         play.tunnel("edge-1", Tunnel::Api, Some(UNKNOWN), false);
         assert_eq!(play.jobs(), [Job::FetchToken { name: cluster("edge-1"), id: "c-1".into(), make: false }]);
         play.token("edge-1", None);
@@ -253,17 +253,17 @@ mod tests {
         play.pass(31);
         play.tunnel("edge-1", Tunnel::Api, Some(UNKNOWN), false);
         play.token("edge-1", None);
-        play.fleet.take_effects();
+        play.take_effects();
         play.outcome(Outcome::LookedUp(cluster("edge-1"), Ok(None)));
         assert!(play.detaches("edge-1"));
-        play.fleet.event(Event::Detached("edge-1".into()), play.now);
+        play.event(Event::Detached("edge-1".into()));
         assert_eq!(play.state("edge-1"), "gone");
     }
 
     #[test]
     fn a_cluster_that_had_to_clean_up_is_retired_once_it_is_404() {
         let mut play = playing(&["edge-1"]);
-        play.fleet.event(Event::CleanupAsked("edge-1".into()), play.now);
+        play.event(Event::CleanupAsked("edge-1".into()));
         let look_up = Job::LookUp { name: cluster("edge-1"), id: "c-1".into() };
         play.pass(5);
         assert_eq!(play.jobs(), std::slice::from_ref(&look_up));
@@ -280,10 +280,10 @@ mod tests {
         play.next_round();
         play.pass(30);
         play.list(&[&[]]);
-        play.fleet.take_effects();
+        play.take_effects();
         play.pass(119);
         let listing = |play: &mut Play| {
-            play.fleet.take_effects().iter().any(|effect| matches!(effect, Effect::Work(Job::List(None))))
+            play.take_effects().iter().any(|effect| matches!(effect, Effect::Work(Job::List(None))))
         };
         assert!(!listing(&mut play));
         play.pass(1);

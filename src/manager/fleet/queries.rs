@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 impl Fleet {
     pub(super) fn waited(&mut self, name: &ClusterName, now: Now) {
-        let Some(record) = self.records.get_mut(name) else { return };
+        // Whoever is told that something was accepted may rely on it: it has to be on disk.
+        let Some(record) = self.records.get_mut(name).filter(|record| record.kept == record.version) else { return };
         let view = record.view(None);
         let (over, waiting) =
             std::mem::take(&mut record.waiters).into_iter().partition(|(_, until)| *until <= now.instant);

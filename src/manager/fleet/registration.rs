@@ -3,15 +3,13 @@
 use super::queries::unknown;
 use super::{Effect, Fleet, Now, Timer};
 use crate::config::Secret;
-use crate::engine::{Assignment, Attachment};
-use crate::kube::Identity;
+use crate::engine::Assignment;
 use crate::manager::answer::{Answer, Refusal, RefusalKind};
 use crate::manager::command::Reply;
 use crate::manager::job::{JobError, JobErrorKind};
 use crate::manager::record::Record;
 use crate::manager::{ClusterName, State, retry};
 use jiff::Timestamp;
-use ring::digest;
 use std::time::Duration;
 
 impl Fleet {
@@ -39,14 +37,18 @@ impl Fleet {
         if let Some(refusal) = refusal {
             return reply.send(Answer::Refused(refusal));
         }
-        let record = self.records.entry(name.clone()).or_insert_with(|| Record::new(name.clone(), now.wall));
-        if wait {
-            record.waiters.push((reply, now.instant + self.config.create_wait));
-            self.set_timer(self.config.create_wait, Timer::Waited(name.clone()), now);
-        } else {
-            reply.send(Answer::Accepted(record.view(None)));
+        self.records.insert(name.clone(), Record::new(name.clone(), now.wall));
+        self.await_step(&name, wait, reply, now);
+        self.keep(&name);
+    }
+
+    /// Lets `reply` wait for the cluster's next step, or only until what was asked is on disk.
+    pub(super) fn await_step(&mut self, name: &ClusterName, wait: bool, reply: Reply, now: Now) {
+        let patience = if wait { self.config.create_wait } else { Duration::ZERO };
+        if let Some(record) = self.records.get_mut(name) {
+            record.waiters.push((reply, now.instant + patience));
+            self.set_timer(patience, Timer::Waited(name.clone()), now);
         }
-        self.step(&name, now);
     }
 
     pub(super) fn created(
@@ -65,11 +67,8 @@ impl Fleet {
                 if record.state != State::Deleting {
                     record.succeeded();
                     record.enter(State::Registered, now.wall);
-                    let view = record.view(None);
-                    for (reply, _) in record.waiters.drain(..) {
-                        reply.send(Answer::Created(view.clone()));
-                    }
                 }
+                self.keep(&name);
                 self.step(&name, now);
             }
             Err(error) => {
@@ -109,25 +108,17 @@ impl Fleet {
                 record.succeeded();
                 let changed = record.token.as_ref() != Some(&token);
                 record.token = Some(token.clone());
-                let key = name.as_arc().clone();
                 if !record.attached {
-                    record.attached = true;
-                    record.enter(State::Connecting, now.wall);
-                    let attachment = Attachment {
-                        identity: Identity {
-                            name: key.clone(),
-                            seed: seed(&self.config.instance_id, &key),
-                            created: record.created_in_rancher.unwrap_or(now.wall),
-                        },
-                        baseline: self.config.baseline.clone(),
-                        registration_token: token,
-                    };
-                    self.effects.push(Effect::Assign(key, Assignment::Attach(Box::new(attachment))));
+                    self.attach(&name, now);
                 } else if changed {
                     log::info!("cluster {name}: Rancher gave it a new registration token");
+                    let key = name.as_arc().clone();
                     self.effects.push(Effect::Assign(key.clone(), Assignment::UpdateToken(key, token)));
                 } else if record.unknown_to_tunnel {
                     self.look_up(&name);
+                }
+                if changed {
+                    self.keep(&name);
                 }
             }
             // A cluster that is attached keeps trying with the token it has.
@@ -199,12 +190,6 @@ impl Fleet {
         record.next_attempt = now.wall_after(delay);
         self.set_timer(delay, Timer::Step(name.clone()), now);
     }
-}
-
-/// A cluster's seed: the same for this agent and name for ever, so that a restart announces the same credentials.
-pub(super) fn seed(instance_id: &str, name: &str) -> u64 {
-    let hash = digest::digest(&digest::SHA256, format!("{instance_id}/{name}").as_bytes());
-    hash.as_ref().iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
 }
 
 /// Rancher makes a token a moment after the cluster: looked for soon, then more and more rarely.

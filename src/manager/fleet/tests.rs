@@ -11,6 +11,9 @@ use crossbeam_channel::{Receiver, unbounded};
 pub(super) struct Play {
     pub fleet: Fleet,
     pub now: Now,
+    /// Whether the journal stores what it is given.
+    pub disk_full: bool,
+    effects: Vec<Effect>,
 }
 
 impl Play {
@@ -20,6 +23,7 @@ impl Play {
         let config = FleetConfig {
             rancher_url: "https://rancher.test".into(),
             instance_id: "0123456789abcdef".into(),
+            epoch: 0,
             baseline: Arc::new(Baseline::compile(source).unwrap()),
             create_wait: Duration::from_secs(10),
             poll_interval: Duration::from_secs(15),
@@ -28,7 +32,7 @@ impl Play {
             workers: 1,
             seed: 7,
         };
-        let mut play = Play { fleet: Fleet::new(config, now), now };
+        let mut play = Play { fleet: Fleet::new(config, now), now, disk_full: false, effects: Vec::new() };
         assert_eq!(play.jobs(), [Job::Resolve]);
         play
     }
@@ -38,6 +42,7 @@ impl Play {
         // A test that does not look at the answer drops the receiver.
         let reply = Reply::new(move |answer| drop(sender.send(answer)));
         self.fleet.command(Command { action, reply }, self.now);
+        self.keep();
         answers
     }
 
@@ -51,6 +56,36 @@ impl Play {
 
     pub fn outcome(&mut self, outcome: Outcome) {
         self.fleet.outcome(outcome, self.now);
+        self.keep();
+    }
+
+    pub fn event(&mut self, event: Event) {
+        self.fleet.event(event, self.now);
+        self.keep();
+    }
+
+    /// Plays the journal.
+    pub fn keep(&mut self) {
+        loop {
+            let effects = self.fleet.take_effects();
+            if effects.is_empty() {
+                return;
+            }
+            for effect in effects {
+                match effect {
+                    Effect::Keep { name, version, .. } => {
+                        let outcome = if self.disk_full { Err("no space left".into()) } else { Ok(()) };
+                        self.fleet.kept(&name, version, outcome, self.now);
+                    }
+                    other => self.effects.push(other),
+                }
+            }
+        }
+    }
+
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        self.keep();
+        std::mem::take(&mut self.effects)
     }
 
     pub fn created(&mut self, name: &str, id: &str) {
@@ -69,7 +104,7 @@ impl Play {
                 Event::TunnelDown { name, tunnel, cause: "lost".into(), refused, retry_in: Duration::from_secs(1) }
             }
         };
-        self.fleet.event(event, self.now);
+        self.event(event);
     }
 
     /// A cluster with both tunnels up.
@@ -80,7 +115,7 @@ impl Play {
         assert!(matches!(answers.try_recv(), Ok(Answer::Created(_))));
         self.tunnel(name, Tunnel::Api, None, true);
         self.tunnel(name, Tunnel::Steve, None, true);
-        self.fleet.take_effects();
+        self.take_effects();
         assert_eq!(self.state(name), "connected");
     }
 
@@ -88,11 +123,12 @@ impl Play {
         self.now.instant += Duration::from_secs(seconds);
         self.now.wall += Duration::from_secs(seconds);
         self.fleet.on_time(self.now);
+        self.keep();
     }
 
     pub fn jobs(&mut self) -> Vec<Job> {
         let work = |effect| if let Effect::Work(job) = effect { Some(job) } else { None };
-        self.fleet.take_effects().into_iter().filter_map(work).filter(|job| !matches!(job, Job::Probe | Job::List(_))).collect()
+        self.take_effects().into_iter().filter_map(work).filter(|job| !matches!(job, Job::Probe | Job::List(_))).collect()
     }
 
     pub fn state(&self, name: &str) -> &'static str {
@@ -141,7 +177,7 @@ fn a_cluster_goes_from_request_to_connected() {
     assert_eq!(play.jobs(), [fetch]);
     play.token("edge-1", Some("secret"));
     assert_eq!(play.state("edge-1"), "connecting");
-    let effects = play.fleet.take_effects();
+    let effects = play.take_effects();
     assert!(
         matches!(&effects[..], [Effect::Assign(name, Assignment::Attach(_))] if &**name == "edge-1"),
         "{effects:?}"
@@ -267,10 +303,10 @@ fn a_deleted_cluster_keeps_its_tunnels_until_rancher_has_forgotten_it() {
     play.pass(5);
     assert_eq!(play.jobs(), [Job::LookUp { name: name.clone(), id }]);
     play.outcome(Outcome::LookedUp(name, Ok(None)));
-    let effects = play.fleet.take_effects();
+    let effects = play.take_effects();
     assert!(matches!(&effects[..], [Effect::Assign(_, Assignment::Detach(_))]), "{effects:?}");
     assert!(answers.try_recv().is_err());
-    play.fleet.event(Event::Detached("edge-1".into()), play.now);
+    play.event(Event::Detached("edge-1".into()));
     assert!(matches!(answers.try_recv(), Ok(Answer::Gone)));
     assert_eq!(play.state("edge-1"), "gone");
 }
@@ -302,7 +338,7 @@ fn a_second_request_to_delete_waits_with_the_first() {
     assert!(play.jobs().is_empty(), "Rancher is asked once");
     play.pass(1);
     play.outcome(Outcome::LookedUp(cluster("edge-1"), Ok(None)));
-    play.fleet.event(Event::Detached("edge-1".into()), play.now);
+    play.event(Event::Detached("edge-1".into()));
     assert!(matches!((first.try_recv(), second.try_recv()), (Ok(Answer::Gone), Ok(Answer::Gone))));
 }
 
@@ -402,7 +438,7 @@ fn a_refused_tunnel_makes_the_token_doubtful_but_not_at_once() {
     play.tunnel("edge-1", Tunnel::Api, Some(UNKNOWN), false);
     assert_eq!(play.jobs(), [Job::FetchToken { name: cluster("edge-1"), id: "c-1".into(), make: false }]);
     play.token("edge-1", Some("rotated"));
-    let effects = play.fleet.take_effects();
+    let effects = play.take_effects();
     let updated = |effect: &Effect| matches!(effect, Effect::Assign(_, Assignment::UpdateToken(_, token)) if token.expose() == "rotated");
     assert!(effects.iter().any(updated), "{effects:?}");
     assert_eq!(play.state("edge-1"), "disconnected");
@@ -434,16 +470,16 @@ fn a_backoff_is_cut_short_and_a_connected_cluster_has_none() {
     play.connected("edge-1");
     assert_eq!(refusal(&play.ask(Action::Retry("edge-1".into()))), RefusalKind::Conflict);
     play.tunnel("edge-1", Tunnel::Api, None, false);
-    play.fleet.take_effects();
+    play.take_effects();
     play.ask(Action::Retry("edge-1".into()));
-    let effects = play.fleet.take_effects();
+    let effects = play.take_effects();
     assert!(matches!(&effects[..], [Effect::Assign(_, Assignment::Hasten(name))] if &**name == "edge-1"), "{effects:?}");
     assert_eq!(refusal(&play.ask(Action::Retry("nobody".into()))), RefusalKind::UnknownCluster);
 }
 
 #[test]
 fn seeds_depend_on_agent_and_name_alone() {
-    let seed = super::registration::seed;
+    let seed = super::keeping::seed;
     // First eight bytes of the SHA-256 of "0123456789abcdef/edge-1", by sha256sum.
     assert_eq!(seed("0123456789abcdef", "edge-1"), EDGE_1_SEED);
     assert_ne!(seed("0123456789abcdef", "edge-2"), EDGE_1_SEED);
