@@ -109,6 +109,7 @@ impl Fleet {
         match record.state {
             State::Pending => self.step(name, now),
             State::Deleting if !record.deletion_accepted => self.step(name, now),
+            State::Deleting => {}
             _ if record.id.is_some() && !record.waiters.is_empty() => {
                 let view = record.view(None);
                 for (reply, _) in record.waiters.drain(..) {
