@@ -129,24 +129,6 @@ fn rancher_is_asked_by_no_more_threads_than_configured() {
 }
 
 #[test]
-fn the_clusters_of_an_agent_are_its_own_after_a_restart() {
-    let rancher = FakeRancher::start();
-    let agent = Agent::start_for(&rancher, "");
-    agent.create("edge-0001");
-    agent.await_state("edge-0001", "connected");
-    let agent = agent.restart();
-    let (status, adopted) = agent.create("edge-0001");
-    assert_eq!((status, &adopted["rancherId"]), (201, &"c-00001".into()), "{adopted:#}");
-    agent.await_state("edge-0001", "connected");
-    let registrations = rancher.asked("GET", "/v3/connect/register");
-    let announced: BTreeSet<_> =
-        registrations.iter().map(|asked| asked.request.header("X-API-Tunnel-Params").unwrap()).collect();
-    assert_eq!((registrations.len(), announced.len()), (2, 1), "a change would restart Rancher's controllers");
-    assert_eq!(agent.call("DELETE", "/clusters/edge-0001").0, 204);
-    assert_eq!(rancher.clusters().len(), 0);
-}
-
-#[test]
 fn clusters_come_back_when_rancher_does() {
     let mut rancher = FakeRancher::start();
     let agent = Agent::start_for(&rancher, "ReconnectMax: 1s\nCreateWait: 200ms\n");

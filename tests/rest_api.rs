@@ -284,8 +284,17 @@ fn health_counts_clusters_and_tunnels() {
     assert_eq!(health["workerLagMs"].as_array().unwrap().len(), 2);
     assert!(health["uptimeSeconds"].is_u64());
     let states: BTreeSet<&str> = health["clusters"].as_object().unwrap().keys().map(String::as_str).collect();
-    let expected =
-        ["pending", "registering", "registered", "connecting", "connected", "active", "disconnected", "deleting", "failed"];
+    let expected = [
+        "pending",
+        "registering",
+        "registered",
+        "connecting",
+        "connected",
+        "active",
+        "disconnected",
+        "deleting",
+        "failed",
+    ];
     assert_eq!(states, expected.into());
     assert_eq!((&health["clusters"]["connected"], &health["clusters"]["failed"]), (&json!(2), &json!(0)));
 }

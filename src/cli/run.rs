@@ -51,8 +51,8 @@ pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
         log::warn!("the limit of open files stays as it is: {error}");
     }
     let (past_sender, past) = bounded(PAST_QUEUE_LENGTH);
-    let journal =
-        Journal::start(journal_file, past_sender).map_err(|error| Failure::new("the journal cannot start").cause(error))?;
+    let journal = Journal::start(journal_file, past_sender)
+        .map_err(|error| Failure::new("the journal cannot start").cause(error))?;
     let (event_sender, events) = bounded(EVENT_QUEUE_LENGTH);
     let engine = Engine::start(
         engine::Config {
@@ -89,7 +89,7 @@ pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
         records: kept.records,
         past,
     })
-        .map_err(|error| Failure::new("the manager cannot start").cause(error))?;
+    .map_err(|error| Failure::new("the manager cannot start").cause(error))?;
     let max_body_bytes = settings.max_request_bytes;
     let api = Api::start(ApiConfig { listener, commands: manager.sender(), max_body_bytes })
         .map_err(|error| Failure::new(error.to_string()))?;

@@ -108,7 +108,8 @@ impl Worker {
         if !self.ready.is_empty() || !self.assignments.is_empty() {
             return Some(Duration::ZERO);
         }
-        let timer = self.wheel.next_due().map_or(self.next_count, |due| due.min(self.next_count)).min(self.keeping.next_due());
+        let timer =
+            self.wheel.next_due().map_or(self.next_count, |due| due.min(self.next_count)).min(self.keeping.next_due());
         let mut sleep = timer.saturating_duration_since(Instant::now());
         if !self.events.is_empty() {
             sleep = sleep.min(EVENT_RETRY);

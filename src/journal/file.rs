@@ -189,7 +189,8 @@ impl JournalFile {
 
     fn backend(&self) -> Result<FileBackend, JournalError> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&self.path);
-        FileBackend::new(file.map_err(|error| self.failed(StorageError::Io(error)))?).map_err(|error| self.failed(error))
+        FileBackend::new(file.map_err(|error| self.failed(StorageError::Io(error)))?)
+            .map_err(|error| self.failed(error))
     }
 
     fn read(&self) -> Result<Kept, JournalError> {
@@ -348,7 +349,11 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let (mut file, _) = JournalFile::open(home.path()).unwrap();
         file.commit(&[record("a", Some("1")), record("ab", Some("2"))], &[]).unwrap();
-        file.commit(&[], &[overlay("a", false, vec![object("x", Some("1"))]), overlay("ab", false, vec![object("x", Some("1"))])]).unwrap();
+        file.commit(
+            &[],
+            &[overlay("a", false, vec![object("x", Some("1"))]), overlay("ab", false, vec![object("x", Some("1"))])],
+        )
+        .unwrap();
         file.commit(&[], &[overlay("a", true, vec![object("z", Some("1"))])]).unwrap();
         assert_eq!(clusters(&file), [("a".into(), vec!["z".into()]), ("ab".into(), vec!["x".into()])]);
     }

@@ -126,7 +126,9 @@ impl Cluster {
                 };
                 (touched.iter().filter_map(now).collect(), false)
             }
-            None => (self.store.places().filter_map(|(id, path, object)| durable(id, path, state(object))).collect(), true),
+            None => {
+                (self.store.places().filter_map(|(id, path, object)| durable(id, path, state(object))).collect(), true)
+            }
         };
         Written { places, is_everything, revision: self.revision() }
     }
@@ -134,10 +136,9 @@ impl Cluster {
     fn put_back(&mut self, place: &Durable) -> Result<(), DurableError> {
         let Some(id) = self.storage_of(&place.kind) else { return Ok(()) };
         let object = match &place.state {
-            DurableState::Object(bytes) => Some(decode(bytes).ok_or_else(|| DurableError {
-                kind: place.kind.clone(),
-                path: place.path.clone(),
-            })?),
+            DurableState::Object(bytes) => {
+                Some(decode(bytes).ok_or_else(|| DurableError { kind: place.kind.clone(), path: place.path.clone() })?)
+            }
             DurableState::Deleted => None,
             DurableState::Forgotten => return Ok(()),
         };
@@ -197,7 +198,8 @@ mod tests {
         let mut kept: Vec<Durable> = Vec::new();
         for written in written {
             kept.retain(|old| {
-                !written.is_everything && !written.places.iter().any(|new| (&new.kind, &new.path) == (&old.kind, &old.path))
+                !written.is_everything
+                    && !written.places.iter().any(|new| (&new.kind, &new.path) == (&old.kind, &old.path))
             });
             kept.extend(written.places.into_iter().filter(|place| place.state != DurableState::Forgotten));
         }
@@ -206,7 +208,9 @@ mod tests {
 
     fn all_objects(bench: &mut Bench) -> Vec<serde_json::Value> {
         let mut objects = Vec::new();
-        for list in ["/api/v1/configmaps", "/api/v1/secrets", "/api/v1/pods", "/api/v1/namespaces", "/apis/apps/v1/deployments"] {
+        for list in
+            ["/api/v1/configmaps", "/api/v1/secrets", "/api/v1/pods", "/api/v1/namespaces", "/apis/apps/v1/deployments"]
+        {
             let answer = bench.get(list).ok();
             objects.extend(answer["items"].as_array().unwrap().iter().cloned());
         }
@@ -257,7 +261,10 @@ mod tests {
         let written = bench.cluster.written_since(start);
         assert!(written.is_everything);
         assert_eq!(written.places.len(), 10);
-        assert_eq!(bench.restarted(1, kept(vec![written])).unwrap().get("/api/v1/namespaces/web/configmaps").names().len(), 11);
+        assert_eq!(
+            bench.restarted(1, kept(vec![written])).unwrap().get("/api/v1/namespaces/web/configmaps").names().len(),
+            11
+        );
     }
 
     #[test]
@@ -281,7 +288,9 @@ mod tests {
             "group": "example.com", "scope": "Namespaced", "names": {"plural": "plans", "kind": "Plan"}, "versions": [version]
         }});
         bench.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition).ok();
-        bench.post("/apis/example.com/v1/namespaces/web/plans", json!({"metadata": {"name": "p"}, "spec": {"a": 1}})).ok();
+        bench
+            .post("/apis/example.com/v1/namespaces/web/plans", json!({"metadata": {"name": "p"}, "spec": {"a": 1}}))
+            .ok();
         let mut after = bench.restarted(1, kept(vec![bench.cluster.written_since(start)])).unwrap();
         let plan = "/apis/example.com/v1/namespaces/web/plans/p";
         assert_eq!(after.get(plan).ok(), bench.get(plan).ok());

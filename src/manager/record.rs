@@ -96,7 +96,8 @@ impl Record {
 
     /// The record as it outlives the process: JSON.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let reached = State::ALL.into_iter().filter_map(|state| Some((state.as_str().to_owned(), self.reached(state)?)));
+        let reached =
+            State::ALL.into_iter().filter_map(|state| Some((state.as_str().to_owned(), self.reached(state)?)));
         let lasting = Lasting {
             created: self.created,
             id: self.id.clone(),
@@ -242,4 +243,5 @@ struct Lasting {
 }
 
 /// A token that lost its rights sees a 404 where there is a cluster.
-const NOT_SHOWN: &str = "Rancher does not show the cluster to this API token, though it accepts its tunnels: check the token's rights";
+const NOT_SHOWN: &str =
+    "Rancher does not show the cluster to this API token, though it accepts its tunnels: check the token's rights";

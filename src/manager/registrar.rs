@@ -54,9 +54,7 @@ impl Registrar {
                 let found = self.client.find_own_cluster(&name.to_string(), (self.label.0, &self.label.1));
                 Outcome::Found(name, found.map(|cluster| cluster.map(|cluster| cluster.id)).map_err(JobError::from))
             }
-            Job::LookUp { name, id } => {
-                Outcome::LookedUp(name, self.client.cluster(&id).map_err(JobError::from))
-            }
+            Job::LookUp { name, id } => Outcome::LookedUp(name, self.client.cluster(&id).map_err(JobError::from)),
             Job::List(next) => Outcome::Listed(self.client.list_clusters(next.as_deref()).map_err(JobError::from)),
             Job::Probe => Outcome::Probed(self.client.probe().map_err(JobError::from)),
             Job::Resolve => {

@@ -144,9 +144,14 @@ impl Agent {
 
     /// Starts the agent with a home that holds its configuration.
     pub fn start_in(home: tempfile::TempDir) -> Agent {
-        let log = File::create(home.path().join(LOG)).unwrap();
-        let mut child =
-            agent_command(home.path()).stdout(Stdio::piped()).stderr(log).spawn().expect("the agent starts");
+        let command = agent_command(home.path());
+        Agent::start_as(command, home)
+    }
+
+    /// Starts the agent by a command of the test's own.
+    pub fn start_as(mut command: Command, home: tempfile::TempDir) -> Agent {
+        let log = File::options().create(true).append(true).open(home.path().join(LOG)).unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("the agent starts");
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let agent = Agent { child, home, url: line.trim().trim_start_matches("listening on ").to_owned() };
@@ -193,6 +198,18 @@ impl Agent {
         assert!(self.stop().0.success());
         let home = std::mem::replace(&mut self.home, tempfile::tempdir().unwrap());
         Agent::start_in(home)
+    }
+
+    /// Is killed without a moment to prepare, and starts again with the same home.
+    pub fn kill_and_restart(self) -> Agent {
+        Agent::start_in(self.kill())
+    }
+
+    /// Is killed without a moment to prepare, and leaves its home.
+    pub fn kill(mut self) -> tempfile::TempDir {
+        self.child.kill().unwrap();
+        self.wait();
+        std::mem::replace(&mut self.home, tempfile::tempdir().unwrap())
     }
 
     /// Sends SIGTERM and waits for the end.

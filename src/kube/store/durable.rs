@@ -57,4 +57,3 @@ fn is_heartbeat(write: &Write) -> bool {
     let same = Stamp { revision: after.stamp.revision, heartbeat_s: after.stamp.heartbeat_s, ..before.stamp };
     !write.is_delete && Arc::ptr_eq(&before.body, &after.body) && same == after.stamp
 }
-

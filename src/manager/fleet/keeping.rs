@@ -92,7 +92,8 @@ impl Fleet {
             }
             // Nothing was done yet but to take the request: whoever asked is told that it came to nothing.
             Err(problem) if record.state == State::Pending && record.kept == 0 => {
-                let refusal = Refusal::new(RefusalKind::Unavailable, problem, "see that the agent can write its directory");
+                let refusal =
+                    Refusal::new(RefusalKind::Unavailable, problem, "see that the agent can write its directory");
                 for (reply, _) in record.waiters.drain(..) {
                     reply.send(Answer::Refused(refusal.clone()));
                 }

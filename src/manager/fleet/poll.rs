@@ -214,9 +214,7 @@ mod tests {
     #[test]
     fn missing_from_the_list_is_looked_into_unless_young_or_a_page_failed() {
         let mut play = playing(&["edge-1"]);
-        let asked = |play: &mut Play| {
-            play.jobs().contains(&Job::LookUp { name: cluster("edge-1"), id: "c-1".into() })
-        };
+        let asked = |play: &mut Play| play.jobs().contains(&Job::LookUp { name: cluster("edge-1"), id: "c-1".into() });
         play.next_round();
         play.list(&[&[]]);
         assert!(!asked(&mut play), "it was created a moment ago");
@@ -282,9 +280,8 @@ mod tests {
         play.list(&[&[]]);
         play.take_effects();
         play.pass(119);
-        let listing = |play: &mut Play| {
-            play.take_effects().iter().any(|effect| matches!(effect, Effect::Work(Job::List(None))))
-        };
+        let listing =
+            |play: &mut Play| play.take_effects().iter().any(|effect| matches!(effect, Effect::Work(Job::List(None))));
         assert!(!listing(&mut play));
         play.pass(1);
         assert!(listing(&mut play));

@@ -128,7 +128,11 @@ impl Play {
 
     pub fn jobs(&mut self) -> Vec<Job> {
         let work = |effect| if let Effect::Work(job) = effect { Some(job) } else { None };
-        self.take_effects().into_iter().filter_map(work).filter(|job| !matches!(job, Job::Probe | Job::List(_))).collect()
+        self.take_effects()
+            .into_iter()
+            .filter_map(work)
+            .filter(|job| !matches!(job, Job::Probe | Job::List(_)))
+            .collect()
     }
 
     pub fn state(&self, name: &str) -> &'static str {
@@ -461,7 +465,11 @@ fn a_failed_cluster_is_tried_again_when_an_operator_says_so() {
     assert_eq!(play.jobs(), [Job::Create(cluster("edge-1"))]);
     play.outcome(Outcome::Created(cluster("edge-1"), Err(error(JobErrorKind::Permanent))));
     play.pass(73);
-    assert_eq!(play.jobs(), [Job::Create(cluster("edge-1"))], "by itself it is tried within 60 s, a fifth more or less");
+    assert_eq!(
+        play.jobs(),
+        [Job::Create(cluster("edge-1"))],
+        "by itself it is tried within 60 s, a fifth more or less"
+    );
 }
 
 #[test]
@@ -473,7 +481,10 @@ fn a_backoff_is_cut_short_and_a_connected_cluster_has_none() {
     play.take_effects();
     play.ask(Action::Retry("edge-1".into()));
     let effects = play.take_effects();
-    assert!(matches!(&effects[..], [Effect::Assign(_, Assignment::Hasten(name))] if &**name == "edge-1"), "{effects:?}");
+    assert!(
+        matches!(&effects[..], [Effect::Assign(_, Assignment::Hasten(name))] if &**name == "edge-1"),
+        "{effects:?}"
+    );
     assert_eq!(refusal(&play.ask(Action::Retry("nobody".into()))), RefusalKind::UnknownCluster);
 }
 

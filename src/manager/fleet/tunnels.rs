@@ -14,13 +14,21 @@ impl Fleet {
         }
     }
 
-    pub(super) fn tunnel_down(&mut self, name: &str, tunnel: Tunnel, cause: String, refused: Option<Refused>, now: Now) {
+    pub(super) fn tunnel_down(
+        &mut self,
+        name: &str,
+        tunnel: Tunnel,
+        cause: String,
+        refused: Option<Refused>,
+        now: Now,
+    ) {
         let Some(record) = self.records.get_mut(name) else { return };
         record.tunnel_changed(tunnel, Some(cause), now.wall);
         record.unknown_to_tunnel = refused.is_some_and(|refused| refused.cluster_unknown);
         // Rancher says so while its cache lags behind, but also when it has rotated the token.
-        let token_doubtful =
-            refused.is_some_and(|refused| matches!(refused.status, 400 | 401)) && record.state != State::Deleting && !record.job_under_way;
+        let token_doubtful = refused.is_some_and(|refused| matches!(refused.status, 400 | 401))
+            && record.state != State::Deleting
+            && !record.job_under_way;
         let long_ago = record.token_read.is_none_or(|read| now.instant.duration_since(read) >= TOKEN_AGE);
         match record.id.clone() {
             Some(id) if token_doubtful && long_ago => {
