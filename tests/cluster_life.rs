@@ -3,7 +3,6 @@
 mod support;
 
 use serde_json::Value;
-use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
