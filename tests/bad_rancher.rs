@@ -205,7 +205,7 @@ fn an_unreachable_rancher_lets_the_agent_start_and_shows_in_health() {
     let (status, answer) = agent.create("edge-0001");
     assert_eq!(status, 202, "{answer:#}");
     eventually("health tells", || match agent.call("GET", "/health") {
-        (503, health) if health["rancher"]["reachable"] == false => Ok(()),
+        (503, health) if health["ranchers"][0]["reachable"] == false => Ok(()),
         (_, health) => Err(format!("{health:#}")),
     });
     assert_eq!(agent.call("DELETE", "/clusters/edge-0001").0, 204, "what Rancher never saw is gone at once");
@@ -294,7 +294,7 @@ fn a_refused_api_token_pauses_registration() {
     }
     assert_eq!(rancher.asked("POST", "/v3/clusters").len(), 2, "one for the cluster before, one that was refused");
     let (status, health) = agent.call("GET", "/health");
-    assert_eq!((status, &health["rancher"]["tokenAccepted"]), (503, &Value::Bool(false)), "{health:#}");
+    assert_eq!((status, &health["ranchers"][0]["tokenAccepted"]), (503, &Value::Bool(false)), "{health:#}");
     assert!(health["problems"][0].as_str().unwrap().starts_with("registration is paused: "), "{health:#}");
     assert_eq!((&health["tunnelsUp"], rancher.open_tunnels()), (&json!(2), 2), "the tunnels stay");
 }

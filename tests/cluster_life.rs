@@ -141,7 +141,7 @@ fn clusters_come_back_when_rancher_does() {
     assert!(waiting["lastError"].as_str().is_some_and(|error| error.contains("unreachable")), "{waiting:#}");
     assert!(waiting["nextAttempt"].is_string(), "{waiting:#}");
     let (status, health) = agent.call("GET", "/health");
-    assert_eq!((status, &health["rancher"]["reachable"]), (503, &false.into()), "{health:#}");
+    assert_eq!((status, &health["ranchers"][0]["reachable"]), (503, &false.into()), "{health:#}");
 
     rancher.come_back();
     agent.await_state("edge-0001", "connected");

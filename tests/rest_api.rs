@@ -278,9 +278,9 @@ fn health_counts_clusters_and_tunnels() {
     assert_eq!((answer.status, &health["status"], &health["problems"]), (200, &json!("ok"), &json!([])));
     assert_eq!(health["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(health["tunnelsUp"], 4);
-    assert_eq!(health["rancher"]["url"], rancher.url.as_str());
-    assert_eq!(health["rancher"]["reachable"], true);
-    assert_eq!(health["rancher"]["tokenAccepted"], true);
+    assert_eq!(health["ranchers"][0]["url"], rancher.url.as_str());
+    assert_eq!(health["ranchers"][0]["reachable"], true);
+    assert_eq!(health["ranchers"][0]["tokenAccepted"], true);
     assert_eq!(health["workerLagMs"].as_array().unwrap().len(), 2);
     assert!(health["uptimeSeconds"].is_u64());
     let states: BTreeSet<&str> = health["clusters"].as_object().unwrap().keys().map(String::as_str).collect();

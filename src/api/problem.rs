@@ -46,6 +46,7 @@ pub(super) enum Kind {
     BadRequest,
     UnknownRoute,
     UnknownCluster,
+    UnknownServer,
     MethodNotAllowed,
     Conflict,
     TooLarge,
@@ -62,6 +63,7 @@ impl Kind {
             Kind::BadRequest => (400, "urn:scale-cluster-agent:bad-request", "The request cannot be understood"),
             Kind::UnknownRoute => (404, "urn:scale-cluster-agent:unknown-route", "There is nothing at this path"),
             Kind::UnknownCluster => (404, "urn:scale-cluster-agent:unknown-cluster", "There is no such cluster"),
+            Kind::UnknownServer => (422, "urn:scale-cluster-agent:unknown-server", "There is no such Rancher server"),
             Kind::MethodNotAllowed => {
                 (405, "urn:scale-cluster-agent:method-not-allowed", "The path does not know this method")
             }
@@ -80,6 +82,7 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Problem {
         let kind = match refusal.kind {
             RefusalKind::UnknownCluster => Kind::UnknownCluster,
+            RefusalKind::UnknownServer => Kind::UnknownServer,
             RefusalKind::Conflict => Kind::Conflict,
             RefusalKind::LimitReached => Kind::LimitReached,
             RefusalKind::RancherRefuses => Kind::RancherRefuses,

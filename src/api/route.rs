@@ -20,12 +20,14 @@ pub(super) fn route(request: &mut Request, max_body_bytes: usize) -> Result<Acti
         (Method::Get | Method::Head, ["clusters"]) => list(query),
         (Method::Post, ["clusters"]) => {
             let wait = wait(query)?;
-            let name = string(&read_object(request, max_body_bytes, &["name"])?, "name")?;
+            let object = read_object(request, max_body_bytes, &["name", "server"])?;
+            let name = string(&object, "name")?;
+            let server = object.contains_key("server").then(|| string(&object, "server")).transpose()?;
             let name = ClusterName::parse(&name).map_err(|error| {
                 let remedy = "choose a DNS-1123 label: up to 63 of a-z, 0-9 and '-', beginning and ending with a letter or digit";
                 Problem::new(Kind::InvalidName, error.to_string(), remedy)
             })?;
-            Ok(Action::Create { name, wait })
+            Ok(Action::Create { name, server, wait })
         }
         (Method::Get | Method::Head, ["clusters", name]) => {
             parameters(query, &[])?;

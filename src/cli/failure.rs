@@ -26,6 +26,12 @@ impl Failure {
         self
     }
 
+    /// Says what it is about, in front.
+    pub fn context(mut self, context: impl std::fmt::Display) -> Failure {
+        self.what = format!("{context}: {}", self.what);
+        self
+    }
+
     /// Says what to do about it.
     pub fn remedy(mut self, remedy: impl Into<String>) -> Failure {
         self.remedy = Some(remedy.into());

@@ -5,11 +5,11 @@
 use super::args::RunArgs;
 use super::{Failure, instance, load_template, print_stdout};
 use crate::api::{Api, ApiConfig};
-use crate::config::{Loaded, RancherUrl, Settings};
+use crate::config::{Loaded, RancherUrl, ServerSettings, Settings};
 use crate::engine::{self, Authority, Engine, Server};
 use crate::journal::{Journal, JournalFile};
 use crate::kube::{Baseline, CREATED_PLACEHOLDER, Source};
-use crate::manager::{FleetConfig, Manager, ManagerConfig};
+use crate::manager::{FleetConfig, Manager, ManagerConfig, Rancher, RancherConfig};
 use crate::rancher::{Client, RancherError, Trust};
 use crate::telemetry;
 use crate::template::Variables;
@@ -37,15 +37,13 @@ pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
         JournalFile::open(home).map_err(|error| Failure::new(error.to_string()).remedy(error.remedy()))?;
     let authority = Arc::new(Authority::load_or_create(home).map_err(|error| Failure::new(error.to_string()))?);
     let baseline = baseline(&loaded, &authority)?;
-    let url =
-        RancherUrl::parse(&settings.rancher_url).map_err(|problem| Failure::new(format!("RancherURL: {problem}")))?;
-    let meeting = settings.clone();
-    let meet = move || {
-        let (client, probed) = client(&meeting)?;
-        Ok((server(&url, &client)?, client, probed))
-    };
-    // A Rancher that accepts connections and says nothing must not outlast a signal.
-    let Some((server, client, probed)) = unless_stopped(&stop, meet)? else { return Ok(ExitCode::SUCCESS) };
+    let servers = settings.rancher_servers();
+    // A Rancher that accepts connections and says nothing must not outlast a signal, nor keep the agent from the others.
+    let meetings = servers.iter().map(|(server, _)| {
+        let (server, settings) = (server.clone(), settings.clone());
+        move || meet(&server, &settings)
+    });
+    let Some(ranchers) = unless_stopped(&stop, meetings)? else { return Ok(ExitCode::SUCCESS) };
 
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         log::warn!("the limit of open files stays as it is: {error}");
@@ -57,7 +55,7 @@ pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
     let engine = Engine::start(
         engine::Config {
             settings: settings.clone(),
-            server: Arc::new(server.clone()),
+            servers: ranchers.iter().map(|rancher| Arc::new(rancher.server.clone())).collect(),
             authority,
             journal: journal.handle(),
         },
@@ -65,7 +63,10 @@ pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
     )
     .map_err(|error| Failure::new(error.to_string()))?;
     let fleet = FleetConfig {
-        rancher_url: settings.rancher_url.clone(),
+        ranchers: servers
+            .iter()
+            .map(|(server, weight)| RancherConfig { name: server.name.clone(), url: server.url.clone(), weight: *weight })
+            .collect(),
         instance_id,
         epoch: kept.epoch,
         baseline,
@@ -79,10 +80,8 @@ pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
     let registrars = settings.registration_parallelism;
     let manager = Manager::start(ManagerConfig {
         fleet,
-        client,
-        probed,
+        ranchers,
         registrars,
-        server,
         engine,
         events,
         journal: journal.handle(),
@@ -95,7 +94,8 @@ pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::new(error.to_string()))?;
 
     print_stdout(&format!("listening on http://{}\n", api.address()))?;
-    log::info!("agent {} drives clusters for {}", env!("CARGO_PKG_VERSION"), settings.rancher_url);
+    let urls: Vec<&str> = servers.iter().map(|(server, _)| server.url.as_str()).collect();
+    log::info!("agent {} drives clusters for {}", env!("CARGO_PKG_VERSION"), urls.join(", "));
     // The sender lives as long as the process.
     let _ = stop.recv();
     log::info!("stopping: closing the tunnels; another signal ends the agent at once");
@@ -133,21 +133,29 @@ fn stop_requests(exit_with_stdin: bool) -> Result<Receiver<()>, Failure> {
     Ok(receiver)
 }
 
-/// What `work` comes to, or nothing if the agent is told to stop before.
-fn unless_stopped<T: Send + 'static>(
+/// What each piece of work comes to, all at once, or nothing if the agent is told to stop before.
+fn unless_stopped<T: Send + 'static, W: FnOnce() -> Result<T, Failure> + Send + 'static>(
     stop: &Receiver<()>,
-    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-) -> Result<Option<T>, Failure> {
-    let (sender, done) = bounded(1);
-    std::thread::Builder::new()
-        .name("start".into())
-        // Nobody listens any more once the agent is told to stop.
-        .spawn(move || drop(sender.send(work())))
-        .map_err(|error| Failure::new("cannot start a thread").cause(error))?;
-    select! {
-        recv(stop) -> _ => Ok(None),
-        recv(done) -> outcome => outcome.unwrap_or_else(|_| Err(Failure::new("the start broke off"))).map(Some),
+    work: impl Iterator<Item = W>,
+) -> Result<Option<Vec<T>>, Failure> {
+    let mut waiting = Vec::new();
+    for piece in work {
+        let (sender, done) = bounded(1);
+        std::thread::Builder::new()
+            .name("start".into())
+            // Nobody listens any more once the agent is told to stop.
+            .spawn(move || drop(sender.send(piece())))
+            .map_err(|error| Failure::new("cannot start a thread").cause(error))?;
+        waiting.push(done);
     }
+    let mut outcomes = Vec::new();
+    for done in waiting {
+        outcomes.push(select! {
+            recv(stop) -> _ => return Ok(None),
+            recv(done) -> outcome => outcome.unwrap_or_else(|_| Err(Failure::new("the start broke off")))?,
+        });
+    }
+    Ok(Some(outcomes))
 }
 
 fn listen(settings: &Settings) -> Result<TcpListener, Failure> {
@@ -169,29 +177,34 @@ fn baseline(loaded: &Loaded, authority: &Authority) -> Result<Arc<Baseline>, Fai
     Ok(Arc::new(baseline))
 }
 
-/// A client that Rancher was asked with once, and what it answered.
-fn client(settings: &Settings) -> Result<(Client, Result<(), RancherError>), Failure> {
-    let rancher_failure = |error: RancherError| Failure::new(error.to_string()).remedy(error.remedy());
-    let trust = Trust::load(settings.ca_file.as_deref(), settings.insecure_skip_tls_verify).map_err(rancher_failure)?;
-    let mut client = Client::new(&settings.rancher_url, settings.api_token()?, trust, settings.request_timeout);
+/// Asks a Rancher once, and finds out whom to trust there and where it is.
+fn meet(server: &ServerSettings, settings: &Settings) -> Result<Rancher, Failure> {
+    let rancher_failure = |error: RancherError| {
+        let failure = Failure::new(error.to_string()).remedy(error.remedy());
+        if settings.servers.is_empty() { failure } else { failure.context(format!("server {}", server.name)) }
+    };
+    let url = RancherUrl::parse(&server.url).map_err(|problem| Failure::new(format!("{}: {problem}", server.url)))?;
+    let trust = Trust::load(server.ca_file.as_deref(), settings.insecure_skip_tls_verify).map_err(rancher_failure)?;
+    let mut client = Client::new(&server.url, server.api_token()?, trust, settings.request_timeout);
     let mut probed = client.probe();
-    if let (Err(RancherError::Untrusted { .. }), Some(checksum)) = (&probed, &settings.ca_checksum) {
+    if let (Err(RancherError::Untrusted { .. }), Some(checksum)) = (&probed, &server.ca_checksum) {
         client.trust_announced(checksum, settings.request_timeout).map_err(rancher_failure)?;
         probed = client.probe();
     }
-    match probed {
-        Err(error) if error.is_misconfiguration() => Err(rancher_failure(error)),
-        // It may come back, or accept the token later: no reason not to start, and `/health` tells.
-        probed => {
-            if let Err(error) = &probed {
-                log::warn!("{error}; {}", error.remedy());
-            }
-            Ok((client, probed))
-        }
+    let probed = match probed {
+        // With others beside it the agent has something to do, and `/health` tells.
+        Err(error) if error.is_misconfiguration() && settings.servers.len() < 2 => return Err(rancher_failure(error)),
+        probed => probed,
+    };
+    if let Err(error) = &probed {
+        // It may come back, or accept the token later: no reason not to start either.
+        log::warn!("{error}; {}", error.remedy());
     }
+    let server = tunnel_server(&url, &client)?;
+    Ok(Rancher { client, probed, server })
 }
 
-fn server(url: &RancherUrl, client: &Client) -> Result<Server, Failure> {
+fn tunnel_server(url: &RancherUrl, client: &Client) -> Result<Server, Failure> {
     let tls = match url.https {
         true => Some(client.trust().for_tunnels().map_err(|error| Failure::new(error.to_string()))?),
         false => None,

@@ -1,6 +1,7 @@
 //! What kinds of values settings have: how each is read and written.
 
-use super::{Secret, Settings};
+use super::servers::read_servers;
+use super::{Secret, ServerSettings, Settings};
 use jiff::SignedDuration;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub(super) enum Kind {
     Count(Field<usize>, usize, usize),
     /// A duration, its shortest and its longest value.
     Time(Field<Duration>, Duration, Duration),
+    /// A list of Rancher servers; of the configuration file only.
+    Servers(Field<Vec<ServerSettings>>),
     /// One of a few names, read and set by its position.
     Choice {
         /// The names.
@@ -66,6 +69,7 @@ impl Kind {
                 }
                 *field(settings) = time;
             }
+            Kind::Servers(_) => return Err("it can be given in the configuration file only".into()),
             Kind::Choice { names, set, .. } => {
                 let chosen = names.iter().position(|name| name.eq_ignore_ascii_case(text));
                 set(settings, chosen.ok_or_else(|| format!("`{text}` is not one of them"))?);
@@ -82,6 +86,10 @@ impl Kind {
         base: &Path,
     ) -> Result<(), String> {
         use serde_yaml::Value;
+        if let Kind::Servers(field) = self {
+            *field(settings) = read_servers(value, base)?;
+            return Ok(());
+        }
         match value {
             Value::String(text) => self.set_text(settings, text, base),
             Value::Number(number) if matches!(self, Kind::Port(_) | Kind::Count(..)) => {
@@ -111,6 +119,10 @@ impl Kind {
             Kind::Secret(field) if field(settings).is_empty() => String::new(),
             Kind::Secret(field) => field(settings).to_string(),
             Kind::Path(field) => field(settings).as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
+            Kind::Servers(field) => {
+                let servers = field(settings).iter().map(|server| format!("{} {}", server.name, server.url));
+                servers.collect::<Vec<_>>().join(", ")
+            }
             Kind::Switch(field) => field(settings).to_string(),
             Kind::Port(field) => field(settings).to_string(),
             Kind::Count(field, ..) => field(settings).to_string(),
@@ -126,6 +138,9 @@ impl Kind {
             Kind::OptionalText(_, expected) => (*expected).into(),
             Kind::Secret(_) => "a Rancher API token such as token-abcde:<secret>".into(),
             Kind::Path(_) => "a file such as /etc/scale-cluster-agent/file".into(),
+            Kind::Servers(_) => {
+                "a list such as `- {Name: east, URL: https://rancher.example.com, BearerTokenFile: east.token}`".into()
+            }
             Kind::Switch(_) => "true or false".into(),
             Kind::Port(_) => "a port from 0 to 65535 such as 9090".into(),
             Kind::Count(_, min, max) => format!("a whole number from {min} to {max}"),

@@ -1,6 +1,6 @@
 //! Every setting with its unit, default and reason.
 
-use super::Secret;
+use super::{Secret, ServerSettings};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub enum LogFormat {
 pub struct Settings {
     /// `RancherURL`: base URL of the Rancher server, `https://HOST[:PORT][/PREFIX]`.
     pub rancher_url: String,
+    /// `Servers`: several Rancher servers instead of the one of `RancherURL` and the settings after it.
+    pub servers: Vec<ServerSettings>,
     /// `BearerToken`: Rancher API token, `token-xxxxx:<secret>`.
     pub bearer_token: Secret,
     /// `BearerTokenFile`: file that holds the token instead.
@@ -102,6 +104,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             rancher_url: String::new(),
+            servers: Vec::new(),
             bearer_token: Secret::default(),
             bearer_token_file: None,
             ca_file: None,

@@ -109,6 +109,12 @@ pub static SETTINGS: &[Setting] = &[
         )
     },
     setting(
+        "Servers",
+        Kind::Servers(|s| &mut s.servers),
+        "Several Rancher servers instead: a list of Name, URL, BearerToken or BearerTokenFile, CAFile, CAChecksum and Weight, \
+         the share of clusters that name no server.",
+    ),
+    setting(
         "ListenAddress",
         Kind::Text(|s| &mut s.listen_address, "127.0.0.1"),
         "Address on which the REST API listens; loopback only, since the API has no keys yet.",
@@ -301,6 +307,8 @@ mod tests {
         for (position, setting) in SETTINGS.iter().enumerate() {
             let other = match &setting.kind {
                 Kind::Switch(_) => "true".to_string(),
+                // Of the file only, as a list: tests of its own.
+                Kind::Servers(_) => continue,
                 Kind::Choice { names, .. } => {
                     names[(names.iter().position(|n| **n == defaults[position]).unwrap() + 1) % names.len()].into()
                 }

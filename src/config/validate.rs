@@ -1,9 +1,7 @@
 //! What must hold for settings beyond the range of each.
 
-use super::{ConfigError, RancherUrl, Secret, Settings, read_text_file};
-use std::io;
+use super::{ConfigError, Settings};
 use std::net::IpAddr;
-use zeroize::Zeroizing;
 
 /// A value that is wrong by itself or at odds with another.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,23 +20,15 @@ impl Settings {
     pub fn validate(&self) -> Result<(), Violation> {
         let violation =
             |key, problem: String, expected: &str| Err(Violation { key, problem, expected: expected.into() });
-        if !self.rancher_url.is_empty()
-            && let Err(problem) = RancherUrl::parse(&self.rancher_url)
-        {
-            return violation("RancherURL", problem, "https://HOST[:PORT][/PREFIX] (http for loopback only)");
+        if !self.servers.is_empty() && !self.rancher_url.is_empty() {
+            return violation("Servers", "RancherURL is given too".into(), "one of the two");
         }
-        if !self.bearer_token.is_empty() && self.bearer_token_file.is_some() {
-            let problem = "both BearerToken and BearerTokenFile are given".into();
-            return violation("BearerTokenFile", problem, "one of the two");
+        let key = if self.servers.is_empty() { "RancherURL" } else { "Servers" };
+        for (server, _) in self.rancher_servers() {
+            server.validate(key)?;
         }
-        if !self.bearer_token.is_empty() && !is_header_text(self.bearer_token.expose()) {
-            let problem = "it contains a space or a character that no token has".into();
-            return violation("BearerToken", problem, "the token as Rancher showed it, token-xxxxx:<secret>");
-        }
-        if let Some(checksum) = &self.ca_checksum
-            && (checksum.len() != 64 || !checksum.bytes().all(|byte| byte.is_ascii_hexdigit()))
-        {
-            return violation("CAChecksum", format!("`{checksum}` is no SHA-256"), "64 hex digits");
+        if self.servers.len() > 1 && self.rancher_servers().iter().all(|(_, weight)| *weight == 0) {
+            return violation("Servers", "every Weight is 0".into(), "at least one server that takes clusters");
         }
         if !is_loopback(&self.listen_address) {
             let problem = format!("`{}` is not a loopback address", self.listen_address);
@@ -64,37 +54,17 @@ impl Settings {
         Ok(())
     }
 
-    /// Checks that there is a Rancher to talk to and a token for it.
+    /// Checks that there is a Rancher to talk to and a token for each.
     pub fn require_rancher(&self) -> Result<(), ConfigError> {
-        if self.rancher_url.is_empty() {
+        if self.rancher_url.is_empty() && self.servers.is_empty() {
             let remedy = "give --rancher-url URL, or write `RancherURL: https://…` into the configuration file".into();
             return Err(ConfigError::Missing { key: "RancherURL", remedy });
         }
-        self.api_token().map(|_| ())
-    }
-
-    /// The API token, from `BearerToken` or read anew from `BearerTokenFile`.
-    pub fn api_token(&self) -> Result<Secret, ConfigError> {
-        let Some(path) = &self.bearer_token_file else {
-            if self.bearer_token.is_empty() {
-                let remedy = "write `BearerToken: token-xxxxx:<secret>` into the configuration file, or name a file that \
-                              holds it by BearerTokenFile";
-                return Err(ConfigError::Missing { key: "BearerToken", remedy: remedy.into() });
-            }
-            return Ok(self.bearer_token.clone());
-        };
-        let text = Zeroizing::new(read_text_file(TOKEN_FILE, path, TOKEN_FILE_LIMIT_BYTES)?);
-        let token = text.trim();
-        if token.is_empty() || !is_header_text(token) {
-            let source =
-                io::Error::new(io::ErrorKind::InvalidData, "its content is not a token: one line without spaces");
-            return Err(ConfigError::Unreadable { what: TOKEN_FILE, path: path.clone(), source });
-        }
-        Ok(Secret::new(token))
+        self.rancher_servers().iter().try_for_each(|(server, _)| server.api_token().map(drop))
     }
 }
 
-fn is_header_text(token: &str) -> bool {
+pub(super) fn is_header_text(token: &str) -> bool {
     token.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
@@ -118,14 +88,10 @@ fn is_kubernetes_version(version: &str) -> bool {
         && suffix.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.'))
 }
 
-const TOKEN_FILE: &str = "the token file";
-
-/// A token has about 60 bytes; whatever is much larger is another file.
-const TOKEN_FILE_LIMIT_BYTES: u64 = 16 * 1024;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Secret;
     use std::time::Duration;
 
     fn violated(change: impl FnOnce(&mut Settings)) -> Option<&'static str> {
@@ -173,10 +139,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
         let settings = Settings { bearer_token_file: Some(path.clone()), ..Settings::default() };
-        assert!(matches!(settings.api_token(), Err(ConfigError::Unreadable { .. })));
+        assert!(matches!(settings.rancher_servers()[0].0.api_token(), Err(ConfigError::Unreadable { .. })));
         std::fs::write(&path, "token-abcde:xyz\n").unwrap();
-        assert_eq!(settings.api_token().unwrap().expose(), "token-abcde:xyz");
+        assert_eq!(settings.rancher_servers()[0].0.api_token().unwrap().expose(), "token-abcde:xyz");
         std::fs::write(&path, "a\nb\n").unwrap();
-        assert!(settings.api_token().is_err());
+        assert!(settings.rancher_servers()[0].0.api_token().is_err());
     }
 }

@@ -28,6 +28,8 @@ pub struct Attachment {
     pub identity: kube::Identity,
     /// The objects it starts with.
     pub baseline: Arc<kube::Baseline>,
+    /// Which of the servers it connects to.
+    pub server: usize,
     /// What was kept of it from earlier runs.
     pub past: kube::Past,
     /// The registration token of the cluster in Rancher.
@@ -45,8 +47,8 @@ pub enum Assignment {
     UpdateToken(Arc<str>, Secret),
     /// Open a cluster's tunnels now rather than when their backoff is over.
     Hasten(Arc<str>),
-    /// The server's addresses changed; used from the next connect on.
-    UpdateServer(Arc<Server>),
+    /// A server's addresses changed; used from the next connect on.
+    UpdateServer(usize, Arc<Server>),
     /// Report what the cluster holds; answered by [`Event::Described`] with the same number.
     Describe(Arc<str>, u64),
     /// Close every tunnel with a close frame, then end the worker.

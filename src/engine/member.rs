@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 pub(super) struct Member {
     name: Arc<str>,
     cluster: Cluster,
+    /// Which of the servers it connects to.
+    server: usize,
     credentials: Credentials,
     api: Link,
     steve: Link,
@@ -62,6 +64,7 @@ impl Member {
             fed_revision: cluster.revision(),
             kept_revision: cluster.start_revision(),
             cluster,
+            server: attachment.server,
             credentials: Credentials { registration_token: attachment.registration_token, announcement },
             api,
             steve: Link::new(Tunnel::Steve),
@@ -78,6 +81,11 @@ impl Member {
     /// The cluster's name.
     pub(super) fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// Which of the servers it connects to.
+    pub(super) fn server(&self) -> usize {
+        self.server
     }
 
     /// What the cluster holds.

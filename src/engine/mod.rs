@@ -47,8 +47,8 @@ pub struct Engine {
 pub struct Config {
     /// The agent's settings.
     pub settings: Arc<Settings>,
-    /// The Rancher server all clusters connect to.
-    pub server: Arc<Server>,
+    /// The Rancher servers that clusters connect to.
+    pub servers: Vec<Arc<Server>>,
     /// The authority of the clusters' API servers.
     pub authority: Arc<Authority>,
     /// Where what is written in the clusters is kept.
@@ -117,7 +117,7 @@ impl Engine {
             let waker = mio::Waker::new(poll.registry(), worker::WAKER)?;
             let (queue, assignments) = bounded(QUEUE_LENGTH);
             let worker =
-                worker::Worker::new(index, poll, shared.clone(), config.server.clone(), assignments, events.clone());
+                worker::Worker::new(index, poll, shared.clone(), config.servers.clone(), assignments, events.clone());
             let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || worker.run())?;
             Ok(WorkerHandle { queue, waker, thread })
         };

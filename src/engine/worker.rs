@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 pub(super) struct Worker {
     index: usize,
     config: WorkerConfig,
-    server: Arc<Server>,
+    servers: Vec<Arc<Server>>,
     poll: Poll,
     assignments: Receiver<Assignment>,
     manager: Sender<Event>,
@@ -45,14 +45,14 @@ impl Worker {
         index: usize,
         poll: Poll,
         config: WorkerConfig,
-        server: Arc<Server>,
+        servers: Vec<Arc<Server>>,
         assignments: Receiver<Assignment>,
         manager: Sender<Event>,
     ) -> Worker {
         let clock = Clock::read();
         Worker {
             index,
-            server,
+            servers,
             poll,
             assignments,
             manager,
@@ -132,7 +132,11 @@ impl Worker {
                         self.turn(key, |member, context| member.hasten(context.clock.now));
                     }
                 }
-                Ok(Assignment::UpdateServer(server)) => self.server = server,
+                Ok(Assignment::UpdateServer(index, server)) => {
+                    if let Some(known) = self.servers.get_mut(index) {
+                        *known = server;
+                    }
+                }
                 Ok(Assignment::Describe(name, number)) => {
                     let member = self.names.get(&name).and_then(|&key| self.members.get(key));
                     let info = member.map(|member| Box::new(member.info()));
@@ -200,10 +204,11 @@ impl Worker {
     }
 
     fn start_dials(&mut self) {
-        let server = self.server.clone();
         while self.dialing < self.config.settings.dials_in_flight {
             let Some((key, tunnel)) = self.dials.pop_front() else { return };
             let token = Token(key * TUNNELS.len() + tunnel as usize);
+            let index = self.members.get(key).map_or(0, Member::server);
+            let Some(server) = self.servers.get(index).cloned() else { continue };
             self.turn(key, |member, context| member.dial(tunnel, &server, token, context));
         }
     }

@@ -49,6 +49,8 @@ pub struct Refusal {
 pub enum RefusalKind {
     /// No such cluster.
     UnknownCluster,
+    /// No such Rancher in the configuration.
+    UnknownServer,
     /// The name is in use, here or in Rancher.
     Conflict,
     /// A limit of the agent is reached.
@@ -85,6 +87,8 @@ impl From<JobError> for Refusal {
 #[allow(missing_docs)]
 pub struct ClusterView {
     pub name: String,
+    /// The Rancher it is registered with, as the configuration calls it.
+    pub server: String,
     pub state: State,
     /// When it entered that state.
     pub since: Timestamp,
@@ -160,7 +164,7 @@ pub struct HealthView {
     /// How many clusters there are in each state.
     pub clusters: BTreeMap<&'static str, usize>,
     pub tunnels_up: usize,
-    pub rancher: RancherView,
+    pub ranchers: Vec<RancherView>,
     /// How late the workers' loops ran lately, the latest of each, in milliseconds.
     pub worker_lag_ms: Vec<u64>,
 }
@@ -170,6 +174,8 @@ pub struct HealthView {
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct RancherView {
+    /// As the configuration calls it.
+    pub name: String,
     pub url: String,
     /// Whether the last call was answered.
     pub reachable: bool,

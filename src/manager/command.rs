@@ -19,6 +19,8 @@ pub enum Action {
     Create {
         /// Its name.
         name: ClusterName,
+        /// The Rancher to register it with; `None` leaves the choice to the agent.
+        server: Option<String>,
         /// Whether to wait for Rancher.
         wait: bool,
     },

@@ -5,22 +5,27 @@ use super::job::{JobError, JobErrorKind};
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// The manager's view of its surroundings.
+/// What is known of one Rancher.
 #[derive(Debug)]
-pub(super) struct Surroundings {
+pub(super) struct Reachability {
     rancher: RancherView,
     /// Whether no call can succeed, as far as the last one shows.
     failing: bool,
+}
+
+/// What is known of the host.
+#[derive(Debug)]
+pub(super) struct Host {
     lag_ms: Vec<u64>,
     /// Why the state cannot be stored, if it cannot.
     not_stored: Option<String>,
 }
 
-impl Surroundings {
-    /// Before anything is known: Rancher counts as reachable until it is not.
-    pub(super) fn new(url: String, workers: usize) -> Surroundings {
-        let rancher = RancherView { url, reachable: true, token_accepted: true, ..RancherView::default() };
-        Surroundings { rancher, failing: false, lag_ms: vec![0; workers], not_stored: None }
+impl Reachability {
+    /// Before anything is known: a Rancher counts as reachable until it is not.
+    pub(super) fn new(name: String, url: String) -> Reachability {
+        let rancher = RancherView { name, url, reachable: true, token_accepted: true, ..RancherView::default() };
+        Reachability { rancher, failing: false }
     }
 
     /// A call to Rancher ended.
@@ -49,6 +54,31 @@ impl Surroundings {
         self.rancher.last_error.as_deref().unwrap_or_default()
     }
 
+    /// Whether registration may go on.
+    pub(super) fn token_accepted(&self) -> bool {
+        self.rancher.token_accepted
+    }
+
+    /// What keeps the agent from registering clusters there.
+    pub(super) fn problem(&self) -> Option<String> {
+        if !self.rancher.token_accepted {
+            return Some(format!("registration is paused: {}", self.last_error()));
+        }
+        self.failing.then(|| self.last_error().to_owned())
+    }
+
+    /// Rancher as health shows it.
+    pub(super) fn view(&self) -> RancherView {
+        self.rancher.clone()
+    }
+}
+
+impl Host {
+    /// A host of which nothing bad is known.
+    pub(super) fn new(workers: usize) -> Host {
+        Host { lag_ms: vec![0; workers], not_stored: None }
+    }
+
     /// The journal stored something, or could not for this reason.
     pub(super) fn stored(&mut self, problem: Option<String>) {
         self.not_stored = problem;
@@ -61,29 +91,14 @@ impl Surroundings {
         }
     }
 
-    /// Whether registration may go on.
-    pub(super) fn token_accepted(&self) -> bool {
-        self.rancher.token_accepted
-    }
-
     /// What keeps the agent from doing its job.
     pub(super) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        if !self.rancher.token_accepted {
-            problems.push(format!("registration is paused: {}", self.last_error()));
-        } else if self.failing {
-            problems.push(self.last_error().to_owned());
-        }
         problems.extend(self.not_stored.as_ref().map(|problem| format!("the state cannot be stored: {problem}")));
         for (worker, lag_ms) in self.lag_ms.iter().enumerate().filter(|(_, lag_ms)| **lag_ms > LAG_LIMIT_MS) {
             problems.push(format!("worker {worker} runs {lag_ms} ms late: this host is too small for the load"));
         }
         problems
-    }
-
-    /// Rancher as health shows it.
-    pub(super) fn rancher(&self) -> RancherView {
-        self.rancher.clone()
     }
 
     /// Each worker's lag in milliseconds.
@@ -99,44 +114,44 @@ const LAG_LIMIT_MS: u64 = 5_000;
 mod tests {
     use super::*;
 
-    fn after(kind: JobErrorKind, reached: bool) -> Surroundings {
-        let mut surroundings = Surroundings::new("https://rancher.test".into(), 1);
+    fn after(kind: JobErrorKind, reached: bool) -> Reachability {
+        let mut reachability = Reachability::new("default".into(), "https://rancher.test".into());
         let error = JobError { message: "no".into(), remedy: "mend it".into(), kind, reached };
-        surroundings.called(Some(&error), Timestamp::UNIX_EPOCH);
-        surroundings
+        reachability.called(Some(&error), Timestamp::UNIX_EPOCH);
+        reachability
     }
 
     #[test]
     fn each_kind_of_failure_says_what_it_means_for_the_agent() {
         use JobErrorKind::*;
-        for (kind, reached, token_accepted, problems) in [
-            (Transient(None), false, true, &["no"][..]),
-            (Transient(None), true, true, &["no"]),
-            (Misconfigured, true, true, &["no"]),
-            (TokenRefused, true, false, &["registration is paused: no"]),
-            (Permanent, true, true, &[]),
-            (NameTaken, true, true, &[]),
+        for (kind, reached, token_accepted, problem) in [
+            (Transient(None), false, true, Some("no")),
+            (Transient(None), true, true, Some("no")),
+            (Misconfigured, true, true, Some("no")),
+            (TokenRefused, true, false, Some("registration is paused: no")),
+            (Permanent, true, true, None),
+            (NameTaken, true, true, None),
         ] {
-            let surroundings = after(kind, reached);
-            let rancher = surroundings.rancher();
+            let reachability = after(kind, reached);
+            let rancher = reachability.view();
             assert_eq!((rancher.reachable, rancher.token_accepted), (reached, token_accepted), "{kind:?}");
-            assert_eq!(surroundings.problems(), problems, "{kind:?}");
+            assert_eq!(reachability.problem().as_deref(), problem, "{kind:?}");
             assert_eq!(rancher.last_answer.is_some(), reached, "{kind:?}");
         }
     }
 
     #[test]
     fn a_refused_token_stays_refused_while_rancher_is_away() {
-        let mut surroundings = after(JobErrorKind::TokenRefused, true);
+        let mut reachability = after(JobErrorKind::TokenRefused, true);
         let away = JobError {
             message: "away".into(),
             remedy: "wait".into(),
             kind: JobErrorKind::Transient(None),
             reached: false,
         };
-        surroundings.called(Some(&away), Timestamp::UNIX_EPOCH);
-        assert!(!surroundings.token_accepted());
-        surroundings.called(None, Timestamp::UNIX_EPOCH);
-        assert!(surroundings.token_accepted() && surroundings.problems().is_empty());
+        reachability.called(Some(&away), Timestamp::UNIX_EPOCH);
+        assert!(!reachability.token_accepted());
+        reachability.called(None, Timestamp::UNIX_EPOCH);
+        assert!(reachability.token_accepted() && reachability.problem().is_none());
     }
 }

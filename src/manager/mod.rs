@@ -18,8 +18,8 @@ mod thread;
 
 pub use answer::{Answer, ClusterView, HealthView, RancherView, Refusal, RefusalKind, StandingView, TunnelView};
 pub use command::{Action, Command, Reply};
-pub use fleet::{Effect, Fleet, FleetConfig};
+pub use fleet::{Effect, Fleet, FleetConfig, RancherConfig};
 pub use job::{Job, JobError, Outcome};
 pub use lifecycle::State;
 pub use name::{ClusterName, NameError};
-pub use thread::{Manager, ManagerConfig, ManagerHandle};
+pub use thread::{Manager, ManagerConfig, ManagerHandle, Rancher};

@@ -10,6 +10,7 @@ use crate::rancher::Cluster;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// One cluster's record.
@@ -19,6 +20,9 @@ pub(super) struct Record {
     pub(super) state: State,
     since: Timestamp,
     pub(super) created: Timestamp,
+    /// Which of the Ranchers it is registered with, and what the configuration calls that one.
+    pub(super) server: usize,
+    server_name: Arc<str>,
     /// Rancher's id, once it has created the cluster.
     pub(super) id: Option<String>,
     /// Whether Rancher may have created it without our knowing.
@@ -61,13 +65,15 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// A cluster that was asked for at `now`.
-    pub(super) fn new(name: ClusterName, now: Timestamp) -> Record {
+    /// A cluster that was asked for at `now`, with the place and the name of its Rancher.
+    pub(super) fn new(name: ClusterName, (server, server_name): (usize, Arc<str>), now: Timestamp) -> Record {
         Record {
             name,
             state: State::Pending,
             since: now,
             created: now,
+            server,
+            server_name,
             id: None,
             may_exist: false,
             deletion_accepted: false,
@@ -100,6 +106,7 @@ impl Record {
             State::ALL.into_iter().filter_map(|state| Some((state.as_str().to_owned(), self.reached(state)?)));
         let lasting = Lasting {
             created: self.created,
+            server: self.server_name.to_string(),
             id: self.id.clone(),
             may_exist: self.may_exist || matches!(self.state, State::Pending | State::Registering),
             deleting: self.state == State::Deleting,
@@ -112,11 +119,13 @@ impl Record {
         serde_json::to_vec(&lasting).unwrap_or_default()
     }
 
-    /// The record of an earlier run.
-    pub(super) fn from_bytes(name: &str, bytes: &[u8], now: Timestamp) -> Result<Record, String> {
+    /// The record of an earlier run, of a cluster of one of these Ranchers.
+    pub(super) fn from_bytes(name: &str, bytes: &[u8], servers: &[Arc<str>], now: Timestamp) -> Result<Record, String> {
         let lasting: Lasting = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         let name = ClusterName::parse(name).map_err(|error| error.to_string())?;
-        let mut record = Record::new(name, lasting.created);
+        let server = servers.iter().position(|server| **server == *lasting.server);
+        let server = server.ok_or_else(|| format!("it is registered with the server {}, which is not configured", lasting.server))?;
+        let mut record = Record::new(name, (server, servers[server].clone()), lasting.created);
         for state in State::ALL {
             record.reached[state as usize] = lasting.reached.get(state.as_str()).copied();
         }
@@ -210,6 +219,7 @@ impl Record {
     pub(super) fn view(&self, info: Option<Box<ClusterInfo>>) -> Box<ClusterView> {
         Box::new(ClusterView {
             name: self.name.to_string(),
+            server: self.server_name.to_string(),
             state: self.state,
             since: self.since,
             created: self.created,
@@ -230,6 +240,7 @@ impl Record {
 #[serde(rename_all = "camelCase")]
 struct Lasting {
     created: Timestamp,
+    server: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<String>,
     may_exist: bool,

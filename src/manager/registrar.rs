@@ -11,15 +11,17 @@ pub(super) struct Registrar {
     pub(super) client: Client,
     /// Label that marks what this agent created.
     pub(super) label: (&'static str, String),
+    /// Which of the Ranchers it works for.
+    pub(super) rancher: usize,
     /// Host and port to resolve.
     pub(super) server: (String, u16),
 }
 
 impl Registrar {
     /// Works until the manager is gone.
-    pub(super) fn run(self, jobs: Receiver<Job>, outcomes: Sender<Outcome>) {
+    pub(super) fn run(self, jobs: Receiver<Job>, outcomes: Sender<(usize, Outcome)>) {
         for job in jobs {
-            if outcomes.send(self.work(job)).is_err() {
+            if outcomes.send((self.rancher, self.work(job))).is_err() {
                 return;
             }
         }

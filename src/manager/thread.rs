@@ -18,14 +18,10 @@ use std::time::{Duration, Instant};
 pub struct ManagerConfig {
     /// The registry's own.
     pub fleet: FleetConfig,
-    /// Rancher's REST API.
-    pub client: Client,
-    /// What it answered when it was asked first.
-    pub probed: Result<(), RancherError>,
-    /// How many calls to it may be under way.
+    /// The Ranchers, in the order of [`FleetConfig::ranchers`].
+    pub ranchers: Vec<Rancher>,
+    /// How many calls to each of them may be under way.
     pub registrars: usize,
-    /// The server the tunnels lead to; its addresses are kept up to date.
-    pub server: Server,
     /// The workers.
     pub engine: Engine,
     /// What the workers tell.
@@ -41,6 +37,26 @@ pub struct ManagerConfig {
 /// Which records were handed to the journal, in which versions, and whether they are on disk.
 type KeepOutcome = (Vec<(Arc<str>, u64)>, Result<(), String>);
 
+/// One Rancher, as the manager talks to it.
+pub struct Rancher {
+    /// Its REST API.
+    pub client: Client,
+    /// What it answered when it was asked first.
+    pub probed: Result<(), RancherError>,
+    /// Where its tunnels lead; its addresses are kept up to date.
+    pub server: Server,
+}
+
+/// A Rancher's registrars and what waits for them.
+struct Desk {
+    server: Server,
+    /// Whether the workers still have to be told of new addresses.
+    relocated: bool,
+    jobs: Sender<Job>,
+    /// Jobs no registrar is free for: one at most for each cluster, and the two of the agent.
+    waiting: VecDeque<Job>,
+}
+
 /// The running manager.
 #[derive(Debug)]
 pub struct ManagerHandle {
@@ -53,22 +69,18 @@ pub struct ManagerHandle {
 pub struct Manager {
     fleet: Fleet,
     engine: Engine,
-    server: Server,
+    desks: Vec<Desk>,
     commands: Receiver<Command>,
     events: Receiver<Event>,
-    outcomes: Receiver<Outcome>,
+    outcomes: Receiver<(usize, Outcome)>,
     stop: Receiver<Duration>,
     past: Receiver<KeptCluster>,
     journal: JournalHandle,
     kept: (Sender<KeepOutcome>, Receiver<KeepOutcome>),
     /// Changes of records the journal had no room for, with the versions they are of.
     waiting_keeps: (Vec<RecordChange>, Vec<(Arc<str>, u64)>),
-    jobs: Sender<Job>,
-    /// Jobs no registrar is free for: one at most for each cluster, and the two of the agent.
-    waiting_jobs: VecDeque<Job>,
     /// Assignments a worker's queue had no room for, in order.
     waiting_assignments: VecDeque<(Arc<str>, Assignment)>,
-    relocated: bool,
 }
 
 impl Manager {
@@ -77,26 +89,32 @@ impl Manager {
         let registrars = config.registrars.max(1);
         let (commands, command_queue) = bounded(COMMAND_QUEUE_LENGTH);
         let (stop, stop_queue) = bounded(1);
-        let (jobs, job_queue) = bounded(registrars);
-        let (outcomes, outcome_queue) = bounded(registrars);
-        let registrar = Registrar {
-            client: config.client,
-            label: (INSTANCE_LABEL, config.fleet.instance_id.clone()),
-            server: (config.server.host.trim_matches(['[', ']']).to_owned(), config.server.port),
-        };
-        for index in 0..registrars {
-            let (registrar, job_queue, outcomes) = (registrar.clone(), job_queue.clone(), outcomes.clone());
-            std::thread::Builder::new()
-                .name(format!("registrar-{index}"))
-                .spawn(move || registrar.run(job_queue, outcomes))?;
-        }
+        let (outcomes, outcome_queue) = bounded(registrars * config.ranchers.len().max(1));
+        let label = (INSTANCE_LABEL, config.fleet.instance_id.clone());
         let mut fleet = Fleet::new(config.fleet, now());
         fleet.restore(config.records, now()).map_err(std::io::Error::other)?;
-        fleet.outcome(Outcome::Probed(config.probed.map_err(JobError::from)), now());
+        let mut desks = Vec::new();
+        for (index, rancher) in config.ranchers.into_iter().enumerate() {
+            fleet.outcome(index, Outcome::Probed(rancher.probed.map_err(JobError::from)), now());
+            let (jobs, job_queue) = bounded(registrars);
+            let registrar = Registrar {
+                client: rancher.client,
+                label: label.clone(),
+                rancher: index,
+                server: (rancher.server.host.trim_matches(['[', ']']).to_owned(), rancher.server.port),
+            };
+            for number in 0..registrars {
+                let (registrar, job_queue, outcomes) = (registrar.clone(), job_queue.clone(), outcomes.clone());
+                std::thread::Builder::new()
+                    .name(format!("registrar-{}", index * registrars + number))
+                    .spawn(move || registrar.run(job_queue, outcomes))?;
+            }
+            desks.push(Desk { server: rancher.server, relocated: false, jobs, waiting: VecDeque::new() });
+        }
         let manager = Manager {
             fleet,
             engine: config.engine,
-            server: config.server,
+            desks,
             commands: command_queue,
             events: config.events,
             outcomes: outcome_queue,
@@ -105,10 +123,7 @@ impl Manager {
             journal: config.journal,
             kept: unbounded(),
             waiting_keeps: (Vec::new(), Vec::new()),
-            jobs,
-            waiting_jobs: VecDeque::new(),
             waiting_assignments: VecDeque::new(),
-            relocated: false,
         };
         let thread = std::thread::Builder::new().name("manager".into()).spawn(move || manager.run())?;
         Ok(ManagerHandle { commands, stop, thread })
@@ -117,10 +132,6 @@ impl Manager {
     fn run(mut self) -> usize {
         loop {
             self.carry_out();
-            let job = self.waiting_jobs.front().cloned();
-            // With no job to hand out, the queue is one that never takes any.
-            let (no_jobs, _nobody) = bounded(0);
-            let jobs = if job.is_some() { self.jobs.clone() } else { no_jobs };
             // What was written in clusters stays on disk until a worker has room for it.
             let past = if self.waiting_assignments.is_empty() { self.past.clone() } else { never() };
             select! {
@@ -129,8 +140,9 @@ impl Manager {
                     Ok(command) => self.fleet.command(command, now()),
                     Err(_) => self.commands = never(),
                 },
-                recv(self.outcomes) -> outcome => if let Ok(outcome) = outcome {
-                    self.fleet.outcome(outcome, now());
+                // A registrar that is done is free for the next job.
+                recv(self.outcomes) -> outcome => if let Ok((rancher, outcome)) = outcome {
+                    self.fleet.outcome(rancher, outcome, now());
                 },
                 recv(past) -> kept => match kept {
                     Ok(kept) => self.fleet.resume(kept, now()),
@@ -144,9 +156,6 @@ impl Manager {
                 recv(self.events) -> event => match event {
                     Ok(event) => self.take_events(event),
                     Err(_) => self.events = never(),
-                },
-                send(jobs, job.clone().unwrap_or(Job::Probe)) -> sent => if sent.is_ok() {
-                    self.waiting_jobs.pop_front();
                 },
                 default(self.patience()) => {}
             }
@@ -165,30 +174,38 @@ impl Manager {
 
     fn patience(&self) -> Duration {
         let due = self.fleet.next_due().map_or(IDLE, |due| due.saturating_duration_since(Instant::now()));
-        let waiting = self.relocated || !self.waiting_assignments.is_empty() || !self.waiting_keeps.0.is_empty();
+        let relocated = self.desks.iter().any(|desk| desk.relocated);
+        let waiting = relocated || !self.waiting_assignments.is_empty() || !self.waiting_keeps.0.is_empty();
         if waiting { due.min(QUEUE_RETRY) } else { due }
     }
 
     fn carry_out(&mut self) {
         for effect in self.fleet.take_effects() {
             match effect {
-                Effect::Work(job) => self.waiting_jobs.push_back(job),
+                Effect::Work(rancher, job) => {
+                    self.desks.get_mut(rancher).into_iter().for_each(|desk| desk.waiting.push_back(job.clone()));
+                }
                 Effect::Keep { name, version, record } => {
                     self.waiting_keeps.1.push((name.clone(), version));
                     self.waiting_keeps.0.push(RecordChange { name, record });
                 }
                 Effect::Assign(name, assignment) => self.waiting_assignments.push_back((name, assignment)),
-                Effect::Relocate(addresses) if addresses == self.server.addresses => {}
-                Effect::Relocate(addresses) => {
-                    self.server.addresses = addresses;
-                    self.relocated = true;
+                Effect::Relocate(rancher, addresses) => {
+                    let desk = self.desks.get_mut(rancher).filter(|desk| desk.server.addresses != addresses);
+                    if let Some(desk) = desk {
+                        desk.server.addresses = addresses;
+                        desk.relocated = true;
+                    }
                 }
             }
         }
-        if self.relocated {
-            let server = Arc::new(self.server.clone());
-            // Telling a worker twice does no harm.
-            self.relocated = self.engine.broadcast(|| Assignment::UpdateServer(server.clone())).is_err();
+        for (index, desk) in self.desks.iter_mut().enumerate() {
+            desk.hand_out();
+            if desk.relocated {
+                let server = Arc::new(desk.server.clone());
+                // Telling a worker twice does no harm.
+                desk.relocated = self.engine.broadcast(|| Assignment::UpdateServer(index, server.clone())).is_err();
+            }
         }
         self.keep_records();
         while let Some((name, assignment)) = self.waiting_assignments.pop_front() {
@@ -227,6 +244,18 @@ impl Manager {
         // Workers tell of every tunnel they close; a queue nobody empties would not stop them, but there is no need to try.
         drop(self.events);
         self.engine.join(deadline)
+    }
+}
+
+impl Desk {
+    /// Gives waiting jobs to registrars that are free.
+    fn hand_out(&mut self) {
+        while let Some(job) = self.waiting.pop_front() {
+            if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) = self.jobs.try_send(job) {
+                self.waiting.push_front(job);
+                return;
+            }
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::manager::answer::{Answer, Refusal, RefusalKind};
 use crate::manager::record::Record;
 use crate::manager::{ClusterName, State};
 use ring::digest;
+use std::sync::Arc;
 use std::time::Duration;
 
 impl Fleet {
@@ -15,7 +16,8 @@ impl Fleet {
     /// The error names the record that cannot be read.
     pub fn restore(&mut self, records: Vec<(String, Vec<u8>)>, now: Now) -> Result<(), String> {
         for (name, bytes) in records {
-            let record = Record::from_bytes(&name, &bytes, now.wall)
+            let servers: Vec<Arc<str>> = self.upstreams.iter().map(|u| Arc::from(u.config.name.as_str())).collect();
+            let record = Record::from_bytes(&name, &bytes, &servers, now.wall)
                 .map_err(|error| format!("the record of cluster {name} cannot be read: {error}"))?;
             self.records.insert(record.name.clone(), record);
         }
@@ -54,6 +56,7 @@ impl Fleet {
                 created: record.created_in_rancher.unwrap_or(record.created),
             },
             baseline: self.config.baseline.clone(),
+            server: record.server,
             past: Past { epoch: self.config.epoch, places: std::mem::take(&mut record.past) },
             registration_token,
         };
@@ -80,8 +83,8 @@ impl Fleet {
     /// The journal has a record as it was at `version`, or could not store it.
     pub fn kept(&mut self, name: &str, version: u64, outcome: Result<(), String>, now: Now) {
         match outcome {
-            Ok(()) => self.surroundings.stored(None),
-            Err(ref problem) => self.surroundings.stored(Some(problem.clone())),
+            Ok(()) => self.host.stored(None),
+            Err(ref problem) => self.host.stored(Some(problem.clone())),
         }
         let Some(record) = self.records.get_mut(name).filter(|record| record.version == version) else { return };
         let name = record.name.clone();
@@ -141,7 +144,7 @@ mod tests {
 
     impl Play {
         /// Another run of the agent with what the journal holds of this one.
-        fn restarted(&self) -> Play {
+        pub fn restarted(&self) -> Play {
             let mut next = Play::new();
             let records = self.fleet.records.values().filter(|record| record.kept > 0);
             let records = records.map(|record| (record.name.to_string(), record.to_bytes())).collect();
@@ -194,7 +197,7 @@ mod tests {
         let effects = next.take_effects();
         assert!(effects.iter().any(|effect| matches!(effect, Effect::Assign(_, Assignment::Attach(_)))), "{effects:?}");
         assert!(
-            effects.iter().any(|effect| matches!(effect, Effect::Work(Job::Delete { id, .. }) if id == "c-1")),
+            effects.iter().any(|effect| matches!(effect, Effect::Work(_, Job::Delete { id, .. }) if id == "c-1")),
             "{effects:?}"
         );
         assert_eq!(next.state("edge-1"), "deleting");
@@ -205,7 +208,7 @@ mod tests {
         let mut play = Play::new();
         play.disk_full = true;
         for wait in [true, false] {
-            let answers = play.ask(Action::Create { name: cluster("edge-1"), wait });
+            let answers = play.ask(Action::Create { name: cluster("edge-1"), server: None, wait });
             match answers.try_recv() {
                 Ok(Answer::Refused(refusal)) => assert_eq!(refusal.kind, RefusalKind::Unavailable),
                 other => panic!("{other:?}"),
@@ -224,9 +227,14 @@ mod tests {
         play.created("edge-1", "c-1");
         play.pass(11);
         assert!(answers.try_recv().is_err(), "Rancher has it, but a restart would not know");
+        play.pass(4);
+        match answers.try_recv() {
+            Ok(Answer::Refused(refusal)) => assert_eq!(refusal.kind, RefusalKind::Unavailable),
+            other => panic!("{other:?}"),
+        }
         play.disk_full = false;
         play.pass(5);
-        assert!(matches!(answers.try_recv(), Ok(Answer::Created(_) | Answer::Accepted(_))));
+        assert_eq!(play.state("edge-1"), "registered");
         assert_eq!(problems(&mut play), [""; 0]);
     }
 

@@ -8,26 +8,27 @@ mod registration;
 #[cfg(test)]
 mod tests;
 mod tunnels;
+mod upstream;
 
 use super::answer::{Answer, Refusal, RefusalKind};
 use super::command::{Action, Command, Reply};
-use super::health::Surroundings;
-use super::job::{Job, JobError, Outcome};
+use super::health::Host;
+use super::job::{Job, Outcome};
 use super::record::Record;
 use super::{ClusterName, State};
 use crate::engine::{Assignment, Event};
 use crate::kube::Baseline;
 use jiff::Timestamp;
-use poll::Round;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use upstream::Upstream;
 
 /// What a fleet is made with.
 #[derive(Debug, Clone)]
 pub struct FleetConfig {
-    /// Rancher's URL, for people.
-    pub rancher_url: String,
+    /// The Ranchers that clusters are registered with; at least one.
+    pub ranchers: Vec<RancherConfig>,
     /// This agent's own id: what it creates in Rancher carries it, and every cluster's seed depends on it.
     pub instance_id: String,
     /// How many runs of the agent came before this one.
@@ -48,11 +49,22 @@ pub struct FleetConfig {
     pub seed: u64,
 }
 
+/// One of the Ranchers.
+#[derive(Debug, Clone)]
+pub struct RancherConfig {
+    /// Its name in the configuration and in REST.
+    pub name: String,
+    /// Its URL, for people.
+    pub url: String,
+    /// Its share of the clusters that name no server.
+    pub weight: u32,
+}
+
 /// What the fleet wants done.
 #[derive(Debug)]
 pub enum Effect {
-    /// Give a registrar this job.
-    Work(Job),
+    /// Give a registrar of this Rancher this job.
+    Work(usize, Job),
     /// Give this to the worker that owns the cluster.
     Assign(Arc<str>, Assignment),
     /// Have the journal keep a cluster's record, or forget the cluster; [`Fleet::kept`] wants to know of it.
@@ -64,8 +76,8 @@ pub enum Effect {
         /// The record; `None` for a cluster that is gone.
         record: Option<Vec<u8>>,
     },
-    /// Tell all workers that the server has these addresses.
-    Relocate(Vec<std::net::SocketAddr>),
+    /// Tell all workers that this Rancher has these addresses.
+    Relocate(usize, Vec<std::net::SocketAddr>),
 }
 
 /// Both clocks at one moment.
@@ -89,19 +101,18 @@ impl Now {
 pub struct Fleet {
     config: FleetConfig,
     records: BTreeMap<ClusterName, Record>,
-    surroundings: Surroundings,
+    /// In the order of the configuration.
+    upstreams: Vec<Upstream>,
+    host: Host,
     /// What happens by itself, and when.
     timers: BTreeSet<(Instant, u64, Timer)>,
     timer_number: u64,
     /// Requests for what a cluster holds, by number.
     descriptions: BTreeMap<u64, (ClusterName, Reply)>,
     description_number: u64,
-    /// The walk through Rancher's list that is under way, or was last.
-    round: Round,
     effects: Vec<Effect>,
     random: fastrand::Rng,
     started: Instant,
-    resolved: Option<Instant>,
     stopping: bool,
 }
 
@@ -118,15 +129,16 @@ enum Timer {
     Keep(ClusterName),
     /// Ask Rancher whether it knows the cluster still.
     LookUp(ClusterName),
-    /// Ask Rancher what it thinks of the clusters.
-    Poll,
+    /// Ask a Rancher what it thinks of its clusters.
+    Poll(usize),
 }
 
 impl Fleet {
     /// A fleet without clusters; the outcome of a first [`Job::Probe`] starts the regular rounds.
     pub fn new(config: FleetConfig, now: Now) -> Fleet {
         let mut fleet = Fleet {
-            surroundings: Surroundings::new(config.rancher_url.clone(), config.workers),
+            upstreams: config.ranchers.iter().map(|rancher| Upstream::new(rancher.clone(), now)).collect(),
+            host: Host::new(config.workers),
             random: fastrand::Rng::with_seed(config.seed),
             config,
             records: BTreeMap::new(),
@@ -134,13 +146,11 @@ impl Fleet {
             timer_number: 0,
             descriptions: BTreeMap::new(),
             description_number: 0,
-            round: Round::new(0, now),
             effects: Vec::new(),
             started: now.instant,
-            resolved: None,
             stopping: false,
         };
-        fleet.resolve(now);
+        (0..fleet.upstreams.len()).for_each(|server| fleet.resolve(server, now));
         fleet
     }
 
@@ -162,7 +172,7 @@ impl Fleet {
                     Refusal::new(RefusalKind::Unavailable, "the agent is stopping", "ask again once it is back");
                 reply.send(Answer::Refused(refusal));
             }
-            Action::Create { name, wait } => self.create(name, wait, reply, now),
+            Action::Create { name, server, wait } => self.create(name, server.as_deref(), wait, reply, now),
             Action::Delete { name, wait } => self.delete(&name, wait, reply, now),
             Action::Retry(name) => self.retry_now(&name, reply, now),
             Action::Get(name) => self.describe(&name, reply, now),
@@ -171,38 +181,38 @@ impl Fleet {
         }
     }
 
-    /// A registrar's job ended.
-    pub fn outcome(&mut self, outcome: Outcome, now: Now) {
+    /// A job of a registrar of this Rancher ended.
+    pub fn outcome(&mut self, server: usize, outcome: Outcome, now: Now) {
         match outcome {
             Outcome::Created(name, result) => {
-                self.called(&result, now);
+                self.called(server, &result, now);
                 self.created(name, result, now);
             }
             Outcome::Token(name, result) => {
-                self.called(&result, now);
+                self.called(server, &result, now);
                 self.token(name, result, now);
             }
             Outcome::Deleted(name, result) => {
-                self.called(&result, now);
+                self.called(server, &result, now);
                 self.deleted(name, result, now);
             }
             Outcome::Found(name, result) => {
-                self.called(&result, now);
+                self.called(server, &result, now);
                 self.found(name, result, now);
             }
             Outcome::LookedUp(name, result) => {
-                self.called(&result, now);
+                self.called(server, &result, now);
                 self.looked_up(name, result, now);
             }
             Outcome::Listed(result) => {
-                self.called(&result, now);
-                self.listed(result, now);
+                self.called(server, &result, now);
+                self.listed(server, result, now);
             }
             Outcome::Probed(result) => {
-                self.called(&result, now);
-                self.await_poll(now);
+                self.called(server, &result, now);
+                self.await_poll(server, now);
             }
-            Outcome::Resolved(Ok(addresses)) => self.effects.push(Effect::Relocate(addresses)),
+            Outcome::Resolved(Ok(addresses)) => self.effects.push(Effect::Relocate(server, addresses)),
             Outcome::Resolved(Err(error)) => log::warn!("{}", error.message),
         }
     }
@@ -230,7 +240,7 @@ impl Fleet {
             Event::Detached(name) => self.detached(&name),
             Event::NotAttached(name, problem) => self.not_attached(&name, problem, now),
             Event::CleanupAsked(name) => self.cleanup_asked(&name, now),
-            Event::Lag { worker, late_by } => self.surroundings.lagged(worker, late_by),
+            Event::Lag { worker, late_by } => self.host.lagged(worker, late_by),
         }
     }
 
@@ -250,7 +260,7 @@ impl Fleet {
                 }
                 Some((_, _, Timer::LookUp(name))) => self.look_up(&name),
                 Some((_, _, Timer::Keep(name))) => self.keep(&name),
-                Some((_, _, Timer::Poll)) => self.poll(now),
+                Some((_, _, Timer::Poll(server))) => self.poll(server, now),
                 None => return,
             }
         }
@@ -299,11 +309,8 @@ impl Fleet {
         };
         record.job_under_way = true;
         record.next_attempt = None;
-        self.effects.push(Effect::Work(job));
-    }
-
-    fn called<T>(&mut self, result: &Result<T, JobError>, now: Now) {
-        self.surroundings.called(result.as_ref().err(), now.wall);
+        let server = record.server;
+        self.effects.push(Effect::Work(server, job));
     }
 
     fn set_timer(&mut self, delay: Duration, timer: Timer, now: Now) {

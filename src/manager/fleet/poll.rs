@@ -2,8 +2,9 @@
 //!
 //! Absence is never believed lightly, since a page may fail, a token may lose its rights and Rancher's caches lag. A cluster is
 //! given up only when Rancher answers 404 for it *and* something else says that it is being removed: its tunnel is refused as
-//! unknown, or Rancher had it clean up after itself.
+//! unknown by a Rancher that has others of ours, or Rancher had it clean up after itself.
 
+use super::upstream::Upstream;
 use super::{Effect, Fleet, Now, Timer};
 use crate::engine::Assignment;
 use crate::manager::job::{Job, JobError};
@@ -30,51 +31,58 @@ impl Round {
 
 impl Fleet {
     /// Starts a round; without clusters, a look whether Rancher is there.
-    pub(super) fn poll(&mut self, now: Now) {
-        self.round = Round::new(self.round.number + 1, now);
-        let job = if self.records.is_empty() { Job::Probe } else { Job::List(None) };
-        self.effects.push(Effect::Work(job));
+    pub(super) fn poll(&mut self, server: usize, now: Now) {
+        let Some(upstream) = self.upstreams.get_mut(server) else { return };
+        upstream.round = Round::new(upstream.round.number + 1, now);
+        let has_clusters = self.records.values().any(|record| record.server == server);
+        self.effects.push(Effect::Work(server, if has_clusters { Job::List(None) } else { Job::Probe }));
     }
 
-    pub(super) fn listed(&mut self, result: Result<ClusterPage, JobError>, now: Now) {
+    pub(super) fn listed(&mut self, server: usize, result: Result<ClusterPage, JobError>, now: Now) {
+        let Some(upstream) = self.upstreams.get_mut(server) else { return };
+        let number = upstream.round.number;
         match result {
             Ok(page) => {
                 for cluster in &page.clusters {
-                    let number = self.round.number;
                     if let Some(record) = self.records.get_mut(cluster.name.as_str())
+                        && record.server == server
                         && record.id.as_ref() == Some(&cluster.id)
                     {
+                        upstream.has_ours = true;
                         record.seen_in_round = number;
                         record.judged(cluster, now.wall);
                     }
                 }
                 match page.next {
-                    Some(next) => self.effects.push(Effect::Work(Job::List(Some(next)))),
+                    Some(next) => self.effects.push(Effect::Work(server, Job::List(Some(next)))),
                     None => {
-                        self.look_for_missing();
-                        self.await_poll(now);
+                        self.look_for_missing(server);
+                        self.await_poll(server, now);
                     }
                 }
             }
             // What was not seen because of it means nothing.
             Err(error) => {
                 log::debug!("the list of clusters stays incomplete: {}", error.message);
-                self.await_poll(now);
+                self.await_poll(server, now);
             }
         }
     }
 
     /// Sets the next round: jittered, and so that Rancher spends little of its time on us.
-    pub(super) fn await_poll(&mut self, now: Now) {
-        let took = now.instant.saturating_duration_since(self.round.started);
+    pub(super) fn await_poll(&mut self, server: usize, now: Now) {
+        let Some(upstream) = self.upstreams.get(server) else { return };
+        let took = now.instant.saturating_duration_since(upstream.round.started);
         let pause = self.config.poll_interval.mul_f64(0.8 + 0.4 * self.random.f64());
-        self.set_timer(pause.max(took * PAUSE_PER_ROUND), Timer::Poll, now);
+        self.set_timer(pause.max(took * PAUSE_PER_ROUND), Timer::Poll(server), now);
     }
 
-    fn look_for_missing(&mut self) {
-        let Round { number, started_wall, .. } = self.round;
+    fn look_for_missing(&mut self, server: usize) {
+        let Some(Upstream { round: Round { number, started_wall, .. }, .. }) = self.upstreams.get(server) else { return };
+        let (number, started_wall) = (*number, *started_wall);
         let missing = self.records.values().filter(|record| {
             record.attached
+                && record.server == server
                 && record.state != State::Deleting
                 && record.seen_in_round < number
                 && is_settled(record, started_wall)
@@ -90,7 +98,8 @@ impl Fleet {
         let Some(record) = self.records.get_mut(name).filter(|record| !record.job_under_way) else { return };
         if let Some(id) = record.id.clone() {
             record.job_under_way = true;
-            self.effects.push(Effect::Work(Job::LookUp { name: name.clone(), id }));
+            let server = record.server;
+            self.effects.push(Effect::Work(server, Job::LookUp { name: name.clone(), id }));
         }
     }
 
@@ -108,9 +117,14 @@ impl Fleet {
     /// Rancher said what it knows of a cluster that nobody deletes here.
     pub(super) fn found_out(&mut self, name: &ClusterName, result: Result<Option<Cluster>, JobError>, now: Now) {
         let Some(record) = self.records.get_mut(name) else { return };
+        let Some(upstream) = self.upstreams.get_mut(record.server) else { return };
+        let unknown = record.unknown_to_tunnel && upstream.has_ours && is_settled(record, now.wall);
         match result {
-            Ok(Some(cluster)) => record.judged(&cluster, now.wall),
-            Ok(None) if record.cleanup_asked || (record.unknown_to_tunnel && is_settled(record, now.wall)) => {
+            Ok(Some(cluster)) => {
+                upstream.has_ours = true;
+                record.judged(&cluster, now.wall);
+            }
+            Ok(None) if record.cleanup_asked || unknown => {
                 log::info!("cluster {name} was deleted in Rancher");
                 record.enter(State::Deleting, now.wall);
                 let key = name.as_arc().clone();
@@ -163,7 +177,7 @@ mod tests {
             for _ in 0..60 {
                 self.pass(1);
                 let effects = self.take_effects();
-                if effects.iter().any(|effect| matches!(effect, Effect::Work(Job::List(None)))) {
+                if effects.iter().any(|effect| matches!(effect, Effect::Work(_, Job::List(None)))) {
                     return;
                 }
             }
@@ -259,6 +273,18 @@ mod tests {
     }
 
     #[test]
+    fn a_rancher_that_has_none_of_our_clusters_may_be_another_one() {
+        let mut before = playing(&["edge-1"]);
+        before.pass(61);
+        let mut play = before.restarted();
+        play.tunnel("edge-1", Tunnel::Api, Some(UNKNOWN), false);
+        play.token("edge-1", None);
+        play.take_effects();
+        play.outcome(Outcome::LookedUp(cluster("edge-1"), Ok(None)));
+        assert!(!play.detaches("edge-1"), "somebody changed RancherURL: nothing is lost");
+    }
+
+    #[test]
     fn a_cluster_that_had_to_clean_up_is_retired_once_it_is_404() {
         let mut play = playing(&["edge-1"]);
         play.event(Event::CleanupAsked("edge-1".into()));
@@ -281,7 +307,7 @@ mod tests {
         play.take_effects();
         play.pass(119);
         let listing =
-            |play: &mut Play| play.take_effects().iter().any(|effect| matches!(effect, Effect::Work(Job::List(None))));
+            |play: &mut Play| play.take_effects().iter().any(|effect| matches!(effect, Effect::Work(_, Job::List(None))));
         assert!(!listing(&mut play));
         play.pass(1);
         assert!(listing(&mut play));

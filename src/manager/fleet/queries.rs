@@ -1,5 +1,7 @@
 //! Answers that change nothing.
 
+use super::registration::STORE_WAIT;
+use super::upstream::Upstream;
 use super::{Effect, Fleet, Now, Timer};
 use crate::engine::Assignment;
 use crate::manager::answer::{Answer, HealthView, Refusal, RefusalKind};
@@ -12,14 +14,25 @@ use std::time::{Duration, Instant};
 
 impl Fleet {
     pub(super) fn waited(&mut self, name: &ClusterName, now: Now) {
+        let Some(record) = self.records.get_mut(name) else { return };
         // Whoever is told that something was accepted may rely on it: it has to be on disk.
-        let Some(record) = self.records.get_mut(name).filter(|record| record.kept == record.version) else { return };
+        let is_stored = record.kept == record.version;
+        let patience = if is_stored { Duration::ZERO } else { STORE_WAIT };
         let view = record.view(None);
         let (over, waiting) =
-            std::mem::take(&mut record.waiters).into_iter().partition(|(_, until)| *until <= now.instant);
+            std::mem::take(&mut record.waiters).into_iter().partition(|(_, until)| *until + patience <= now.instant);
         record.waiters = waiting;
         let over: Vec<(Reply, Instant)> = over;
-        over.into_iter().for_each(|(reply, _)| reply.send(Answer::Accepted(view.clone())));
+        for (reply, _) in over {
+            reply.send(match is_stored {
+                true => Answer::Accepted(view.clone()),
+                false => Answer::Refused(Refusal::new(
+                    RefusalKind::Unavailable,
+                    format!("{name} is under way, but that cannot be stored: after a restart the agent might not know"),
+                    "see that the agent can write its directory; GET /health tells why it cannot",
+                )),
+            });
+        }
     }
 
     pub(super) fn describe(&mut self, name: &str, reply: Reply, now: Now) {
@@ -58,7 +71,13 @@ impl Fleet {
         for record in self.records.values() {
             *clusters.entry(record.state.as_str()).or_default() += 1;
         }
-        let mut problems = self.surroundings.problems();
+        let several = self.upstreams.len() > 1;
+        let problem = |upstream: &Upstream| {
+            let problem = upstream.reachability.problem()?;
+            Some(if several { format!("{}: {problem}", upstream.config.name) } else { problem })
+        };
+        let mut problems: Vec<String> = self.upstreams.iter().filter_map(problem).collect();
+        problems.extend(self.host.problems());
         if self.stopping {
             problems.push("the agent is stopping".into());
         }
@@ -69,8 +88,8 @@ impl Fleet {
             uptime_seconds: now.instant.duration_since(self.started).as_secs(),
             clusters,
             tunnels_up: self.records.values().map(Record::tunnels_up).sum(),
-            rancher: self.surroundings.rancher(),
-            worker_lag_ms: self.surroundings.lag_ms(),
+            ranchers: self.upstreams.iter().map(|upstream| upstream.reachability.view()).collect(),
+            worker_lag_ms: self.host.lag_ms(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! From a request to a cluster that a worker holds.
 
+use super::keeping::seed;
 use super::queries::unknown;
 use super::{Effect, Fleet, Now, Timer};
 use crate::config::Secret;
@@ -13,7 +14,14 @@ use jiff::Timestamp;
 use std::time::Duration;
 
 impl Fleet {
-    pub(super) fn create(&mut self, name: ClusterName, wait: bool, reply: Reply, now: Now) {
+    pub(super) fn create(&mut self, name: ClusterName, server: Option<&str>, wait: bool, reply: Reply, now: Now) {
+        let Some(upstream) = self.choose_upstream(server, seed(&self.config.instance_id, &name.to_string())) else {
+            let names: Vec<&str> = self.upstreams.iter().map(|upstream| upstream.config.name.as_str()).collect();
+            let detail = format!("there is no server named {:?}", server.unwrap_or_default());
+            let remedy = format!("the configuration has {}", names.join(", "));
+            return reply.send(Answer::Refused(Refusal::new(RefusalKind::UnknownServer, detail, remedy)));
+        };
+        let reachability = &self.upstreams[upstream].reachability;
         let refusal = if let Some(record) = self.records.get(&name) {
             let detail = format!("a cluster named {name} exists already, in state {}", record.state.as_str());
             Some(Refusal::new(RefusalKind::Conflict, detail, format!("GET /clusters/{name} shows it")))
@@ -24,8 +32,8 @@ impl Fleet {
                 detail,
                 "delete some, raise MaxClusters, or start another agent",
             ))
-        } else if !self.surroundings.token_accepted() {
-            let detail = self.surroundings.problems().into_iter().next().unwrap_or_default();
+        } else if !reachability.token_accepted() {
+            let detail = reachability.problem().unwrap_or_default();
             Some(Refusal::new(
                 RefusalKind::RancherRefuses,
                 detail,
@@ -37,7 +45,7 @@ impl Fleet {
         if let Some(refusal) = refusal {
             return reply.send(Answer::Refused(refusal));
         }
-        self.records.insert(name.clone(), Record::new(name.clone(), now.wall));
+        self.records.insert(name.clone(), Record::new(name.clone(), (upstream, self.upstreams[upstream].config.name.as_str().into()), now.wall));
         self.await_step(&name, wait, reply, now);
         self.keep(&name);
     }
@@ -48,6 +56,7 @@ impl Fleet {
         if let Some(record) = self.records.get_mut(name) {
             record.waiters.push((reply, now.instant + patience));
             self.set_timer(patience, Timer::Waited(name.clone()), now);
+            self.set_timer(patience + STORE_WAIT, Timer::Waited(name.clone()), now);
         }
     }
 
@@ -61,6 +70,9 @@ impl Fleet {
         record.job_under_way = false;
         match result {
             Ok((id, created_in_rancher)) => {
+                if let Some(upstream) = self.upstreams.get_mut(record.server) {
+                    upstream.has_ours = true;
+                }
                 record.id = Some(id);
                 record.may_exist = false;
                 record.created_in_rancher = created_in_rancher;
@@ -192,6 +204,8 @@ impl Fleet {
     }
 }
 
+/// How much longer than for Rancher an operator waits for the disk.
+pub(super) const STORE_WAIT: Duration = Duration::from_secs(5);
 /// Rancher makes a token a moment after the cluster: looked for soon, then more and more rarely.
 const TOKEN_POLL_FIRST: Duration = Duration::from_millis(125);
 const TOKEN_POLL_LAST: Duration = Duration::from_secs(2);

@@ -4,7 +4,7 @@ use super::*;
 use crate::config::Secret;
 use crate::engine::{Refused, Tunnel};
 use crate::kube::Source;
-use crate::manager::job::JobErrorKind;
+use crate::manager::job::{JobError, JobErrorKind};
 use crate::rancher::Cluster;
 use crossbeam_channel::{Receiver, unbounded};
 
@@ -21,7 +21,7 @@ impl Play {
         let source = Source { objects: Vec::new(), ca_pem: "PEM", kubernetes_version: "v1.31.4" };
         let now = Now { instant: Instant::now(), wall: "2026-01-01T00:00:00Z".parse().unwrap() };
         let config = FleetConfig {
-            rancher_url: "https://rancher.test".into(),
+            ranchers: vec![RancherConfig { name: "default".into(), url: "https://rancher.test".into(), weight: 1 }],
             instance_id: "0123456789abcdef".into(),
             epoch: 0,
             baseline: Arc::new(Baseline::compile(source).unwrap()),
@@ -47,7 +47,7 @@ impl Play {
     }
 
     pub fn create(&mut self, name: &str) -> Receiver<Answer> {
-        self.ask(Action::Create { name: cluster(name), wait: true })
+        self.ask(Action::Create { name: cluster(name), server: None, wait: true })
     }
 
     pub fn delete(&mut self, name: &str) -> Receiver<Answer> {
@@ -55,7 +55,7 @@ impl Play {
     }
 
     pub fn outcome(&mut self, outcome: Outcome) {
-        self.fleet.outcome(outcome, self.now);
+        self.fleet.outcome(0, outcome, self.now);
         self.keep();
     }
 
@@ -127,7 +127,7 @@ impl Play {
     }
 
     pub fn jobs(&mut self) -> Vec<Job> {
-        let work = |effect| if let Effect::Work(job) = effect { Some(job) } else { None };
+        let work = |effect| if let Effect::Work(_, job) = effect { Some(job) } else { None };
         self.take_effects()
             .into_iter()
             .filter_map(work)
@@ -376,7 +376,7 @@ fn what_rancher_may_have_created_unseen_is_looked_for_before_it_is_forgotten() {
 #[test]
 fn what_was_accepted_with_202_and_then_refused_shows_why() {
     let mut play = Play::new();
-    play.ask(Action::Create { name: cluster("edge-1"), wait: false });
+    play.ask(Action::Create { name: cluster("edge-1"), server: None, wait: false });
     play.outcome(Outcome::Created(cluster("edge-1"), Err(error(JobErrorKind::Permanent))));
     assert_eq!(play.state("edge-1"), "failed");
     match play.ask(Action::Get("edge-1".into())).try_recv() {

@@ -23,6 +23,7 @@ impl Fleet {
         now: Now,
     ) {
         let Some(record) = self.records.get_mut(name) else { return };
+        let server = record.server;
         record.tunnel_changed(tunnel, Some(cause), now.wall);
         record.unknown_to_tunnel = refused.is_some_and(|refused| refused.cluster_unknown);
         // Rancher says so while its cache lags behind, but also when it has rotated the token.
@@ -34,18 +35,21 @@ impl Fleet {
             Some(id) if token_doubtful && long_ago => {
                 record.job_under_way = true;
                 let name = record.name.clone();
-                self.effects.push(Effect::Work(Job::FetchToken { name, id, make: false }));
+                self.effects.push(Effect::Work(server, Job::FetchToken { name, id, make: false }));
             }
             _ => {}
         }
-        if refused.is_none() && self.resolved.is_none_or(|at| now.instant.duration_since(at) >= RESOLVE_INTERVAL) {
-            self.resolve(now);
+        let resolved = self.upstreams.get(server).and_then(|upstream| upstream.resolved);
+        if refused.is_none() && resolved.is_none_or(|at| now.instant.duration_since(at) >= RESOLVE_INTERVAL) {
+            self.resolve(server, now);
         }
     }
 
-    pub(super) fn resolve(&mut self, now: Now) {
-        self.resolved = Some(now.instant);
-        self.effects.push(Effect::Work(Job::Resolve));
+    pub(super) fn resolve(&mut self, server: usize, now: Now) {
+        if let Some(upstream) = self.upstreams.get_mut(server) {
+            upstream.resolved = Some(now.instant);
+            self.effects.push(Effect::Work(server, Job::Resolve));
+        }
     }
 }
 
