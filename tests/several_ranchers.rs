@@ -64,7 +64,8 @@ fn weights_share_out_what_names_no_server() {
 #[test]
 fn a_server_that_is_down_leaves_the_others_alone() {
     let (mut east, west) = (FakeRancher::start(), FakeRancher::start());
-    let agent = start(&[("east", &east), ("west", &west)], "CreateWait: 200ms\nRegistrationParallelism: 1\n");
+    let agent =
+        start(&[("east", &east), ("west", &west)], "CreateWait: 200ms\nPollInterval: 1s\nRegistrationParallelism: 1\n");
     post(&agent, &json!({"name": "e"}));
     post(&agent, &json!({"name": "w", "server": "west"}));
     agent.await_state("e", "connected");

@@ -62,6 +62,13 @@ impl Failure {
     }
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.what)?;
+        self.causes.iter().chain(&self.remedy).try_for_each(|part| write!(f, "; {part}"))
+    }
+}
+
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Failure {
         let failure = Failure::new(error.to_string()).remedy(error.remedy());

@@ -6,8 +6,10 @@ mod failure;
 mod instance;
 mod output;
 mod rehearse;
+mod reload;
 mod render;
 mod run;
+mod signals;
 mod template_file;
 
 pub use args::{Args, RehearseArgs, ReportFormat};
@@ -33,8 +35,8 @@ pub fn main() -> ExitCode {
 
 fn dispatch(args: Args) -> Result<ExitCode, Failure> {
     let loaded = load(&args)?;
-    match args.subcommand.unwrap_or_else(|| Subcommand::Run(RunArgs::default())) {
-        Subcommand::Run(run) => run::run(loaded, &run),
+    match args.subcommand.clone().unwrap_or_else(|| Subcommand::Run(RunArgs::default())) {
+        Subcommand::Run(run) => run::run(loaded, &run, move || load(&args)),
         Subcommand::Rehearse(rehearse) => rehearse::run(loaded, rehearse),
         Subcommand::CheckConfig(check) => check_config::run(&loaded, &check),
         Subcommand::Render(render) => render::run(&loaded, &render),

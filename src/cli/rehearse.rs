@@ -1,5 +1,6 @@
 //! `rehearse`: the whole path against the embedded stand-in for a Rancher server.
 
+use super::signals::on_signals;
 use super::{Failure, RehearseArgs, ReportFormat, print_stdout};
 use crate::config::Loaded;
 use crate::rehearsal::{Behaviour, Options, Profile, Status, rehearse};
@@ -93,12 +94,11 @@ fn check_descriptors(clusters: u64) -> Result<(), Failure> {
 fn stop_on_signals() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();
-    ctrlc::set_handler(move || {
+    on_signals(move |_| {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(EXIT_INTERRUPTED.into());
         }
-    })
-    .map_err(|error| Failure::new("cannot listen for signals").cause(error))?;
+    })?;
     Ok(stop)
 }
 

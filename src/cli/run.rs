@@ -3,6 +3,8 @@
 //! Whatever can be wrong is found before anything is done: the listening socket first, then trust and template, then Rancher.
 
 use super::args::RunArgs;
+use super::reload::Reloader;
+use super::signals::{Signal, on_signals};
 use super::{Failure, instance, load_template, print_stdout};
 use crate::api::{Api, ApiConfig};
 use crate::config::{Loaded, RancherUrl, ServerSettings, Settings};
@@ -18,13 +20,18 @@ use std::io;
 use std::net::{TcpListener, ToSocketAddrs};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Runs the agent until a signal ends it.
-pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
+pub(super) fn run(
+    loaded: Loaded,
+    args: &RunArgs,
+    read_again: impl Fn() -> Result<Loaded, Failure> + Send + 'static,
+) -> Result<ExitCode, Failure> {
     let settings = Arc::new(loaded.settings.clone());
     settings.require_rancher()?;
-    let stop = stop_requests(args.exit_with_stdin)?;
+    let (stop, reload) = requests(args.exit_with_stdin)?;
     let _log = telemetry::init(settings.log_level, settings.log_format)
         .map_err(|error| Failure::new("logging cannot start").cause(error))?;
     loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
@@ -65,7 +72,11 @@ pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
     let fleet = FleetConfig {
         ranchers: servers
             .iter()
-            .map(|(server, weight)| RancherConfig { name: server.name.clone(), url: server.url.clone(), weight: *weight })
+            .map(|(server, weight)| RancherConfig {
+                name: server.name.clone(),
+                url: server.url.clone(),
+                weight: *weight,
+            })
             .collect(),
         instance_id,
         epoch: kept.epoch,
@@ -77,6 +88,7 @@ pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
         workers: engine.workers(),
         seed: fastrand::u64(..),
     };
+    let clients: Vec<Client> = ranchers.iter().map(|rancher| rancher.client.clone()).collect();
     let registrars = settings.registration_parallelism;
     let manager = Manager::start(ManagerConfig {
         fleet,
@@ -92,6 +104,12 @@ pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
     let max_body_bytes = settings.max_request_bytes;
     let api = Api::start(ApiConfig { listener, commands: manager.sender(), max_body_bytes })
         .map_err(|error| Failure::new(error.to_string()))?;
+
+    let reloader = Reloader::new(loaded, read_again, servers.iter().map(|(server, _)| server.clone()).zip(clients));
+    std::thread::Builder::new()
+        .name("reload".into())
+        .spawn(move || reloader.run(&reload))
+        .map_err(|error| Failure::new("cannot start a thread").cause(error))?;
 
     print_stdout(&format!("listening on http://{}\n", api.address()))?;
     let urls: Vec<&str> = servers.iter().map(|(server, _)| server.url.as_str()).collect();
@@ -111,26 +129,29 @@ pub(super) fn run(loaded: Loaded, args: &RunArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What is asked of the running agent: to end, and to read its configuration again.
+///
 /// The first signal, or the end of standard input if that counts, is handed to the caller; the next signal ends the process.
-fn stop_requests(exit_with_stdin: bool) -> Result<Receiver<()>, Failure> {
-    let (sender, receiver) = bounded(1);
+fn requests(exit_with_stdin: bool) -> Result<(Receiver<()>, Receiver<()>), Failure> {
+    let (stop, stops) = bounded(1);
+    let (reload, reloads) = bounded(1);
     if exit_with_stdin {
-        let sender = sender.clone();
+        let stop = stop.clone();
         std::thread::spawn(move || {
             // Whether it ends or breaks, nobody is there any more.
             let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
-            let _ = sender.send(());
+            let _ = stop.send(());
         });
     }
-    ctrlc::set_handler(move || {
-        if sender.try_send(()).is_err() {
-            std::process::exit(INTERRUPTED);
-        }
-        // The place in the queue is kept taken, so that the next signal finds it full.
-        let _ = sender.send_timeout((), SHUTDOWN);
-    })
-    .map_err(|error| Failure::new("signals cannot be caught").cause(error))?;
-    Ok(receiver)
+    let stopping = AtomicBool::new(false);
+    on_signals(move |signal| match signal {
+        // One that is under way reads what this one is about.
+        Signal::Reload => drop(reload.try_send(())),
+        Signal::End if stopping.swap(true, Ordering::Relaxed) => std::process::exit(INTERRUPTED),
+        // The end of standard input may have come first.
+        Signal::End => drop(stop.try_send(())),
+    })?;
+    Ok((stops, reloads))
 }
 
 /// What each piece of work comes to, all at once, or nothing if the agent is told to stop before.

@@ -170,7 +170,9 @@ mod tests {
 
     #[test]
     fn servers_are_read_with_paths_beside_the_file() {
-        let servers = read("[{Name: a, URL: 'https://a.test', BearerTokenFile: a.token, Weight: 3}, {Name: b, URL: 'https://b.test'}]");
+        let servers = read(
+            "[{Name: a, URL: 'https://a.test', BearerTokenFile: a.token, Weight: 3}, {Name: b, URL: 'https://b.test'}]",
+        );
         let servers = servers.unwrap();
         assert_eq!((servers[0].name.as_str(), servers[0].weight), ("a", Some(3)));
         assert_eq!(servers[0].bearer_token_file.as_deref(), Some(Path::new("/etc/agent/a.token")));

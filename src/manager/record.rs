@@ -124,7 +124,8 @@ impl Record {
         let lasting: Lasting = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         let name = ClusterName::parse(name).map_err(|error| error.to_string())?;
         let server = servers.iter().position(|server| **server == *lasting.server);
-        let server = server.ok_or_else(|| format!("it is registered with the server {}, which is not configured", lasting.server))?;
+        let server = server
+            .ok_or_else(|| format!("it is registered with the server {}, which is not configured", lasting.server))?;
         let mut record = Record::new(name, (server, servers[server].clone()), lasting.created);
         for state in State::ALL {
             record.reached[state as usize] = lasting.reached.get(state.as_str()).copied();

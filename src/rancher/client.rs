@@ -2,8 +2,10 @@
 
 use super::{RancherError, Trust};
 use crate::config::{RancherUrl, Secret};
+use parking_lot::RwLock;
 use serde_json::Value;
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::Duration;
 use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body, RequestBuilder, Timeout};
@@ -13,7 +15,7 @@ use ureq::{Agent, Body, RequestBuilder, Timeout};
 pub struct Client {
     agent: Agent,
     base: String,
-    token: Secret,
+    token: Arc<RwLock<Secret>>,
     trust: Trust,
 }
 
@@ -21,17 +23,22 @@ impl Client {
     /// A client for `url` (`https://HOST[:PORT][/PREFIX]`) that believes whom `trust` says; each call takes `timeout` at most.
     pub fn new(url: &str, token: Secret, trust: Trust, timeout: Duration) -> Client {
         let agent = agent(&trust, timeout);
-        Client { agent, base: url.trim_end_matches('/').to_owned(), token, trust }
+        Client { agent, base: url.trim_end_matches('/').to_owned(), token: Arc::new(RwLock::new(token)), trust }
     }
 
     /// Trusts the certificate of Rancher's `cacerts` setting from now on, fetched without verification, if its SHA-256 is
     /// `checksum`: what the real agent does with `CATTLE_CA_CHECKSUM`.
     pub fn trust_announced(&mut self, checksum: &str, timeout: Duration) -> Result<(), RancherError> {
-        let stranger = Client { agent: agent(&Trust::insecure(), timeout), token: Secret::default(), ..self.clone() };
+        let stranger = Client { agent: agent(&Trust::insecure(), timeout), token: Arc::default(), ..self.clone() };
         let setting = stranger.get("/v3/settings/cacerts")?;
         self.trust.add_announced(setting["value"].as_str().unwrap_or_default(), checksum)?;
         self.agent = agent(&self.trust, timeout);
         Ok(())
+    }
+
+    /// Uses another API token from now on, in all clones.
+    pub fn set_token(&self, token: Secret) {
+        *self.token.write() = token;
     }
 
     /// Whom this client believes.
@@ -68,9 +75,10 @@ impl Client {
     /// Adds what every request carries; without a token it is nobody's.
     fn authorized<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
         let request = request.header("Accept", "application/json");
-        match self.token.is_empty() {
+        let token = self.token.read();
+        match token.is_empty() {
             true => request,
-            false => request.header("Authorization", format!("Bearer {}", self.token.expose())),
+            false => request.header("Authorization", format!("Bearer {}", token.expose())),
         }
     }
 

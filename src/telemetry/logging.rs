@@ -14,13 +14,18 @@ use std::io;
 pub fn init(level: LevelFilter, format: LogFormat) -> io::Result<LogGuard> {
     let writer = LineWriter::start(io::stderr())?;
     let logger: Box<dyn Log> = match format {
-        LogFormat::Text => text_logger(level, writer.clone()),
-        LogFormat::Json => Box::new(JsonLogger { level, writer: writer.clone() }),
+        LogFormat::Text => text_logger(LevelFilter::Trace, writer.clone()),
+        LogFormat::Json => Box::new(JsonLogger { level: LevelFilter::Trace, writer: writer.clone() }),
     };
     if log::set_boxed_logger(logger).is_ok() {
         log::set_max_level(level);
     }
     Ok(LogGuard(writer))
+}
+
+/// Logs at another level from now on.
+pub fn set_level(level: LevelFilter) {
+    log::set_max_level(level);
 }
 
 /// Writes out queued lines when it is dropped.

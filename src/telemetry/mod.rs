@@ -3,4 +3,4 @@
 mod line_writer;
 mod logging;
 
-pub use logging::{LogGuard, init};
+pub use logging::{LogGuard, init, set_level};

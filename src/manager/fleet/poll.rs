@@ -78,7 +78,9 @@ impl Fleet {
     }
 
     fn look_for_missing(&mut self, server: usize) {
-        let Some(Upstream { round: Round { number, started_wall, .. }, .. }) = self.upstreams.get(server) else { return };
+        let Some(Upstream { round: Round { number, started_wall, .. }, .. }) = self.upstreams.get(server) else {
+            return;
+        };
         let (number, started_wall) = (*number, *started_wall);
         let missing = self.records.values().filter(|record| {
             record.attached
@@ -306,8 +308,9 @@ mod tests {
         play.list(&[&[]]);
         play.take_effects();
         play.pass(119);
-        let listing =
-            |play: &mut Play| play.take_effects().iter().any(|effect| matches!(effect, Effect::Work(_, Job::List(None))));
+        let listing = |play: &mut Play| {
+            play.take_effects().iter().any(|effect| matches!(effect, Effect::Work(_, Job::List(None))))
+        };
         assert!(!listing(&mut play));
         play.pass(1);
         assert!(listing(&mut play));

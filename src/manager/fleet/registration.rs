@@ -45,7 +45,10 @@ impl Fleet {
         if let Some(refusal) = refusal {
             return reply.send(Answer::Refused(refusal));
         }
-        self.records.insert(name.clone(), Record::new(name.clone(), (upstream, self.upstreams[upstream].config.name.as_str().into()), now.wall));
+        self.records.insert(
+            name.clone(),
+            Record::new(name.clone(), (upstream, self.upstreams[upstream].config.name.as_str().into()), now.wall),
+        );
         self.await_step(&name, wait, reply, now);
         self.keep(&name);
     }
