@@ -63,6 +63,16 @@ pub(super) fn string(object: &Map<String, Value>, field: &str) -> Result<String,
     }
 }
 
+/// The field as a whole number within a range; `None` if it is not there.
+pub(super) fn number(object: &Map<String, Value>, field: &str, min: u32, max: u32) -> Result<Option<u32>, Problem> {
+    let Some(value) = object.get(field) else { return Ok(None) };
+    let number = value.as_u64().and_then(|number| u32::try_from(number).ok()).filter(|n| (min..=max).contains(n));
+    number.map(Some).ok_or_else(|| {
+        let detail = format!("the field {field:?} is {value}, expected a whole number from {min} to {max}");
+        Problem::new(Kind::BadRequest, detail, "mend that field")
+    })
+}
+
 /// The value of a header field.
 pub(super) fn header(request: &Request, name: &'static str) -> Option<String> {
     request.headers().iter().find(|header| header.field.equiv(name)).map(|header| header.value.as_str().to_owned())

@@ -47,6 +47,8 @@ pub(super) enum Kind {
     UnknownRoute,
     UnknownCluster,
     UnknownServer,
+    UnknownTemplate,
+    UnknownOperation,
     MethodNotAllowed,
     Conflict,
     TooLarge,
@@ -63,6 +65,8 @@ impl Kind {
             Kind::BadRequest => (400, "urn:scale-cluster-agent:bad-request", "The request cannot be understood"),
             Kind::UnknownRoute => (404, "urn:scale-cluster-agent:unknown-route", "There is nothing at this path"),
             Kind::UnknownCluster => (404, "urn:scale-cluster-agent:unknown-cluster", "There is no such cluster"),
+            Kind::UnknownTemplate => (422, "urn:scale-cluster-agent:unknown-template", "There is no such template"),
+            Kind::UnknownOperation => (404, "urn:scale-cluster-agent:unknown-operation", "There is no such operation"),
             Kind::UnknownServer => (422, "urn:scale-cluster-agent:unknown-server", "There is no such Rancher server"),
             Kind::MethodNotAllowed => {
                 (405, "urn:scale-cluster-agent:method-not-allowed", "The path does not know this method")
@@ -83,6 +87,9 @@ impl From<Refusal> for Problem {
         let kind = match refusal.kind {
             RefusalKind::UnknownCluster => Kind::UnknownCluster,
             RefusalKind::UnknownServer => Kind::UnknownServer,
+            RefusalKind::UnknownTemplate => Kind::UnknownTemplate,
+            RefusalKind::UnknownOperation => Kind::UnknownOperation,
+            RefusalKind::InvalidName => Kind::InvalidName,
             RefusalKind::Conflict => Kind::Conflict,
             RefusalKind::LimitReached => Kind::LimitReached,
             RefusalKind::RancherRefuses => Kind::RancherRefuses,

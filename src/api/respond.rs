@@ -20,6 +20,12 @@ pub(super) fn answer(request: Request, answer: Answer) {
             }
             (200, list, None)
         }
+        Answer::OperationStarted(view) => {
+            let location = format!("/operations/{}", view.id);
+            return send(request, 202, to_line(&to_json(&view)), &[json_type(), ("Location", location)]);
+        }
+        Answer::Operation(view) => (200, to_json(&view), None),
+        Answer::Operations(views) => (200, json!({ "operations": views }), None),
         Answer::Gone => return send(request, 204, Vec::new(), &[]),
         Answer::Health(health) => {
             let status = if health.problems.is_empty() { 200 } else { 503 };
@@ -28,7 +34,7 @@ pub(super) fn answer(request: Request, answer: Answer) {
         Answer::Refused(refusal) => return problem(request, refusal.into()),
     };
     let location = location.map(|name| ("Location", format!("/clusters/{name}")));
-    let headers: Vec<_> = [("Content-Type", "application/json".to_owned())].into_iter().chain(location).collect();
+    let headers: Vec<_> = [json_type()].into_iter().chain(location).collect();
     send(request, status, to_line(&body), &headers);
 }
 
@@ -50,6 +56,10 @@ fn send(request: Request, status: u16, body: Vec<u8>, headers: &[(&'static str, 
     if let Err(error) = request.respond(response) {
         log::debug!("an answer could not be delivered: {error}");
     }
+}
+
+fn json_type() -> (&'static str, String) {
+    ("Content-Type", "application/json".to_owned())
 }
 
 fn to_json(value: &impl serde::Serialize) -> Value {

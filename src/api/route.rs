@@ -1,9 +1,10 @@
 //! Which request asks for what.
 
-use super::body::{read_object, string};
+use super::body::{number, read_object, string};
 use super::problem::{Kind, Problem};
-use crate::manager::{Action, ClusterName, State};
+use crate::manager::{Action, BulkCreate, ClusterName, NameError, State, parse_rate};
 use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
 use tiny_http::{Method, Request};
 
 /// What a request asks of the manager.
@@ -20,15 +21,19 @@ pub(super) fn route(request: &mut Request, max_body_bytes: usize) -> Result<Acti
         (Method::Get | Method::Head, ["clusters"]) => list(query),
         (Method::Post, ["clusters"]) => {
             let wait = wait(query)?;
-            let object = read_object(request, max_body_bytes, &["name", "server"])?;
-            let name = string(&object, "name")?;
-            let server = object.contains_key("server").then(|| string(&object, "server")).transpose()?;
-            let name = ClusterName::parse(&name).map_err(|error| {
-                let remedy = "choose a DNS-1123 label: up to 63 of a-z, 0-9 and '-', beginning and ending with a letter or digit";
-                Problem::new(Kind::InvalidName, error.to_string(), remedy)
-            })?;
-            Ok(Action::Create { name, server, wait })
+            create(&read_object(request, max_body_bytes, &CREATE_FIELDS)?, wait)
         }
+        (Method::Delete, ["clusters"]) => {
+            let prefix = parameters(query, &["prefix"])?.into_iter().map(|(_, prefix)| prefix).next_back();
+            let prefix = prefix.filter(|prefix| !prefix.is_empty()).ok_or_else(|| {
+                let remedy = "say which: DELETE /clusters?prefix=edge-";
+                Problem::new(Kind::BadRequest, "the query parameter \"prefix\" is missing", remedy)
+            })?;
+            Ok(Action::DeleteMany(prefix))
+        }
+        (Method::Get | Method::Head, ["operations"]) => parameters(query, &[]).map(|_| Action::Operations),
+        (Method::Get | Method::Head, ["operations", number]) => Ok(Action::Operation(operation_number(number)?)),
+        (Method::Delete, ["operations", number]) => Ok(Action::Cancel(operation_number(number)?)),
         (Method::Get | Method::Head, ["clusters", name]) => {
             parameters(query, &[])?;
             Ok(Action::Get((*name).to_owned()))
@@ -39,15 +44,63 @@ pub(super) fn route(request: &mut Request, max_body_bytes: usize) -> Result<Acti
         }
         (Method::Delete, ["clusters", name]) => Ok(Action::Delete { name: (*name).to_owned(), wait: wait(query)? }),
         (_, ["health"]) => Err(not_allowed(request, "GET, HEAD")),
-        (_, ["clusters"]) => Err(not_allowed(request, "GET, HEAD, POST")),
+        (_, ["clusters"]) => Err(not_allowed(request, "GET, HEAD, POST, DELETE")),
+        (_, ["operations"]) => Err(not_allowed(request, "GET, HEAD")),
+        (_, ["operations", _]) => Err(not_allowed(request, "GET, HEAD, DELETE")),
         (_, ["clusters", _]) => Err(not_allowed(request, "GET, HEAD, DELETE")),
         (_, ["clusters", _, "retry"]) => Err(not_allowed(request, "POST")),
         _ => Err(Problem::new(
             Kind::UnknownRoute,
             format!("there is nothing at {path:?}"),
-            "the paths are /health, /clusters, /clusters/NAME and /clusters/NAME/retry",
+            "the paths are /health, /clusters, /clusters/NAME, /clusters/NAME/retry, /operations and /operations/ID",
         )),
     }
+}
+
+fn create(object: &Map<String, Value>, wait: bool) -> Result<Action, Problem> {
+    let optional = |field| object.contains_key(field).then(|| string(object, field)).transpose();
+    let (server, template) = (optional("server")?, optional("template")?);
+    if !object.contains_key("prefix") {
+        if let Some(field) = BULK_FIELDS.into_iter().find(|field| object.contains_key(*field)) {
+            let problem = format!("the field {field:?} goes with \"prefix\"");
+            return Err(Problem::new(Kind::BadRequest, problem, "give a prefix for many clusters, or a name for one"));
+        }
+        let name = ClusterName::parse(&string(object, "name")?).map_err(|error| invalid_name(&error))?;
+        return Ok(Action::Create { name, server, template, wait });
+    }
+    if object.contains_key("name") {
+        let remedy = "give a prefix for many clusters, or a name for one";
+        return Err(Problem::new(Kind::BadRequest, "both \"name\" and \"prefix\" are given", remedy));
+    }
+    let interval = optional("rate")?.map(|rate| parse_rate(&rate)).transpose().map_err(|problem| {
+        Problem::new(Kind::BadRequest, format!("the field \"rate\": {problem}"), "give clusters a second or minute: \"10/s\", \"90/m\"")
+    })?;
+    let bulk = BulkCreate {
+        prefix: string(object, "prefix")?,
+        count: number(object, "count", 1, MAX_BULK)?.ok_or_else(|| {
+            Problem::new(Kind::BadRequest, "the field \"count\" is missing", "say how many clusters")
+        })?,
+        start: number(object, "start", 0, u32::MAX)?.unwrap_or(1),
+        // A label has 63 characters.
+        width: number(object, "width", 0, 63)?.map_or(0, |width| width as u8),
+        template,
+        server,
+        interval,
+    };
+    bulk.check_names().map_err(|error| invalid_name(&error))?;
+    Ok(Action::CreateMany(bulk))
+}
+
+fn invalid_name(error: &NameError) -> Problem {
+    let remedy = "choose a DNS-1123 label: up to 63 of a-z, 0-9 and '-', beginning and ending with a letter or digit";
+    Problem::new(Kind::InvalidName, error.to_string(), remedy)
+}
+
+fn operation_number(text: &str) -> Result<u64, Problem> {
+    text.parse().map_err(|_| {
+        let detail = format!("{text:?} is no operation's number");
+        Problem::new(Kind::UnknownOperation, detail, "GET /operations lists the latest")
+    })
 }
 
 fn list(query: &str) -> Result<Action, Problem> {
@@ -107,6 +160,10 @@ fn not_allowed(request: &Request, allowed: &'static str) -> Problem {
     Problem::new(Kind::MethodNotAllowed, detail, format!("use one of {allowed}")).with_header("Allow", allowed)
 }
 
+const CREATE_FIELDS: [&str; 8] = ["name", "server", "template", "prefix", "count", "start", "width", "rate"];
+const BULK_FIELDS: [&str; 4] = ["count", "start", "width", "rate"];
+/// More than any agent holds.
+const MAX_BULK: u32 = 1_000_000;
 /// Clusters in an answer unless the caller says otherwise: everything a person would read, and a few megabytes.
 const DEFAULT_PAGE: usize = 10_000;
 /// The largest page.

@@ -5,7 +5,7 @@
 use super::args::RunArgs;
 use super::reload::Reloader;
 use super::signals::{Signal, on_signals};
-use super::{Failure, instance, load_template, print_stdout};
+use super::{Failure, TemplateFile, instance, load_template, named_templates, print_stdout};
 use crate::api::{Api, ApiConfig};
 use crate::config::{Loaded, RancherUrl, ServerSettings, Settings};
 use crate::engine::{self, Authority, Engine, Server};
@@ -16,6 +16,7 @@ use crate::rancher::{Client, RancherError, Trust};
 use crate::telemetry;
 use crate::template::Variables;
 use crossbeam_channel::{Receiver, bounded, select};
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs};
 use std::process::ExitCode;
@@ -43,7 +44,10 @@ pub(super) fn run(
     let (journal_file, kept) =
         JournalFile::open(home).map_err(|error| Failure::new(error.to_string()).remedy(error.remedy()))?;
     let authority = Arc::new(Authority::load_or_create(home).map_err(|error| Failure::new(error.to_string()))?);
-    let baseline = baseline(&loaded, &authority)?;
+    let compile = |file: TemplateFile| compile(file, &settings.kubernetes_version, &authority);
+    let baseline = compile(load_template(None, &loaded)?)?;
+    let templates = named_templates(&loaded)?.into_iter().map(|(name, file)| Ok((name, compile(file)?)));
+    let templates = templates.collect::<Result<BTreeMap<_, _>, Failure>>()?;
     let servers = settings.rancher_servers();
     // A Rancher that accepts connections and says nothing must not outlast a signal, nor keep the agent from the others.
     let meetings = servers.iter().map(|(server, _)| {
@@ -81,6 +85,7 @@ pub(super) fn run(
         instance_id,
         epoch: kept.epoch,
         baseline,
+        templates,
         create_wait: settings.create_wait,
         poll_interval: settings.poll_interval,
         failed_retry: settings.failed_retry_interval,
@@ -188,9 +193,7 @@ fn listen(settings: &Settings) -> Result<TcpListener, Failure> {
     })
 }
 
-fn baseline(loaded: &Loaded, authority: &Authority) -> Result<Arc<Baseline>, Failure> {
-    let file = load_template(None, loaded)?;
-    let kubernetes_version = &loaded.settings.kubernetes_version;
+fn compile(file: TemplateFile, kubernetes_version: &str, authority: &Authority) -> Result<Arc<Baseline>, Failure> {
     let objects = file.template.objects(&Variables { kubernetes_version, created: CREATED_PLACEHOLDER });
     let source = Source { objects, ca_pem: authority.certificate_pem(), kubernetes_version };
     let baseline = Baseline::compile(source)

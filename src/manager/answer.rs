@@ -25,6 +25,12 @@ pub enum Answer {
         /// Whether more follow after the last.
         more: bool,
     },
+    /// The operation has begun.
+    OperationStarted(Box<OperationView>),
+    /// The operation asked for.
+    Operation(Box<OperationView>),
+    /// The latest operations, the latest first.
+    Operations(Vec<OperationView>),
     /// The cluster is gone.
     Gone,
     /// How the agent fares.
@@ -49,6 +55,12 @@ pub struct Refusal {
 pub enum RefusalKind {
     /// No such cluster.
     UnknownCluster,
+    /// No such operation, or one of long ago.
+    UnknownOperation,
+    /// No such template.
+    UnknownTemplate,
+    /// The name cannot be a cluster's.
+    InvalidName,
     /// No such Rancher in the configuration.
     UnknownServer,
     /// The name is in use, here or in Rancher.
@@ -87,6 +99,9 @@ impl From<JobError> for Refusal {
 #[allow(missing_docs)]
 pub struct ClusterView {
     pub name: String,
+    /// The template it was made from; absent for the configured one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
     /// The Rancher it is registered with, as the configuration calls it.
     pub server: String,
     pub state: State,
@@ -133,6 +148,43 @@ pub struct StandingView {
     pub ready_since: Option<Timestamp>,
     /// When Rancher was asked.
     pub seen: Timestamp,
+}
+
+/// Work on many clusters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct OperationView {
+    pub id: u64,
+    /// `create` or `delete`.
+    pub kind: &'static str,
+    pub prefix: String,
+    pub state: OperationState,
+    /// How many clusters it is about.
+    pub total: u32,
+    /// Created in Rancher, or gone from it.
+    pub done: u32,
+    /// There, or gone, before they were looked at.
+    pub already: u32,
+    pub under_way: u32,
+    pub failed: u32,
+    /// Why the latest of them failed.
+    pub errors: Vec<String>,
+    pub started: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finished: Option<Timestamp>,
+}
+
+/// How far an operation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OperationState {
+    /// More clusters will be started, or are under way.
+    Running,
+    /// Every cluster was dealt with.
+    Done,
+    /// An operator wanted no more.
+    Cancelled,
 }
 
 /// One of a cluster's tunnels.

@@ -1,6 +1,6 @@
 //! What an operator asks of the manager.
 
-use super::{Answer, ClusterName, State};
+use super::{Answer, BulkCreate, ClusterName, State};
 use std::fmt;
 
 /// An operator's request with the way back to whoever asked.
@@ -21,6 +21,8 @@ pub enum Action {
         name: ClusterName,
         /// The Rancher to register it with; `None` leaves the choice to the agent.
         server: Option<String>,
+        /// The template it is made from; `None` is the configured one.
+        template: Option<String>,
         /// Whether to wait for Rancher.
         wait: bool,
     },
@@ -44,6 +46,16 @@ pub enum Action {
     },
     /// Take a cluster's next attempt now rather than when it is due.
     Retry(String),
+    /// Create many clusters; answered at once with an operation.
+    CreateMany(BulkCreate),
+    /// Delete all clusters whose names begin so; answered at once with an operation.
+    DeleteMany(String),
+    /// Show an operation.
+    Operation(u64),
+    /// Show the latest operations.
+    Operations,
+    /// Start no more clusters of an operation.
+    Cancel(u64),
     /// Say how the agent fares.
     Health,
 }
@@ -55,6 +67,11 @@ impl Reply {
     /// A reply that hands the answer to `deliver`, which must not block.
     pub fn new(deliver: impl FnOnce(Answer) + Send + 'static) -> Reply {
         Reply(Box::new(deliver))
+    }
+
+    /// A reply to nobody: whoever asked looks elsewhere.
+    pub fn nobody() -> Reply {
+        Reply::new(drop)
     }
 
     /// Delivers the answer.

@@ -5,6 +5,7 @@
 //! to Rancher, one call a job. This room must not know HTTP, TLS or Kubernetes.
 
 mod answer;
+mod bulk;
 mod command;
 mod fleet;
 mod health;
@@ -16,7 +17,8 @@ mod registrar;
 mod retry;
 mod thread;
 
-pub use answer::{Answer, ClusterView, HealthView, RancherView, Refusal, RefusalKind, StandingView, TunnelView};
+pub use bulk::{BulkCreate, parse_rate};
+pub use answer::{Answer, ClusterView, HealthView, OperationState, OperationView, RancherView, Refusal, RefusalKind, StandingView, TunnelView};
 pub use command::{Action, Command, Reply};
 pub use fleet::{Effect, Fleet, FleetConfig, RancherConfig};
 pub use job::{Job, JobError, Outcome};

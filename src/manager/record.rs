@@ -23,6 +23,8 @@ pub(super) struct Record {
     /// Which of the Ranchers it is registered with, and what the configuration calls that one.
     pub(super) server: usize,
     server_name: Arc<str>,
+    /// The template it is made from; `None` is the configured one.
+    pub(super) template: Option<String>,
     /// Rancher's id, once it has created the cluster.
     pub(super) id: Option<String>,
     /// Whether Rancher may have created it without our knowing.
@@ -74,6 +76,7 @@ impl Record {
             created: now,
             server,
             server_name,
+            template: None,
             id: None,
             may_exist: false,
             deletion_accepted: false,
@@ -107,6 +110,7 @@ impl Record {
         let lasting = Lasting {
             created: self.created,
             server: self.server_name.to_string(),
+            template: self.template.clone(),
             id: self.id.clone(),
             may_exist: self.may_exist || matches!(self.state, State::Pending | State::Registering),
             deleting: self.state == State::Deleting,
@@ -136,6 +140,7 @@ impl Record {
             None => State::Pending,
         };
         record.since = now;
+        record.template = lasting.template;
         record.id = lasting.id;
         record.may_exist = lasting.may_exist;
         record.deletion_accepted = lasting.deletion_accepted;
@@ -221,6 +226,7 @@ impl Record {
         Box::new(ClusterView {
             name: self.name.to_string(),
             server: self.server_name.to_string(),
+            template: self.template.clone(),
             state: self.state,
             since: self.since,
             created: self.created,
@@ -242,6 +248,8 @@ impl Record {
 struct Lasting {
     created: Timestamp,
     server: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    template: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<String>,
     may_exist: bool,

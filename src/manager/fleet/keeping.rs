@@ -3,7 +3,7 @@
 use super::{Effect, Fleet, Now, Timer};
 use crate::engine::{Assignment, Attachment};
 use crate::journal::KeptCluster;
-use crate::kube::{Identity, Past};
+use crate::kube::{Baseline, Identity, Past};
 use crate::manager::answer::{Answer, Refusal, RefusalKind};
 use crate::manager::record::Record;
 use crate::manager::{ClusterName, State};
@@ -19,6 +19,9 @@ impl Fleet {
             let servers: Vec<Arc<str>> = self.upstreams.iter().map(|u| Arc::from(u.config.name.as_str())).collect();
             let record = Record::from_bytes(&name, &bytes, &servers, now.wall)
                 .map_err(|error| format!("the record of cluster {name} cannot be read: {error}"))?;
+            if let Some(template) = record.template.as_ref().filter(|name| !self.config.templates.contains_key(*name)) {
+                return Err(format!("cluster {name} is made from the template {template}, which is not there"));
+            }
             self.records.insert(record.name.clone(), record);
         }
         Ok(())
@@ -48,19 +51,26 @@ impl Fleet {
         if record.state != State::Deleting {
             record.enter(State::Connecting, now.wall);
         }
+        let past = std::mem::take(&mut record.past);
         let key = name.as_arc().clone();
+        let Some(record) = self.records.get(name) else { return };
         let attachment = Attachment {
             identity: Identity {
                 name: key.clone(),
                 seed: seed(&self.config.instance_id, &key),
                 created: record.created_in_rancher.unwrap_or(record.created),
             },
-            baseline: self.config.baseline.clone(),
+            baseline: self.baseline_of(record).clone(),
             server: record.server,
-            past: Past { epoch: self.config.epoch, places: std::mem::take(&mut record.past) },
+            past: Past { epoch: self.config.epoch, places: past },
             registration_token,
         };
         self.effects.push(Effect::Assign(key, Assignment::Attach(Box::new(attachment))));
+    }
+
+    fn baseline_of(&self, record: &Record) -> &Arc<Baseline> {
+        let named = record.template.as_ref().and_then(|template| self.config.templates.get(template));
+        named.unwrap_or(&self.config.baseline)
     }
 
     /// A worker cannot take on a cluster as it was.
@@ -208,7 +218,7 @@ mod tests {
         let mut play = Play::new();
         play.disk_full = true;
         for wait in [true, false] {
-            let answers = play.ask(Action::Create { name: cluster("edge-1"), server: None, wait });
+            let answers = play.ask(Action::Create { name: cluster("edge-1"), server: None, template: None, wait });
             match answers.try_recv() {
                 Ok(Answer::Refused(refusal)) => assert_eq!(refusal.kind, RefusalKind::Unavailable),
                 other => panic!("{other:?}"),

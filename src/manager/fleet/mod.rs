@@ -2,6 +2,7 @@
 
 mod deletion;
 mod keeping;
+mod operations;
 mod poll;
 mod queries;
 mod registration;
@@ -21,6 +22,7 @@ use crate::kube::Baseline;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use operations::Operations;
 use std::time::{Duration, Instant};
 use upstream::Upstream;
 
@@ -33,8 +35,10 @@ pub struct FleetConfig {
     pub instance_id: String,
     /// How many runs of the agent came before this one.
     pub epoch: u32,
-    /// The objects every cluster starts with.
+    /// The objects a cluster starts with, unless it names a template.
     pub baseline: Arc<Baseline>,
+    /// The templates that clusters may name.
+    pub templates: BTreeMap<String, Arc<Baseline>>,
     /// How long a request waits for Rancher before it is answered with 202.
     pub create_wait: Duration,
     /// How often Rancher is asked what it thinks of the clusters.
@@ -104,6 +108,7 @@ pub struct Fleet {
     /// In the order of the configuration.
     upstreams: Vec<Upstream>,
     host: Host,
+    operations: Operations,
     /// What happens by itself, and when.
     timers: BTreeSet<(Instant, u64, Timer)>,
     timer_number: u64,
@@ -129,6 +134,8 @@ enum Timer {
     Keep(ClusterName),
     /// Ask Rancher whether it knows the cluster still.
     LookUp(ClusterName),
+    /// Look after an operation.
+    Operation(u64),
     /// Ask a Rancher what it thinks of its clusters.
     Poll(usize),
 }
@@ -139,6 +146,7 @@ impl Fleet {
         let mut fleet = Fleet {
             upstreams: config.ranchers.iter().map(|rancher| Upstream::new(rancher.clone(), now)).collect(),
             host: Host::new(config.workers),
+            operations: Operations::default(),
             random: fastrand::Rng::with_seed(config.seed),
             config,
             records: BTreeMap::new(),
@@ -167,12 +175,24 @@ impl Fleet {
     /// An operator asks for something.
     pub fn command(&mut self, Command { action, reply }: Command, now: Now) {
         match action {
-            Action::Create { .. } | Action::Delete { .. } | Action::Retry(_) if self.stopping => {
+            Action::Create { .. }
+            | Action::Delete { .. }
+            | Action::Retry(_)
+            | Action::CreateMany(_)
+            | Action::DeleteMany(_)
+                if self.stopping => {
                 let refusal =
                     Refusal::new(RefusalKind::Unavailable, "the agent is stopping", "ask again once it is back");
                 reply.send(Answer::Refused(refusal));
             }
-            Action::Create { name, server, wait } => self.create(name, server.as_deref(), wait, reply, now),
+            Action::Create { name, server, template, wait } => {
+                self.create(name, server.as_deref(), template, wait, reply, now);
+            }
+            Action::CreateMany(bulk) => self.create_many(bulk, reply, now),
+            Action::DeleteMany(prefix) => self.delete_many(prefix, reply, now),
+            Action::Operation(number) => self.operation(number, reply),
+            Action::Operations => self.all_operations(reply),
+            Action::Cancel(number) => self.cancel(number, reply, now),
             Action::Delete { name, wait } => self.delete(&name, wait, reply, now),
             Action::Retry(name) => self.retry_now(&name, reply, now),
             Action::Get(name) => self.describe(&name, reply, now),
@@ -260,6 +280,7 @@ impl Fleet {
                 }
                 Some((_, _, Timer::LookUp(name))) => self.look_up(&name),
                 Some((_, _, Timer::Keep(name))) => self.keep(&name),
+                Some((_, _, Timer::Operation(number))) => self.advance(number, now),
                 Some((_, _, Timer::Poll(server))) => self.poll(server, now),
                 None => return,
             }

@@ -14,43 +14,67 @@ use jiff::Timestamp;
 use std::time::Duration;
 
 impl Fleet {
-    pub(super) fn create(&mut self, name: ClusterName, server: Option<&str>, wait: bool, reply: Reply, now: Now) {
-        let Some(upstream) = self.choose_upstream(server, seed(&self.config.instance_id, &name.to_string())) else {
-            let names: Vec<&str> = self.upstreams.iter().map(|upstream| upstream.config.name.as_str()).collect();
-            let detail = format!("there is no server named {:?}", server.unwrap_or_default());
-            let remedy = format!("the configuration has {}", names.join(", "));
-            return reply.send(Answer::Refused(Refusal::new(RefusalKind::UnknownServer, detail, remedy)));
-        };
-        let reachability = &self.upstreams[upstream].reachability;
+    pub(super) fn create(
+        &mut self,
+        name: ClusterName,
+        server: Option<&str>,
+        template: Option<String>,
+        wait: bool,
+        reply: Reply,
+        now: Now,
+    ) {
         let refusal = if let Some(record) = self.records.get(&name) {
             let detail = format!("a cluster named {name} exists already, in state {}", record.state.as_str());
             Some(Refusal::new(RefusalKind::Conflict, detail, format!("GET /clusters/{name} shows it")))
         } else if self.records.len() >= self.config.max_clusters {
             let detail = format!("the agent holds {} clusters, as many as MaxClusters allows", self.records.len());
-            Some(Refusal::new(
-                RefusalKind::LimitReached,
-                detail,
-                "delete some, raise MaxClusters, or start another agent",
-            ))
-        } else if !reachability.token_accepted() {
-            let detail = reachability.problem().unwrap_or_default();
-            Some(Refusal::new(
-                RefusalKind::RancherRefuses,
-                detail,
-                "create an API key in Rancher and put it into BearerToken",
-            ))
+            let remedy = "delete some, raise MaxClusters, or start another agent";
+            Some(Refusal::new(RefusalKind::LimitReached, detail, remedy))
         } else {
-            None
+            self.cannot_create(server, template.as_deref())
         };
         if let Some(refusal) = refusal {
             return reply.send(Answer::Refused(refusal));
         }
-        self.records.insert(
-            name.clone(),
-            Record::new(name.clone(), (upstream, self.upstreams[upstream].config.name.as_str().into()), now.wall),
-        );
+        self.enlist(&name, server, template, now);
         self.await_step(&name, wait, reply, now);
-        self.keep(&name);
+    }
+
+    /// What stands against creating any cluster with this server and template.
+    pub(super) fn cannot_create(&self, server: Option<&str>, template: Option<&str>) -> Option<Refusal> {
+        if let Some(template) = template.filter(|template| !self.config.templates.contains_key(*template)) {
+            let known: Vec<&str> = self.config.templates.keys().map(String::as_str).collect();
+            let detail = format!("there is no template named {template:?}");
+            let remedy = format!("there are {}; more go into templates/NAME.yaml beside the configuration", known.join(", "));
+            return Some(Refusal::new(RefusalKind::UnknownTemplate, detail, remedy));
+        }
+        let chosen = match server {
+            Some(name) => self.upstreams.iter().find(|upstream| upstream.config.name == name),
+            // Any of them may be chosen: that one refuses by itself.
+            None => self.upstreams.first(),
+        };
+        let Some(upstream) = chosen else {
+            let names: Vec<&str> = self.upstreams.iter().map(|upstream| upstream.config.name.as_str()).collect();
+            let detail = format!("there is no server named {:?}", server.unwrap_or_default());
+            let remedy = format!("the configuration has {}", names.join(", "));
+            return Some(Refusal::new(RefusalKind::UnknownServer, detail, remedy));
+        };
+        let paused = !upstream.reachability.token_accepted();
+        paused.then(|| {
+            let remedy = "create an API key in Rancher and put it into BearerToken";
+            Refusal::new(RefusalKind::RancherRefuses, upstream.reachability.problem().unwrap_or_default(), remedy)
+        })
+    }
+
+    /// Takes a new cluster into the registry; its first step follows once it is on disk.
+    pub(super) fn enlist(&mut self, name: &ClusterName, server: Option<&str>, template: Option<String>, now: Now) {
+        let chosen = self.choose_upstream(server, seed(&self.config.instance_id, &name.to_string()));
+        let Some((index, upstream)) = chosen.and_then(|index| Some((index, self.upstreams.get(index)?))) else { return };
+        let server = (index, upstream.config.name.as_str().into());
+        let mut record = Record::new(name.clone(), server, now.wall);
+        record.template = template;
+        self.records.insert(name.clone(), record);
+        self.keep(name);
     }
 
     /// Lets `reply` wait for the cluster's next step, or only until what was asked is on disk.

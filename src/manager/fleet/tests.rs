@@ -24,6 +24,7 @@ impl Play {
             ranchers: vec![RancherConfig { name: "default".into(), url: "https://rancher.test".into(), weight: 1 }],
             instance_id: "0123456789abcdef".into(),
             epoch: 0,
+            templates: BTreeMap::new(),
             baseline: Arc::new(Baseline::compile(source).unwrap()),
             create_wait: Duration::from_secs(10),
             poll_interval: Duration::from_secs(15),
@@ -47,7 +48,7 @@ impl Play {
     }
 
     pub fn create(&mut self, name: &str) -> Receiver<Answer> {
-        self.ask(Action::Create { name: cluster(name), server: None, wait: true })
+        self.ask(Action::Create { name: cluster(name), server: None, template: None, wait: true })
     }
 
     pub fn delete(&mut self, name: &str) -> Receiver<Answer> {
@@ -376,7 +377,7 @@ fn what_rancher_may_have_created_unseen_is_looked_for_before_it_is_forgotten() {
 #[test]
 fn what_was_accepted_with_202_and_then_refused_shows_why() {
     let mut play = Play::new();
-    play.ask(Action::Create { name: cluster("edge-1"), server: None, wait: false });
+    play.ask(Action::Create { name: cluster("edge-1"), server: None, template: None, wait: false });
     play.outcome(Outcome::Created(cluster("edge-1"), Err(error(JobErrorKind::Permanent))));
     assert_eq!(play.state("edge-1"), "failed");
     match play.ask(Action::Get("edge-1".into())).try_recv() {
