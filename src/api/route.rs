@@ -73,13 +73,16 @@ fn create(object: &Map<String, Value>, wait: bool) -> Result<Action, Problem> {
         return Err(Problem::new(Kind::BadRequest, "both \"name\" and \"prefix\" are given", remedy));
     }
     let interval = optional("rate")?.map(|rate| parse_rate(&rate)).transpose().map_err(|problem| {
-        Problem::new(Kind::BadRequest, format!("the field \"rate\": {problem}"), "give clusters a second or minute: \"10/s\", \"90/m\"")
+        Problem::new(
+            Kind::BadRequest,
+            format!("the field \"rate\": {problem}"),
+            "give clusters a second or minute: \"10/s\", \"90/m\"",
+        )
     })?;
     let bulk = BulkCreate {
         prefix: string(object, "prefix")?,
-        count: number(object, "count", 1, MAX_BULK)?.ok_or_else(|| {
-            Problem::new(Kind::BadRequest, "the field \"count\" is missing", "say how many clusters")
-        })?,
+        count: number(object, "count", 1, MAX_BULK)?
+            .ok_or_else(|| Problem::new(Kind::BadRequest, "the field \"count\" is missing", "say how many clusters"))?,
         start: number(object, "start", 0, u32::MAX)?.unwrap_or(1),
         // A label has 63 characters.
         width: number(object, "width", 0, 63)?.map_or(0, |width| width as u8),
@@ -163,7 +166,7 @@ fn not_allowed(request: &Request, allowed: &'static str) -> Problem {
 const CREATE_FIELDS: [&str; 8] = ["name", "server", "template", "prefix", "count", "start", "width", "rate"];
 const BULK_FIELDS: [&str; 4] = ["count", "start", "width", "rate"];
 /// More than any agent holds.
-const MAX_BULK: u32 = 1_000_000;
+const MAX_BULK: u32 = 100_000;
 /// Clusters in an answer unless the caller says otherwise: everything a person would read, and a few megabytes.
 const DEFAULT_PAGE: usize = 10_000;
 /// The largest page.

@@ -17,8 +17,11 @@ mod registrar;
 mod retry;
 mod thread;
 
+pub use answer::{
+    Answer, ClusterView, HealthView, OperationState, OperationView, RancherView, Refusal, RefusalKind, StandingView,
+    TunnelView,
+};
 pub use bulk::{BulkCreate, parse_rate};
-pub use answer::{Answer, ClusterView, HealthView, OperationState, OperationView, RancherView, Refusal, RefusalKind, StandingView, TunnelView};
 pub use command::{Action, Command, Reply};
 pub use fleet::{Effect, Fleet, FleetConfig, RancherConfig};
 pub use job::{Job, JobError, Outcome};

@@ -20,9 +20,9 @@ use super::{ClusterName, State};
 use crate::engine::{Assignment, Event};
 use crate::kube::Baseline;
 use jiff::Timestamp;
+use operations::Operations;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use operations::Operations;
 use std::time::{Duration, Instant};
 use upstream::Upstream;
 
@@ -180,7 +180,8 @@ impl Fleet {
             | Action::Retry(_)
             | Action::CreateMany(_)
             | Action::DeleteMany(_)
-                if self.stopping => {
+                if self.stopping =>
+            {
                 let refusal =
                     Refusal::new(RefusalKind::Unavailable, "the agent is stopping", "ask again once it is back");
                 reply.send(Answer::Refused(refusal));

@@ -51,7 +51,11 @@ impl Fleet {
             Some(Refusal::new(RefusalKind::InvalidName, error.to_string(), remedy))
         } else if self.records.len() + new > self.config.max_clusters {
             let detail = format!("{} clusters and {new} more are over MaxClusters", self.records.len());
-            Some(Refusal::new(RefusalKind::LimitReached, detail, "ask for fewer, raise MaxClusters, or start another agent"))
+            Some(Refusal::new(
+                RefusalKind::LimitReached,
+                detail,
+                "ask for fewer, raise MaxClusters, or start another agent",
+            ))
         } else {
             self.cannot_create(bulk.server.as_deref(), bulk.template.as_deref())
         };
@@ -255,15 +259,7 @@ mod tests {
     use crate::manager::job::{Job, JobErrorKind, Outcome};
 
     fn bulk(count: u32) -> BulkCreate {
-        BulkCreate {
-            prefix: "edge-".into(),
-            count,
-            start: 1,
-            width: 0,
-            template: None,
-            server: None,
-            interval: None,
-        }
+        BulkCreate { prefix: "edge-".into(), count, start: 1, width: 0, template: None, server: None, interval: None }
     }
 
     fn view(play: &mut Play, action: Action) -> OperationView {
@@ -311,7 +307,9 @@ mod tests {
         assert_eq!((begun.already, begun.under_way), (1, 2));
         assert_eq!(asked(&mut play), ["edge-1", "edge-3"]);
         let answers = play.ask(Action::CreateMany(bulk(4)));
-        assert!(matches!(answers.try_recv(), Ok(Answer::Refused(refusal)) if refusal.kind == RefusalKind::LimitReached));
+        assert!(
+            matches!(answers.try_recv(), Ok(Answer::Refused(refusal)) if refusal.kind == RefusalKind::LimitReached)
+        );
     }
 
     #[test]

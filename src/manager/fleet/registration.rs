@@ -45,7 +45,8 @@ impl Fleet {
         if let Some(template) = template.filter(|template| !self.config.templates.contains_key(*template)) {
             let known: Vec<&str> = self.config.templates.keys().map(String::as_str).collect();
             let detail = format!("there is no template named {template:?}");
-            let remedy = format!("there are {}; more go into templates/NAME.yaml beside the configuration", known.join(", "));
+            let remedy =
+                format!("there are {}; more go into templates/NAME.yaml beside the configuration", known.join(", "));
             return Some(Refusal::new(RefusalKind::UnknownTemplate, detail, remedy));
         }
         let chosen = match server {
@@ -69,7 +70,9 @@ impl Fleet {
     /// Takes a new cluster into the registry; its first step follows once it is on disk.
     pub(super) fn enlist(&mut self, name: &ClusterName, server: Option<&str>, template: Option<String>, now: Now) {
         let chosen = self.choose_upstream(server, seed(&self.config.instance_id, &name.to_string()));
-        let Some((index, upstream)) = chosen.and_then(|index| Some((index, self.upstreams.get(index)?))) else { return };
+        let Some((index, upstream)) = chosen.and_then(|index| Some((index, self.upstreams.get(index)?))) else {
+            return;
+        };
         let server = (index, upstream.config.name.as_str().into());
         let mut record = Record::new(name.clone(), server, now.wall);
         record.template = template;
