@@ -128,7 +128,7 @@ fn cluster() -> Cluster {
     let variables = template::Variables { kubernetes_version: "v1.31.4", created: "2026-01-02T03:04:05Z" };
     let source = Source { objects: template.objects(&variables), ca_pem: "", kubernetes_version: "v1.31.4" };
     let baseline = Arc::new(Baseline::compile(source).expect("the template below is consistent"));
-    let identity = Identity { name: "bench".into(), seed: 1, created: now() };
+    let identity = Identity { name: "bench".into(), seed: 1, rotation: 0, created: now() };
     Cluster::new(identity, baseline, Limits { watch_history: 1000, objects: 1000, object_bytes: 1 << 20 })
 }
 

@@ -63,6 +63,15 @@ pub(super) fn string(object: &Map<String, Value>, field: &str) -> Result<String,
     }
 }
 
+/// The field as a switch, off if it is not there.
+pub(super) fn flag(object: &Map<String, Value>, field: &str) -> Result<bool, Problem> {
+    match object.get(field) {
+        Some(Value::Bool(on)) => Ok(*on),
+        Some(other) => Err(bad(format!("the field {field:?} is {}, expected true or false", type_of(other)))),
+        None => Ok(false),
+    }
+}
+
 /// The field as a whole number within a range; `None` if it is not there.
 pub(super) fn number(object: &Map<String, Value>, field: &str, min: u32, max: u32) -> Result<Option<u32>, Problem> {
     let Some(value) = object.get(field) else { return Ok(None) };

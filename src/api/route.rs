@@ -1,8 +1,8 @@
 //! Which request asks for what.
 
-use super::body::{number, read_object, string};
+use super::body::{flag, number, read_object, string};
 use super::problem::{Kind, Problem};
-use crate::manager::{Action, BulkCreate, ClusterName, NameError, State, parse_rate};
+use crate::manager::{Action, BulkCreate, ClusterName, NameError, State, Wanted, parse_rate};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use tiny_http::{Method, Request};
@@ -42,31 +42,35 @@ pub(super) fn route(request: &mut Request, max_body_bytes: usize) -> Result<Acti
             parameters(query, &[])?;
             Ok(Action::Retry((*name).to_owned()))
         }
+        (Method::Post, ["clusters", name, "rotate-token"]) => {
+            parameters(query, &[])?;
+            Ok(Action::RotateToken((*name).to_owned()))
+        }
         (Method::Delete, ["clusters", name]) => Ok(Action::Delete { name: (*name).to_owned(), wait: wait(query)? }),
         (_, ["health"]) => Err(not_allowed(request, "GET, HEAD")),
         (_, ["clusters"]) => Err(not_allowed(request, "GET, HEAD, POST, DELETE")),
         (_, ["operations"]) => Err(not_allowed(request, "GET, HEAD")),
         (_, ["operations", _]) => Err(not_allowed(request, "GET, HEAD, DELETE")),
         (_, ["clusters", _]) => Err(not_allowed(request, "GET, HEAD, DELETE")),
-        (_, ["clusters", _, "retry"]) => Err(not_allowed(request, "POST")),
+        (_, ["clusters", _, "retry" | "rotate-token"]) => Err(not_allowed(request, "POST")),
         _ => Err(Problem::new(
             Kind::UnknownRoute,
             format!("there is nothing at {path:?}"),
-            "the paths are /health, /clusters, /clusters/NAME, /clusters/NAME/retry, /operations and /operations/ID",
+            "the paths are /health, /clusters, /clusters/NAME, /clusters/NAME/retry, /clusters/NAME/rotate-token, /operations and /operations/ID",
         )),
     }
 }
 
 fn create(object: &Map<String, Value>, wait: bool) -> Result<Action, Problem> {
     let optional = |field| object.contains_key(field).then(|| string(object, field)).transpose();
-    let (server, template) = (optional("server")?, optional("template")?);
+    let wanted = Wanted { server: optional("server")?, template: optional("template")?, adopt: flag(object, "adopt")? };
     if !object.contains_key("prefix") {
         if let Some(field) = BULK_FIELDS.into_iter().find(|field| object.contains_key(*field)) {
             let problem = format!("the field {field:?} goes with \"prefix\"");
             return Err(Problem::new(Kind::BadRequest, problem, "give a prefix for many clusters, or a name for one"));
         }
         let name = ClusterName::parse(&string(object, "name")?).map_err(|error| invalid_name(&error))?;
-        return Ok(Action::Create { name, server, template, wait });
+        return Ok(Action::Create { name, wanted, wait });
     }
     if object.contains_key("name") {
         let remedy = "give a prefix for many clusters, or a name for one";
@@ -86,8 +90,7 @@ fn create(object: &Map<String, Value>, wait: bool) -> Result<Action, Problem> {
         start: number(object, "start", 0, u32::MAX)?.unwrap_or(1),
         // A label has 63 characters.
         width: number(object, "width", 0, 63)?.map_or(0, |width| width as u8),
-        template,
-        server,
+        wanted,
         interval,
     };
     bulk.check_names().map_err(|error| invalid_name(&error))?;
@@ -163,7 +166,7 @@ fn not_allowed(request: &Request, allowed: &'static str) -> Problem {
     Problem::new(Kind::MethodNotAllowed, detail, format!("use one of {allowed}")).with_header("Allow", allowed)
 }
 
-const CREATE_FIELDS: [&str; 8] = ["name", "server", "template", "prefix", "count", "start", "width", "rate"];
+const CREATE_FIELDS: [&str; 9] = ["name", "server", "template", "adopt", "prefix", "count", "start", "width", "rate"];
 const BULK_FIELDS: [&str; 4] = ["count", "start", "width", "rate"];
 /// More than any agent holds.
 const MAX_BULK: u32 = 100_000;

@@ -45,6 +45,8 @@ pub enum Assignment {
     Detach(Arc<str>),
     /// Rancher gave the cluster a new registration token; used from the next connect on.
     UpdateToken(Arc<str>, Secret),
+    /// The cluster's service account token was rotated this often by now: announce it over new tunnels.
+    RotateToken(Arc<str>, u32),
     /// Open a cluster's tunnels now rather than when their backoff is over.
     Hasten(Arc<str>),
     /// A server's addresses changed; used from the next connect on.

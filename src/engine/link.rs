@@ -238,6 +238,18 @@ impl Link {
         }
     }
 
+    /// Closes an open tunnel and opens it anew at once.
+    pub(super) fn reopen(&mut self, why: &str, context: &mut Context<'_>) -> Option<Change> {
+        if !matches!(self.state, State::Open(_) | State::Dialing(_)) {
+            return None;
+        }
+        let change = self.down(DialError { cause: why.to_owned(), refused: None }, context);
+        // A tunnel that was registered is not announced again until it is (see `dial::request`).
+        self.registered = false;
+        self.hasten(context.clock.now);
+        Some(change)
+    }
+
     fn lost(&mut self, cause: Lost, context: &mut Context<'_>) -> Change {
         self.down(DialError { cause, refused: None }, context)
     }

@@ -7,7 +7,7 @@ use super::link::{Change, Credentials, Link};
 use super::stream::Service;
 use super::{Attachment, Event, Server, Tunnel, WorkerConfig};
 use crate::config::{HeartbeatMode, Secret};
-use crate::kube::{Cluster, ClusterInfo, Counts, DurableError, Heartbeat, Limits, Written};
+use crate::kube::{Cluster, ClusterInfo, Counts, DurableError, Heartbeat, Identity, Limits, Written};
 use mio::Token;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -49,7 +49,7 @@ impl Member {
     ) -> Result<Member, DurableError> {
         let settings = &config.settings;
         let identity = attachment.identity;
-        let announcement = Announcement::new(&settings.api_address, &identity.service_account_token(), &config.ca_pem);
+        let announcement = announcement(&identity, config);
         let limits = Limits {
             watch_history: settings.watch_history,
             objects: settings.max_objects,
@@ -114,6 +114,17 @@ impl Member {
     /// Uses another registration token from the next connect on.
     pub(super) fn set_token(&mut self, token: Secret) {
         self.credentials.registration_token = token;
+    }
+
+    /// Announces the service account token after its latest rotation, over new tunnels.
+    pub(super) fn rotate_token(&mut self, rotation: u32, context: &mut Context<'_>) {
+        self.cluster.rotate_token(rotation);
+        self.credentials.announcement = announcement(self.cluster.identity(), context.config);
+        for tunnel in TUNNELS {
+            let (link, _) = self.link_and_service(tunnel);
+            let change = link.reopen("its service account token was rotated", context);
+            self.note(tunnel, change, context);
+        }
     }
 
     /// The counters, if they changed since the last call.
@@ -286,6 +297,10 @@ impl Member {
             Tunnel::Steve => (&mut self.steve, Service::Steve),
         }
     }
+}
+
+fn announcement(identity: &Identity, config: &WorkerConfig) -> Announcement {
+    Announcement::new(&config.settings.api_address, &identity.service_account_token(), &config.ca_pem)
 }
 
 /// Both tunnels, in the order in which they are served.

@@ -127,6 +127,11 @@ impl Worker {
                         member.set_token(token);
                     }
                 }
+                Ok(Assignment::RotateToken(name, rotation)) => {
+                    if let Some(&key) = self.names.get(&name) {
+                        self.turn(key, |member, context| member.rotate_token(rotation, context));
+                    }
+                }
                 Ok(Assignment::Hasten(name)) => {
                     if let Some(&key) = self.names.get(&name) {
                         self.turn(key, |member, context| member.hasten(context.clock.now));

@@ -139,6 +139,16 @@ impl Cluster {
         }
     }
 
+    /// What makes it itself.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// From now on its service account token is the one after so many rotations.
+    pub fn rotate_token(&mut self, rotation: u32) {
+        self.identity.rotation = rotation;
+    }
+
     /// The names and states of the objects of the common kinds.
     pub fn info(&self) -> ClusterInfo {
         ClusterInfo::of(self)

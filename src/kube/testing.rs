@@ -108,7 +108,7 @@ impl Bench {
 
     fn sharing(baseline: Arc<Baseline>, limits: Limits) -> Bench {
         let now = Timestamp::from_second(1_767_225_600).unwrap();
-        let identity = Identity { name: "edge".into(), seed: 7, created: now };
+        let identity = Identity { name: "edge".into(), seed: 7, rotation: 0, created: now };
         Bench { cluster: Cluster::new(identity, baseline, limits), now }
     }
 

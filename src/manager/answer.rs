@@ -104,6 +104,8 @@ pub struct ClusterView {
     pub template: Option<String>,
     /// The Rancher it is registered with, as the configuration calls it.
     pub server: String,
+    /// How often its service account token was rotated.
+    pub token_rotations: u32,
     pub state: State,
     /// When it entered that state.
     pub since: Timestamp,

@@ -1,6 +1,6 @@
 //! What an operator asks of the manager.
 
-use super::{Answer, BulkCreate, ClusterName, State};
+use super::{Answer, BulkCreate, ClusterName, State, Wanted};
 use std::fmt;
 
 /// An operator's request with the way back to whoever asked.
@@ -19,10 +19,8 @@ pub enum Action {
     Create {
         /// Its name.
         name: ClusterName,
-        /// The Rancher to register it with; `None` leaves the choice to the agent.
-        server: Option<String>,
-        /// The template it is made from; `None` is the configured one.
-        template: Option<String>,
+        /// What it is to be.
+        wanted: Wanted,
         /// Whether to wait for Rancher.
         wait: bool,
     },
@@ -46,6 +44,8 @@ pub enum Action {
     },
     /// Take a cluster's next attempt now rather than when it is due.
     Retry(String),
+    /// Give a cluster another service account token and announce it to Rancher.
+    RotateToken(String),
     /// Create many clusters; answered at once with an operation.
     CreateMany(BulkCreate),
     /// Delete all clusters whose names begin so; answered at once with an operation.

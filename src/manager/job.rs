@@ -10,8 +10,13 @@ use std::time::Duration;
 /// A call to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Job {
-    /// Create the cluster in Rancher, or find it there as ours.
-    Create(ClusterName),
+    /// Create the cluster in Rancher, or find it there as ours; with `adopt`, make it ours if nothing is connected for it.
+    Create {
+        /// The cluster.
+        name: ClusterName,
+        /// Whether somebody else's may become ours.
+        adopt: bool,
+    },
     /// Read its registration token; with `make`, ask for one first.
     FetchToken {
         /// The cluster.

@@ -5,7 +5,7 @@
 //! to Rancher, one call a job. This room must not know HTTP, TLS or Kubernetes.
 
 mod answer;
-mod bulk;
+mod creation;
 mod command;
 mod fleet;
 mod health;
@@ -21,7 +21,7 @@ pub use answer::{
     Answer, ClusterView, HealthView, OperationState, OperationView, RancherView, Refusal, RefusalKind, StandingView,
     TunnelView,
 };
-pub use bulk::{BulkCreate, parse_rate};
+pub use creation::{BulkCreate, Wanted, parse_rate};
 pub use command::{Action, Command, Reply};
 pub use fleet::{Effect, Fleet, FleetConfig, RancherConfig};
 pub use job::{Job, JobError, Outcome};

@@ -25,6 +25,12 @@ pub(super) struct Record {
     server_name: Arc<str>,
     /// The template it is made from; `None` is the configured one.
     pub(super) template: Option<String>,
+    /// Whether a cluster of its name in Rancher may become ours.
+    pub(super) adopt: bool,
+    /// How often its service account token was rotated.
+    pub(super) rotation: u32,
+    /// The rotation that the worker announces.
+    pub(super) announced_rotation: u32,
     /// Rancher's id, once it has created the cluster.
     pub(super) id: Option<String>,
     /// Whether Rancher may have created it without our knowing.
@@ -77,6 +83,9 @@ impl Record {
             server,
             server_name,
             template: None,
+            adopt: false,
+            rotation: 0,
+            announced_rotation: 0,
             id: None,
             may_exist: false,
             deletion_accepted: false,
@@ -111,6 +120,8 @@ impl Record {
             created: self.created,
             server: self.server_name.to_string(),
             template: self.template.clone(),
+            adopt: self.adopt,
+            rotation: self.rotation,
             id: self.id.clone(),
             may_exist: self.may_exist || matches!(self.state, State::Pending | State::Registering),
             deleting: self.state == State::Deleting,
@@ -141,6 +152,8 @@ impl Record {
         };
         record.since = now;
         record.template = lasting.template;
+        record.adopt = lasting.adopt;
+        record.rotation = lasting.rotation;
         record.id = lasting.id;
         record.may_exist = lasting.may_exist;
         record.deletion_accepted = lasting.deletion_accepted;
@@ -227,6 +240,7 @@ impl Record {
             name: self.name.to_string(),
             server: self.server_name.to_string(),
             template: self.template.clone(),
+            token_rotations: self.rotation,
             state: self.state,
             since: self.since,
             created: self.created,
@@ -250,6 +264,10 @@ struct Lasting {
     server: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     template: Option<String>,
+    #[serde(default)]
+    adopt: bool,
+    #[serde(default)]
+    rotation: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<String>,
     may_exist: bool,

@@ -29,8 +29,8 @@ impl Registrar {
 
     fn work(&self, job: Job) -> Outcome {
         match job {
-            Job::Create(name) => {
-                let result = self.client.create_cluster(&name.to_string(), (self.label.0, &self.label.1));
+            Job::Create { name, adopt } => {
+                let result = self.client.create_cluster(&name.to_string(), (self.label.0, &self.label.1), adopt);
                 let result = match result {
                     Ok(Creation::Ours(cluster)) => Ok((cluster.id, cluster.created)),
                     Ok(Creation::NameTaken(cluster)) => Err(JobError {
@@ -38,7 +38,14 @@ impl Registrar {
                             "Rancher has a cluster named {name} already ({}), which this agent did not create",
                             cluster.id
                         ),
-                        remedy: "choose another name, or delete that cluster in Rancher".into(),
+                        remedy: "choose another name, delete that cluster in Rancher, or make it this agent's with \"adopt\": true"
+                            .into(),
+                        kind: JobErrorKind::NameTaken,
+                        reached: true,
+                    }),
+                    Ok(Creation::InUse(cluster)) => Err(JobError {
+                        message: format!("the cluster {name} in Rancher ({}) cannot be adopted: it is connected", cluster.id),
+                        remedy: "stop the agent in it first: two would fight over its tunnel, and a deletion here would delete it".into(),
                         kind: JobErrorKind::NameTaken,
                         reached: true,
                     }),

@@ -62,6 +62,14 @@ impl Client {
         self.judge(call, answer)
     }
 
+    /// PUT of a JSON body.
+    pub(super) fn put(&self, path: &str, body: &Value) -> Result<Value, RancherError> {
+        let call = format!("PUT {}", without_query(path));
+        let url = self.url(path)?;
+        let answer = self.authorized(self.agent.put(&url)).send_json(body);
+        self.judge(call, answer)
+    }
+
     /// DELETE; the answer's body has no meaning.
     pub(super) fn delete(&self, path: &str) -> Result<(), RancherError> {
         let call = format!("DELETE {}", without_query(path));

@@ -61,6 +61,8 @@ pub enum Creation {
     Ours(Cluster),
     /// Somebody else's cluster has this name.
     NameTaken(Cluster),
+    /// Somebody else's cluster has this name, and it may not be adopted: something is connected for it.
+    InUse(Cluster),
 }
 
 impl Cluster {
@@ -75,6 +77,11 @@ impl Cluster {
         found.and_then(|found| found.updated)
     }
 
+    /// Whether a condition is `True`.
+    pub fn is_true(&self, condition: &str) -> bool {
+        self.conditions.iter().any(|found| found.kind == condition && found.status == "True")
+    }
+
     fn has(&self, (name, value): (&str, &str)) -> bool {
         self.labels.get(name).is_some_and(|found| found == value)
     }
@@ -82,7 +89,8 @@ impl Cluster {
 
 impl Client {
     /// Creates an imported cluster with the label `label`; a cluster of that name that carries the label already is ours.
-    pub fn create_cluster(&self, name: &str, label: (&str, &str)) -> Result<Creation, RancherError> {
+    /// With `adopt` another one gets the label and becomes ours, unless something is connected for it.
+    pub fn create_cluster(&self, name: &str, label: (&str, &str), adopt: bool) -> Result<Creation, RancherError> {
         let body = json!({
             "type": "cluster",
             "name": name,
@@ -93,7 +101,9 @@ impl Client {
             Err(RancherError::Refused { code, .. }) if code == "NotUnique" => {
                 match self.find_cluster(name)? {
                     Some(cluster) if cluster.has(label) => Ok(Creation::Ours(cluster)),
-                    Some(cluster) => Ok(Creation::NameTaken(cluster)),
+                    Some(cluster) if !adopt => Ok(Creation::NameTaken(cluster)),
+                    Some(cluster) if cluster.id == LOCAL || cluster.is_true("Connected") => Ok(Creation::InUse(cluster)),
+                    Some(cluster) => self.label_cluster(cluster, label).map(Creation::Ours),
                     // Deleted in between, or not visible to this token.
                     None => Err(RancherError::Refused {
                         status: 422,
@@ -105,6 +115,13 @@ impl Client {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Adds a label to a cluster. norman keeps of the labels only those that the update names, and wants the name in each.
+    fn label_cluster(&self, mut cluster: Cluster, label: (&str, &str)) -> Result<Cluster, RancherError> {
+        cluster.labels.insert(label.0.to_owned(), label.1.to_owned());
+        let body = json!({ "type": "cluster", "name": cluster.name, "labels": cluster.labels });
+        parse("PUT /v3/clusters/ID", self.put(&format!("/v3/clusters/{}", cluster.id), &body)?)
     }
 
     /// The cluster whose display name is `name`.
@@ -206,6 +223,8 @@ fn time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Time
     Ok(text.and_then(|text| text.parse().ok()))
 }
 
+/// The cluster that Rancher itself runs in.
+const LOCAL: &str = "local";
 /// A cluster is some 20 kB, so that a page is 2 MB: little enough to be read while other calls wait.
 const PAGE_LENGTH: usize = 100;
 /// A filtered list has one page; this bounds a server that always promises another.

@@ -256,7 +256,7 @@ pub fn baseline_of(objects: Vec<Value>) -> Result<Arc<Baseline>, BaselineError> 
 }
 
 pub fn identity(name: &str, seed: u64) -> Identity {
-    Identity { name: name.into(), seed, created: created() }
+    Identity { name: name.into(), seed, rotation: 0, created: created() }
 }
 
 pub fn limits() -> Limits {

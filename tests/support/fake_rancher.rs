@@ -74,6 +74,8 @@ pub struct Imported {
     pub name: String,
     pub labels: Value,
     pub registration_token: String,
+    /// Whether the condition Connected is True.
+    pub is_connected: bool,
     /// How many more times it is shown after its deletion, as finalizers take their time.
     remaining_looks: Option<usize>,
 }
@@ -237,6 +239,32 @@ impl FakeRancher {
         self.state().create(name, Value::Null).id
     }
 
+    /// Gives a cluster labels.
+    pub fn label(&self, name: &str, labels: &Value) {
+        let mut state = self.state();
+        state.clusters.values_mut().filter(|cluster| cluster.name == name).for_each(|c| c.labels = labels.clone());
+    }
+
+    /// Says of a cluster whether something is connected for it.
+    pub fn set_connected(&self, name: &str, is_connected: bool) {
+        let mut state = self.state();
+        let of_the_name = state.clusters.values_mut().filter(|cluster| cluster.name == name);
+        of_the_name.for_each(|cluster| cluster.is_connected = is_connected);
+    }
+
+    /// Gives every cluster another registration token; the old ones are worth nothing.
+    pub fn rotate_registration_tokens(&self) {
+        for cluster in self.state().clusters.values_mut() {
+            cluster.registration_token = format!("rotated-{}", cluster.registration_token);
+        }
+    }
+
+    /// Cuts every connection; new ones are taken.
+    pub fn cut_connections(&self) {
+        let sockets = std::mem::take(&mut self.state().sockets);
+        sockets.iter().for_each(|socket| drop(socket.shutdown(Shutdown::Both)));
+    }
+
     /// Forgets a cluster, as if somebody had deleted it in Rancher.
     pub fn forget(&self, name: &str) {
         self.state().clusters.retain(|_, cluster| cluster.name != name);
@@ -293,7 +321,7 @@ impl Shared {
         let id = format!("c-{:05}", self.created);
         let registration_token = format!("registration-secret-{:05}", self.created);
         let cluster =
-            Imported { id: id.clone(), name: name.to_owned(), labels, registration_token, remaining_looks: None };
+            Imported { id: id.clone(), name: name.to_owned(), labels, registration_token, is_connected: false, remaining_looks: None };
         self.clusters.insert(id, cluster.clone());
         cluster
     }
@@ -330,6 +358,18 @@ impl Shared {
                 }
                 None => not_found(),
             },
+            // norman keeps no label that the update leaves out, and the cluster store wants the name in each.
+            ("PUT", ["v3", "clusters", id]) => match self.clusters.get_mut(*id) {
+                Some(cluster) => {
+                    let body: Value = serde_json::from_slice(&request.body).unwrap();
+                    if body["name"] != cluster.name {
+                        return Answer::error(422, "MissingRequired", "Cluster name");
+                    }
+                    cluster.labels = body["labels"].clone();
+                    Answer::json(200, cluster.show())
+                }
+                None => not_found(),
+            },
             ("DELETE", ["v3", "clusters", id]) => match self.clusters.get_mut(*id) {
                 Some(cluster) => {
                     cluster.remaining_looks = Some(self.looks_after_deletion);
@@ -352,7 +392,8 @@ impl Imported {
         let state = if self.remaining_looks.is_some() { "removing" } else { "pending" };
         json!({
             "type": "cluster", "id": self.id, "name": self.name, "state": state, "labels": self.labels,
-            "created": "2026-01-01T00:00:00Z", "conditions": [],
+            "created": "2026-01-01T00:00:00Z",
+            "conditions": [{"type": "Connected", "status": if self.is_connected { "True" } else { "False" }}],
         })
     }
 }

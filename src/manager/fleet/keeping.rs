@@ -48,6 +48,7 @@ impl Fleet {
         let Some(record) = self.records.get_mut(name) else { return };
         let Some(registration_token) = record.token.clone().filter(|_| !record.attached) else { return };
         record.attached = true;
+        record.announced_rotation = record.rotation;
         if record.state != State::Deleting {
             record.enter(State::Connecting, now.wall);
         }
@@ -59,6 +60,7 @@ impl Fleet {
                 name: key.clone(),
                 seed: seed(&self.config.instance_id, &key),
                 created: record.created_in_rancher.unwrap_or(record.created),
+                rotation: record.rotation,
             },
             baseline: self.baseline_of(record).clone(),
             server: record.server,
@@ -120,6 +122,11 @@ impl Fleet {
     fn go_on(&mut self, name: &ClusterName, now: Now) {
         self.waited(name, now);
         let Some(record) = self.records.get_mut(name) else { return };
+        if record.attached && record.announced_rotation != record.rotation {
+            record.announced_rotation = record.rotation;
+            let (key, rotation) = (name.as_arc().clone(), record.rotation);
+            self.effects.push(Effect::Assign(key.clone(), Assignment::RotateToken(key, rotation)));
+        }
         match record.state {
             State::Pending => self.step(name, now),
             State::Deleting if !record.deletion_accepted => self.step(name, now),
@@ -149,6 +156,7 @@ mod tests {
     use super::super::tests::{Play, cluster};
     use super::*;
     use crate::engine::{Event, Tunnel};
+    use crate::manager::Wanted;
     use crate::manager::command::Action;
     use crate::manager::job::Job;
 
@@ -197,7 +205,7 @@ mod tests {
         let name = || cluster("edge-1");
         let mut play = Play::new();
         play.create("edge-1");
-        assert_eq!(play.restarted().jobs(), [Job::Create(name())], "Rancher may have created it: it is found as ours");
+        assert_eq!(play.restarted().jobs(), [Job::Create { name: name(), adopt: false }], "Rancher may have created it: it is found as ours");
         play.created("edge-1", "c-1");
         let fetch = Job::FetchToken { name: name(), id: "c-1".into(), make: false };
         assert_eq!(play.restarted().jobs(), [fetch]);
@@ -218,7 +226,7 @@ mod tests {
         let mut play = Play::new();
         play.disk_full = true;
         for wait in [true, false] {
-            let answers = play.ask(Action::Create { name: cluster("edge-1"), server: None, template: None, wait });
+            let answers = play.ask(Action::Create { name: cluster("edge-1"), wanted: Wanted::default(), wait });
             match answers.try_recv() {
                 Ok(Answer::Refused(refusal)) => assert_eq!(refusal.kind, RefusalKind::Unavailable),
                 other => panic!("{other:?}"),

@@ -178,6 +178,7 @@ impl Fleet {
             Action::Create { .. }
             | Action::Delete { .. }
             | Action::Retry(_)
+            | Action::RotateToken(_)
             | Action::CreateMany(_)
             | Action::DeleteMany(_)
                 if self.stopping =>
@@ -186,9 +187,7 @@ impl Fleet {
                     Refusal::new(RefusalKind::Unavailable, "the agent is stopping", "ask again once it is back");
                 reply.send(Answer::Refused(refusal));
             }
-            Action::Create { name, server, template, wait } => {
-                self.create(name, server.as_deref(), template, wait, reply, now);
-            }
+            Action::Create { name, wanted, wait } => self.create(name, wanted, wait, reply, now),
             Action::CreateMany(bulk) => self.create_many(bulk, reply, now),
             Action::DeleteMany(prefix) => self.delete_many(prefix, reply, now),
             Action::Operation(number) => self.operation(number, reply),
@@ -196,6 +195,7 @@ impl Fleet {
             Action::Cancel(number) => self.cancel(number, reply, now),
             Action::Delete { name, wait } => self.delete(&name, wait, reply, now),
             Action::Retry(name) => self.retry_now(&name, reply, now),
+            Action::RotateToken(name) => self.rotate_token(&name, reply, now),
             Action::Get(name) => self.describe(&name, reply, now),
             Action::List { state, limit, after } => reply.send(self.list(state, limit, after)),
             Action::Health => reply.send(Answer::Health(Box::new(self.health(now)))),
@@ -317,7 +317,7 @@ impl Fleet {
         let job = match (record.state, record.id.clone()) {
             (State::Pending | State::Registering | State::Failed, None) => {
                 record.enter(State::Registering, now.wall);
-                Job::Create(name)
+                Job::Create { name, adopt: record.adopt }
             }
             (State::Registered | State::Failed, Some(id)) => {
                 let make = record.attempts > 0 && record.attempts.is_multiple_of(ATTEMPTS_BEFORE_MAKING_A_TOKEN);

@@ -57,7 +57,7 @@ impl Fleet {
                 "ask for fewer, raise MaxClusters, or start another agent",
             ))
         } else {
-            self.cannot_create(bulk.server.as_deref(), bulk.template.as_deref())
+            self.cannot_create(&bulk.wanted)
         };
         match refusal {
             Some(refusal) => reply.send(Answer::Refused(refusal)),
@@ -164,11 +164,11 @@ impl Fleet {
                     operation.already += 1;
                     return;
                 }
-                let (server, template) = (bulk.server.clone(), bulk.template.clone());
-                match self.cannot_create(server.as_deref(), template.as_deref()) {
+                let wanted = bulk.wanted.clone();
+                match self.cannot_create(&wanted) {
                     Some(refusal) => operation.fail(format!("{name}: {}", refusal.detail)),
                     None => {
-                        self.enlist(&name, server.as_deref(), template, now);
+                        self.enlist(&name, wanted, now);
                         operation.under_way.push(name);
                     }
                 }
@@ -255,11 +255,12 @@ const ERRORS_KEPT: usize = 10;
 mod tests {
     use super::super::tests::{Play, cluster, error};
     use super::*;
+    use crate::manager::Wanted;
     use crate::manager::command::Action;
     use crate::manager::job::{Job, JobErrorKind, Outcome};
 
     fn bulk(count: u32) -> BulkCreate {
-        BulkCreate { prefix: "edge-".into(), count, start: 1, width: 0, template: None, server: None, interval: None }
+        BulkCreate { prefix: "edge-".into(), count, start: 1, width: 0, wanted: Wanted::default(), interval: None }
     }
 
     fn view(play: &mut Play, action: Action) -> OperationView {
@@ -270,7 +271,7 @@ mod tests {
     }
 
     fn asked(play: &mut Play) -> Vec<String> {
-        let name = |job| if let Job::Create(name) = job { Some(name.to_string()) } else { None };
+        let name = |job| if let Job::Create { name, .. } = job { Some(name.to_string()) } else { None };
         play.jobs().into_iter().filter_map(name).collect()
     }
 

@@ -9,7 +9,7 @@ use crate::manager::answer::{Answer, Refusal, RefusalKind};
 use crate::manager::command::Reply;
 use crate::manager::job::{JobError, JobErrorKind};
 use crate::manager::record::Record;
-use crate::manager::{ClusterName, State, retry};
+use crate::manager::{ClusterName, State, Wanted, retry};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -17,8 +17,7 @@ impl Fleet {
     pub(super) fn create(
         &mut self,
         name: ClusterName,
-        server: Option<&str>,
-        template: Option<String>,
+        wanted: Wanted,
         wait: bool,
         reply: Reply,
         now: Now,
@@ -31,18 +30,19 @@ impl Fleet {
             let remedy = "delete some, raise MaxClusters, or start another agent";
             Some(Refusal::new(RefusalKind::LimitReached, detail, remedy))
         } else {
-            self.cannot_create(server, template.as_deref())
+            self.cannot_create(&wanted)
         };
         if let Some(refusal) = refusal {
             return reply.send(Answer::Refused(refusal));
         }
-        self.enlist(&name, server, template, now);
+        self.enlist(&name, wanted, now);
         self.await_step(&name, wait, reply, now);
     }
 
-    /// What stands against creating any cluster with this server and template.
-    pub(super) fn cannot_create(&self, server: Option<&str>, template: Option<&str>) -> Option<Refusal> {
-        if let Some(template) = template.filter(|template| !self.config.templates.contains_key(*template)) {
+    /// What stands against creating any such cluster.
+    pub(super) fn cannot_create(&self, wanted: &Wanted) -> Option<Refusal> {
+        let server = wanted.server.as_deref();
+        if let Some(template) = wanted.template.as_deref().filter(|template| !self.config.templates.contains_key(*template)) {
             let known: Vec<&str> = self.config.templates.keys().map(String::as_str).collect();
             let detail = format!("there is no template named {template:?}");
             let remedy =
@@ -68,14 +68,15 @@ impl Fleet {
     }
 
     /// Takes a new cluster into the registry; its first step follows once it is on disk.
-    pub(super) fn enlist(&mut self, name: &ClusterName, server: Option<&str>, template: Option<String>, now: Now) {
-        let chosen = self.choose_upstream(server, seed(&self.config.instance_id, &name.to_string()));
+    pub(super) fn enlist(&mut self, name: &ClusterName, wanted: Wanted, now: Now) {
+        let chosen = self.choose_upstream(wanted.server.as_deref(), seed(&self.config.instance_id, &name.to_string()));
         let Some((index, upstream)) = chosen.and_then(|index| Some((index, self.upstreams.get(index)?))) else {
             return;
         };
         let server = (index, upstream.config.name.as_str().into());
         let mut record = Record::new(name.clone(), server, now.wall);
-        record.template = template;
+        record.template = wanted.template;
+        record.adopt = wanted.adopt;
         self.records.insert(name.clone(), record);
         self.keep(name);
     }
@@ -221,6 +222,19 @@ impl Fleet {
         } else {
             reply.send(Answer::Gone);
         }
+    }
+
+    /// Gives a cluster another service account token; Rancher learns of it when the tunnels are opened again.
+    pub(super) fn rotate_token(&mut self, name: &str, reply: Reply, now: Now) {
+        let Some(record) = self.records.get_mut(name) else { return reply.send(unknown(name)) };
+        if record.state == State::Deleting {
+            let refusal = Refusal::new(RefusalKind::Conflict, format!("{name} is being deleted"), "leave it");
+            return reply.send(Answer::Refused(refusal));
+        }
+        record.rotation += 1;
+        let name = record.name.clone();
+        self.await_step(&name, false, reply, now);
+        self.keep(&name);
     }
 
     pub(super) fn retry(&mut self, name: &ClusterName, message: String, asked: Option<Duration>, now: Now) {

@@ -4,6 +4,7 @@ use super::*;
 use crate::config::Secret;
 use crate::engine::{Refused, Tunnel};
 use crate::kube::Source;
+use crate::manager::Wanted;
 use crate::manager::job::{JobError, JobErrorKind};
 use crate::rancher::Cluster;
 use crossbeam_channel::{Receiver, unbounded};
@@ -48,7 +49,7 @@ impl Play {
     }
 
     pub fn create(&mut self, name: &str) -> Receiver<Answer> {
-        self.ask(Action::Create { name: cluster(name), server: None, template: None, wait: true })
+        self.ask(Action::Create { name: cluster(name), wanted: Wanted::default(), wait: true })
     }
 
     pub fn delete(&mut self, name: &str) -> Receiver<Answer> {
@@ -167,7 +168,7 @@ fn a_cluster_goes_from_request_to_connected() {
     let mut play = Play::new();
     let answers = play.create("edge-1");
     assert_eq!(play.state("edge-1"), "registering");
-    assert_eq!(play.jobs(), [Job::Create(cluster("edge-1"))]);
+    assert_eq!(play.jobs(), [Job::Create { name: cluster("edge-1"), adopt: false }]);
     assert!(answers.try_recv().is_err(), "nothing is promised before Rancher has accepted it");
 
     play.created("edge-1", "c-abcde");
@@ -256,7 +257,7 @@ fn a_rancher_that_is_away_is_asked_again_while_the_operator_gets_202() {
     assert_eq!(play.jobs().len(), 1);
     play.outcome(Outcome::Created(cluster("edge-1"), Err(error(JobErrorKind::Transient(None)))));
     play.pass(1);
-    assert_eq!(play.jobs(), [Job::Create(cluster("edge-1"))], "the first retry comes within a second");
+    assert_eq!(play.jobs(), [Job::Create { name: cluster("edge-1"), adopt: false }], "the first retry comes within a second");
     play.pass(9);
     match answers.try_recv() {
         Ok(Answer::Accepted(view)) => assert_eq!(view.last_error.as_deref(), Some("Rancher says no")),
@@ -377,7 +378,7 @@ fn what_rancher_may_have_created_unseen_is_looked_for_before_it_is_forgotten() {
 #[test]
 fn what_was_accepted_with_202_and_then_refused_shows_why() {
     let mut play = Play::new();
-    play.ask(Action::Create { name: cluster("edge-1"), server: None, template: None, wait: false });
+    play.ask(Action::Create { name: cluster("edge-1"), wanted: Wanted::default(), wait: false });
     play.outcome(Outcome::Created(cluster("edge-1"), Err(error(JobErrorKind::Permanent))));
     assert_eq!(play.state("edge-1"), "failed");
     match play.ask(Action::Get("edge-1".into())).try_recv() {
@@ -388,7 +389,7 @@ fn what_was_accepted_with_202_and_then_refused_shows_why() {
     play.pass(47);
     assert!(play.jobs().is_empty());
     play.pass(25);
-    assert_eq!(play.jobs(), [Job::Create(cluster("edge-1"))]);
+    assert_eq!(play.jobs(), [Job::Create { name: cluster("edge-1"), adopt: false }]);
 }
 
 #[test]
@@ -463,12 +464,12 @@ fn a_failed_cluster_is_tried_again_when_an_operator_says_so() {
     assert_eq!(play.jobs(), [], "a refusal is not asked for again at once");
     let answers = play.ask(Action::Retry("edge-1".into()));
     assert!(matches!(answers.try_recv(), Ok(Answer::Accepted(view)) if view.state == State::Registering));
-    assert_eq!(play.jobs(), [Job::Create(cluster("edge-1"))]);
+    assert_eq!(play.jobs(), [Job::Create { name: cluster("edge-1"), adopt: false }]);
     play.outcome(Outcome::Created(cluster("edge-1"), Err(error(JobErrorKind::Permanent))));
     play.pass(73);
     assert_eq!(
         play.jobs(),
-        [Job::Create(cluster("edge-1"))],
+        [Job::Create { name: cluster("edge-1"), adopt: false }],
         "by itself it is tried within 60 s, a fifth more or less"
     );
 }

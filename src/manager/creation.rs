@@ -1,7 +1,18 @@
-//! What is asked of many clusters at once.
+//! What is asked of new clusters.
 
 use super::{ClusterName, NameError};
 use std::time::Duration;
+
+/// What a new cluster is to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The Rancher to register it with; `None` leaves the choice to the agent.
+    pub server: Option<String>,
+    /// The template it is made from; `None` is the configured one.
+    pub template: Option<String>,
+    /// Whether a cluster of its name that Rancher has already, and that nothing is connected for, becomes this agent's.
+    pub adopt: bool,
+}
 
 /// Which clusters to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,10 +25,8 @@ pub struct BulkCreate {
     pub start: u32,
     /// Digits of the number, with leading zeros; 0 writes it as it is.
     pub width: u8,
-    /// The template of each; `None` is the configured one.
-    pub template: Option<String>,
-    /// The Rancher of each; `None` leaves the choice to the agent.
-    pub server: Option<String>,
+    /// What each is to be.
+    pub wanted: Wanted,
     /// Time between the starts of two; `None` starts as many as Rancher keeps up with.
     pub interval: Option<Duration>,
 }
@@ -76,8 +85,7 @@ mod tests {
             count: 10,
             start: 8,
             width: 3,
-            template: None,
-            server: None,
+            wanted: Wanted::default(),
             interval: None,
         };
         assert_eq!(bulk.name(0).unwrap().to_string(), "edge-008");
