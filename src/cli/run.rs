@@ -7,14 +7,16 @@ use super::reload::Reloader;
 use super::signals::{Signal, on_signals};
 use super::{Failure, TemplateFile, instance, load_template, named_templates, print_stdout};
 use crate::api::{Api, ApiConfig};
-use crate::config::{Loaded, RancherUrl, ServerSettings, Settings};
-use crate::engine::{self, Authority, Engine, Server};
+use crate::config::{Loaded, Proxy, RancherUrl, Secret, ServerSettings, Settings};
+use crate::engine::{self, Authority, Engine, Server, Via};
 use crate::journal::{Journal, JournalFile};
 use crate::kube::{Baseline, CREATED_PLACEHOLDER, Source};
 use crate::manager::{FleetConfig, Manager, ManagerConfig, Rancher, RancherConfig};
 use crate::rancher::{Client, RancherError, Trust};
 use crate::telemetry;
 use crate::template::Variables;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use crossbeam_channel::{Receiver, bounded, select};
 use std::collections::BTreeMap;
 use std::io;
@@ -209,7 +211,12 @@ fn meet(server: &ServerSettings, settings: &Settings) -> Result<Rancher, Failure
     };
     let url = RancherUrl::parse(&server.url).map_err(|problem| Failure::new(format!("{}: {problem}", server.url)))?;
     let trust = Trust::load(server.ca_file.as_deref(), settings.insecure_skip_tls_verify).map_err(rancher_failure)?;
-    let mut client = Client::new(&server.url, server.api_token()?, trust, settings.request_timeout);
+    let proxy = Proxy::for_url(&url, |name| std::env::var(name).ok()).map_err(Failure::new)?;
+    if let Some(proxy) = &proxy {
+        log::info!("{} is reached through the proxy {} ({})", server.url, proxy.authority(), proxy.variable);
+    }
+    let client = Client::new(&server.url, server.api_token()?, trust, proxy.as_ref(), settings.request_timeout);
+    let mut client = client.map_err(rancher_failure)?;
     let mut probed = client.probe();
     if let (Err(RancherError::Untrusted { .. }), Some(checksum)) = (&probed, &server.ca_checksum) {
         client.trust_announced(checksum, settings.request_timeout).map_err(rancher_failure)?;
@@ -224,19 +231,29 @@ fn meet(server: &ServerSettings, settings: &Settings) -> Result<Rancher, Failure
         // It may come back, or accept the token later: no reason not to start either.
         log::warn!("{error}; {}", error.remedy());
     }
-    let server = tunnel_server(&url, &client)?;
+    let server = tunnel_server(&url, proxy, &client)?;
     Ok(Rancher { client, probed, server })
 }
 
-fn tunnel_server(url: &RancherUrl, client: &Client) -> Result<Server, Failure> {
+fn tunnel_server(url: &RancherUrl, proxy: Option<Proxy>, client: &Client) -> Result<Server, Failure> {
     let tls = match url.https {
         true => Some(client.trust().for_tunnels().map_err(|error| Failure::new(error.to_string()))?),
         false => None,
     };
-    // Unresolved is not fatal either: the manager asks again.
-    let addresses = (url.host.as_str(), url.port).to_socket_addrs().map(Vec::from_iter).unwrap_or_default();
     let host = if url.host.contains(':') { format!("[{}]", url.host) } else { url.host.clone() };
-    Ok(Server { host, port: url.port, path_prefix: url.path_prefix.clone(), tls, addresses })
+    let via = proxy.map(|proxy| Via {
+        authority: proxy.authority(),
+        target: format!("{host}:{}", url.port),
+        authorization: proxy.credentials.map(|(user, password)| {
+            Secret::new(format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose()))))
+        }),
+        location: (proxy.host, proxy.port),
+    });
+    let path_prefix = url.path_prefix.clone();
+    let mut server = Server { host, port: url.port, path_prefix, tls, via, addresses: Vec::new() };
+    // Unresolved is not fatal either: the manager asks again.
+    server.addresses = server.next_hop().to_socket_addrs().map(Vec::from_iter).unwrap_or_default();
+    Ok(server)
 }
 
 /// How long an orderly end may take.

@@ -17,8 +17,43 @@ pub struct Server {
     pub path_prefix: String,
     /// Trust settings; `None` speaks plain TCP (tests and rehearsals only).
     pub tls: Option<Arc<rustls::ClientConfig>>,
-    /// The addresses `host` resolves to; tried in turn.
+    /// The proxy that leads there, if one does.
+    pub via: Option<Via>,
+    /// The addresses to connect to, those of the proxy if there is one; tried in turn.
     pub addresses: Vec<SocketAddr>,
+}
+
+/// A proxy on the way to a server.
+#[derive(Debug, Clone)]
+pub struct Via {
+    /// Its `HOST:PORT`, for people.
+    pub authority: String,
+    /// Host and port to resolve.
+    pub location: (String, u16),
+    /// `HOST:PORT` of the server it is to connect to.
+    pub target: String,
+    /// The value of `Proxy-Authorization`, if it wants one.
+    pub authorization: Option<Secret>,
+}
+
+impl Server {
+    /// Host and port of what is connected to: the proxy, if there is one.
+    pub fn next_hop(&self) -> (String, u16) {
+        match &self.via {
+            Some(via) => via.location.clone(),
+            None => (self.host.trim_matches(['[', ']']).to_owned(), self.port),
+        }
+    }
+}
+
+impl Via {
+    /// What asks the proxy for the connection.
+    pub(super) fn request(&self) -> Vec<u8> {
+        let authorization = self.authorization.as_ref();
+        let authorization = authorization.map(|value| format!("Proxy-Authorization: {}\r\n", value.expose()));
+        let (target, authorization) = (&self.target, authorization.unwrap_or_default());
+        format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{authorization}\r\n").into_bytes()
+    }
 }
 
 /// One cluster, ready to be connected.

@@ -1,6 +1,6 @@
 //! Opening one tunnel: TCP, TLS, then the websocket upgrade with the headers Rancher's authorisers look for.
 
-use super::{Refused, Server, Transport, Tunnel};
+use super::{Refused, Server, Transport, Tunnel, proxy};
 use crate::config::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -44,6 +44,7 @@ pub(super) struct DialError {
 #[derive(Debug)]
 pub(super) struct Dial {
     phase: Phase,
+    server: Arc<Server>,
     /// When to give up.
     pub(super) deadline: Instant,
 }
@@ -51,6 +52,8 @@ pub(super) struct Dial {
 #[derive(Debug)]
 enum Phase {
     Connecting(Transport, Request),
+    /// The proxy on the way was asked.
+    Proxying(Transport, proxy::Handshake, Request),
     Upgrading(MidHandshake<ClientHandshake<Transport>>),
     /// Between two phases, and after the end.
     Over,
@@ -58,25 +61,23 @@ enum Phase {
 
 impl Dial {
     /// Starts connecting to `address`. Nothing is sent before [`Dial::advance`].
-    pub(super) fn start(server: &Server, address: SocketAddr, request: Request, deadline: Instant) -> io::Result<Dial> {
+    pub(super) fn start(
+        server: &Arc<Server>,
+        address: SocketAddr,
+        request: Request,
+        deadline: Instant,
+    ) -> io::Result<Dial> {
         let socket = TcpStream::connect(address)?;
         // Before TLS: with Nagle's algorithm each handshake waits for a delayed acknowledgement, 40 ms a tunnel.
         socket.set_nodelay(true)?;
-        let tls = match &server.tls {
-            Some(config) => {
-                let name = server.host.trim_matches(['[', ']']).to_owned();
-                let name = name.try_into().map_err(|_| io::Error::other("the host is no valid TLS server name"))?;
-                Some(rustls::ClientConnection::new(config.clone(), name).map_err(io::Error::other)?.into())
-            }
-            None => None,
-        };
-        Ok(Dial { phase: Phase::Connecting(Transport::new(socket, tls), request), deadline })
+        let transport = Transport::new(socket, None);
+        Ok(Dial { phase: Phase::Connecting(transport, request), server: server.clone(), deadline })
     }
 
     /// The socket, to register it for readiness.
     pub(super) fn transport_mut(&mut self) -> Option<&mut Transport> {
         match &mut self.phase {
-            Phase::Connecting(transport, _) => Some(transport),
+            Phase::Connecting(transport, _) | Phase::Proxying(transport, ..) => Some(transport),
             Phase::Upgrading(handshake) => Some(handshake.get_mut().get_mut()),
             Phase::Over => None,
         }
@@ -90,8 +91,22 @@ impl Dial {
                     self.phase = Phase::Connecting(transport, request);
                     return Ok(None);
                 }
-                let handshake = ClientHandshake::start(transport, request, Some(websocket_config()));
-                self.upgrade(handshake.map_err(DialError::websocket)?)
+                if self.server.via.is_some() {
+                    self.phase = Phase::Proxying(transport, proxy::Handshake::default(), request);
+                    return self.advance();
+                }
+                self.begin_upgrade(transport, request)
+            }
+            Phase::Proxying(mut transport, mut handshake, request) => {
+                let is_through = match &self.server.via {
+                    Some(via) => handshake.advance(via, &mut transport).map_err(DialError::socket)?,
+                    None => true,
+                };
+                if is_through {
+                    return self.begin_upgrade(transport, request);
+                }
+                self.phase = Phase::Proxying(transport, handshake, request);
+                Ok(None)
             }
             Phase::Upgrading(mut handshake) => {
                 handshake.get_mut().get_mut().flush_socket().map_err(DialError::socket)?;
@@ -99,6 +114,22 @@ impl Dial {
             }
             Phase::Over => Ok(None),
         }
+    }
+
+    fn begin_upgrade(
+        &mut self,
+        mut transport: Transport,
+        request: Request,
+    ) -> Result<Option<WebSocket<Transport>>, DialError> {
+        if let Some(config) = &self.server.tls {
+            let name = self.server.host.trim_matches(['[', ']']).to_owned();
+            let name = name.try_into().map_err(|_| io::Error::other("the host is no valid TLS server name"));
+            let name = name.map_err(DialError::socket)?;
+            let tls = rustls::ClientConnection::new(config.clone(), name).map_err(io::Error::other);
+            transport.start_tls(tls.map_err(DialError::socket)?.into());
+        }
+        let handshake = ClientHandshake::start(transport, request, Some(websocket_config()));
+        self.upgrade(handshake.map_err(DialError::websocket)?)
     }
 
     fn upgrade(
@@ -211,6 +242,7 @@ mod tests {
                     .with_root_certificates(rustls::RootCertStore::empty())
                     .with_no_client_auth(),
             )),
+            via: None,
             addresses: Vec::new(),
         }
     }

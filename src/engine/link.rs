@@ -10,6 +10,7 @@ use super::{Refused, Server, Transport, Tunnel};
 use crate::config::Secret;
 use mio::Token;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tungstenite::WebSocket;
 
@@ -102,7 +103,7 @@ impl Link {
     /// Starts dialling a queued link.
     pub(super) fn dial(
         &mut self,
-        server: &Server,
+        server: &Arc<Server>,
         credentials: &Credentials,
         token: Token,
         context: &mut Context<'_>,
@@ -121,7 +122,7 @@ impl Link {
 
     fn start(
         &mut self,
-        server: &Server,
+        server: &Arc<Server>,
         credentials: &Credentials,
         token: Token,
         context: &Context<'_>,

@@ -174,7 +174,7 @@ impl Member {
     }
 
     /// Starts dialling a queued tunnel.
-    pub(super) fn dial(&mut self, tunnel: Tunnel, server: &Server, token: Token, context: &mut Context<'_>) {
+    pub(super) fn dial(&mut self, tunnel: Tunnel, server: &Arc<Server>, token: Token, context: &mut Context<'_>) {
         let link = match tunnel {
             Tunnel::Api => &mut self.api,
             Tunnel::Steve => &mut self.steve,

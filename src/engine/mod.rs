@@ -17,12 +17,13 @@ mod dial;
 mod keeping;
 mod link;
 mod member;
+mod proxy;
 mod stream;
 mod transport;
 mod wheel;
 mod worker;
 
-pub use assignment::{Assignment, Attachment, Event, Refused, Server, Tunnel};
+pub use assignment::{Assignment, Attachment, Event, Refused, Server, Tunnel, Via};
 pub use authority::Authority;
 pub use transport::Transport;
 pub use wheel::TimerWheel;

@@ -20,12 +20,18 @@ pub struct Transport {
 impl Transport {
     /// Wraps a socket that is connected or still connecting.
     pub fn new(socket: TcpStream, tls: Option<rustls::Connection>) -> Transport {
-        let tls = tls.map(|mut tls| {
-            // Plaintext written before the handshake is over waits inside rustls; bounded by what the caller writes.
-            tls.set_buffer_limit(None);
-            Box::new(tls)
-        });
-        Transport { socket, tls, outgoing: Vec::new(), sent: 0 }
+        let mut transport = Transport { socket, tls: None, outgoing: Vec::new(), sent: 0 };
+        if let Some(tls) = tls {
+            transport.start_tls(tls);
+        }
+        transport
+    }
+
+    /// Speaks TLS from now on.
+    pub fn start_tls(&mut self, mut tls: rustls::Connection) {
+        // Plaintext written before the handshake is over waits inside rustls; bounded by what the caller writes.
+        tls.set_buffer_limit(None);
+        self.tls = Some(Box::new(tls));
     }
 
     /// Makes `registry` report readiness (edge-triggered) under `token`.

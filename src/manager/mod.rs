@@ -5,8 +5,8 @@
 //! to Rancher, one call a job. This room must not know HTTP, TLS or Kubernetes.
 
 mod answer;
-mod creation;
 mod command;
+mod creation;
 mod fleet;
 mod health;
 mod job;
@@ -21,8 +21,8 @@ pub use answer::{
     Answer, ClusterView, HealthView, OperationState, OperationView, RancherView, Refusal, RefusalKind, StandingView,
     TunnelView,
 };
-pub use creation::{BulkCreate, Wanted, parse_rate};
 pub use command::{Action, Command, Reply};
+pub use creation::{BulkCreate, Wanted, parse_rate};
 pub use fleet::{Effect, Fleet, FleetConfig, RancherConfig};
 pub use job::{Job, JobError, Outcome};
 pub use lifecycle::State;

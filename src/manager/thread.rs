@@ -101,7 +101,7 @@ impl Manager {
                 client: rancher.client,
                 label: label.clone(),
                 rancher: index,
-                server: (rancher.server.host.trim_matches(['[', ']']).to_owned(), rancher.server.port),
+                server: rancher.server.next_hop(),
             };
             for number in 0..registrars {
                 let (registrar, job_queue, outcomes) = (registrar.clone(), job_queue.clone(), outcomes.clone());

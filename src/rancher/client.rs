@@ -1,7 +1,7 @@
 //! One call to Rancher's REST API, and what its answer means.
 
 use super::{RancherError, Trust};
-use crate::config::{RancherUrl, Secret};
+use crate::config::{Proxy, RancherUrl, Secret};
 use parking_lot::RwLock;
 use serde_json::Value;
 use std::io::ErrorKind;
@@ -17,22 +17,44 @@ pub struct Client {
     base: String,
     token: Arc<RwLock<Secret>>,
     trust: Trust,
+    proxy: Option<ureq::Proxy>,
 }
 
 impl Client {
-    /// A client for `url` (`https://HOST[:PORT][/PREFIX]`) that believes whom `trust` says; each call takes `timeout` at most.
-    pub fn new(url: &str, token: Secret, trust: Trust, timeout: Duration) -> Client {
-        let agent = agent(&trust, timeout);
-        Client { agent, base: url.trim_end_matches('/').to_owned(), token: Arc::new(RwLock::new(token)), trust }
+    /// A client for `url` (`https://HOST[:PORT][/PREFIX]`), through `proxy` if there is one, that believes whom `trust` says;
+    /// each call takes `timeout` at most.
+    pub fn new(
+        url: &str,
+        token: Secret,
+        trust: Trust,
+        proxy: Option<&Proxy>,
+        timeout: Duration,
+    ) -> Result<Client, RancherError> {
+        let proxy = proxy.map(connect_proxy).transpose().map_err(|error| RancherError::Unreachable {
+            url: url.to_owned(),
+            cause: format!("the proxy cannot be used: {error}"),
+        })?;
+        let base = url.trim_end_matches('/').to_owned();
+        Ok(Client {
+            agent: agent(&trust, proxy.as_ref(), timeout),
+            base,
+            token: Arc::new(RwLock::new(token)),
+            trust,
+            proxy,
+        })
     }
 
     /// Trusts the certificate of Rancher's `cacerts` setting from now on, fetched without verification, if its SHA-256 is
     /// `checksum`: what the real agent does with `CATTLE_CA_CHECKSUM`.
     pub fn trust_announced(&mut self, checksum: &str, timeout: Duration) -> Result<(), RancherError> {
-        let stranger = Client { agent: agent(&Trust::insecure(), timeout), token: Arc::default(), ..self.clone() };
+        let stranger = Client {
+            agent: agent(&Trust::insecure(), self.proxy.as_ref(), timeout),
+            token: Arc::default(),
+            ..self.clone()
+        };
         let setting = stranger.get("/v3/settings/cacerts")?;
         self.trust.add_announced(setting["value"].as_str().unwrap_or_default(), checksum)?;
-        self.agent = agent(&self.trust, timeout);
+        self.agent = agent(&self.trust, self.proxy.as_ref(), timeout);
         Ok(())
     }
 
@@ -176,17 +198,26 @@ impl Client {
     }
 }
 
-fn agent(trust: &Trust, timeout: Duration) -> Agent {
+fn agent(trust: &Trust, proxy: Option<&ureq::Proxy>, timeout: Duration) -> Agent {
     Agent::config_builder()
         .tls_config(trust.for_rest())
         .timeout_global(Some(timeout))
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
-        .proxy(None)
+        .proxy(proxy.cloned())
         .user_agent(concat!("scale-cluster-agent/", env!("CARGO_PKG_VERSION")))
         .build()
         .new_agent()
+}
+
+fn connect_proxy(proxy: &Proxy) -> Result<ureq::Proxy, ureq::Error> {
+    let host = if proxy.host.contains(':') { format!("[{}]", proxy.host) } else { proxy.host.clone() };
+    let builder = ureq::Proxy::builder(ureq::ProxyProtocol::Http).host(&host).port(proxy.port).resolve_target(false);
+    match &proxy.credentials {
+        Some((user, password)) => builder.username(user).password(password.expose()).build(),
+        None => builder.build(),
+    }
 }
 
 /// What came instead of JSON: its type and first words, never the whole.

@@ -102,7 +102,9 @@ impl Client {
                 match self.find_cluster(name)? {
                     Some(cluster) if cluster.has(label) => Ok(Creation::Ours(cluster)),
                     Some(cluster) if !adopt => Ok(Creation::NameTaken(cluster)),
-                    Some(cluster) if cluster.id == LOCAL || cluster.is_true("Connected") => Ok(Creation::InUse(cluster)),
+                    Some(cluster) if cluster.id == LOCAL || cluster.is_true("Connected") => {
+                        Ok(Creation::InUse(cluster))
+                    }
                     Some(cluster) => self.label_cluster(cluster, label).map(Creation::Ours),
                     // Deleted in between, or not visible to this token.
                     None => Err(RancherError::Refused {

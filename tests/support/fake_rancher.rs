@@ -320,8 +320,14 @@ impl Shared {
         self.created += 1;
         let id = format!("c-{:05}", self.created);
         let registration_token = format!("registration-secret-{:05}", self.created);
-        let cluster =
-            Imported { id: id.clone(), name: name.to_owned(), labels, registration_token, is_connected: false, remaining_looks: None };
+        let cluster = Imported {
+            id: id.clone(),
+            name: name.to_owned(),
+            labels,
+            registration_token,
+            is_connected: false,
+            remaining_looks: None,
+        };
         self.clusters.insert(id, cluster.clone());
         cluster
     }

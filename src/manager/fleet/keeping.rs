@@ -205,7 +205,11 @@ mod tests {
         let name = || cluster("edge-1");
         let mut play = Play::new();
         play.create("edge-1");
-        assert_eq!(play.restarted().jobs(), [Job::Create { name: name(), adopt: false }], "Rancher may have created it: it is found as ours");
+        assert_eq!(
+            play.restarted().jobs(),
+            [Job::Create { name: name(), adopt: false }],
+            "Rancher may have created it: it is found as ours"
+        );
         play.created("edge-1", "c-1");
         let fetch = Job::FetchToken { name: name(), id: "c-1".into(), make: false };
         assert_eq!(play.restarted().jobs(), [fetch]);

@@ -14,14 +14,7 @@ use jiff::Timestamp;
 use std::time::Duration;
 
 impl Fleet {
-    pub(super) fn create(
-        &mut self,
-        name: ClusterName,
-        wanted: Wanted,
-        wait: bool,
-        reply: Reply,
-        now: Now,
-    ) {
+    pub(super) fn create(&mut self, name: ClusterName, wanted: Wanted, wait: bool, reply: Reply, now: Now) {
         let refusal = if let Some(record) = self.records.get(&name) {
             let detail = format!("a cluster named {name} exists already, in state {}", record.state.as_str());
             Some(Refusal::new(RefusalKind::Conflict, detail, format!("GET /clusters/{name} shows it")))
@@ -42,7 +35,9 @@ impl Fleet {
     /// What stands against creating any such cluster.
     pub(super) fn cannot_create(&self, wanted: &Wanted) -> Option<Refusal> {
         let server = wanted.server.as_deref();
-        if let Some(template) = wanted.template.as_deref().filter(|template| !self.config.templates.contains_key(*template)) {
+        if let Some(template) =
+            wanted.template.as_deref().filter(|template| !self.config.templates.contains_key(*template))
+        {
             let known: Vec<&str> = self.config.templates.keys().map(String::as_str).collect();
             let detail = format!("there is no template named {template:?}");
             let remedy =

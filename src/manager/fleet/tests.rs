@@ -257,7 +257,11 @@ fn a_rancher_that_is_away_is_asked_again_while_the_operator_gets_202() {
     assert_eq!(play.jobs().len(), 1);
     play.outcome(Outcome::Created(cluster("edge-1"), Err(error(JobErrorKind::Transient(None)))));
     play.pass(1);
-    assert_eq!(play.jobs(), [Job::Create { name: cluster("edge-1"), adopt: false }], "the first retry comes within a second");
+    assert_eq!(
+        play.jobs(),
+        [Job::Create { name: cluster("edge-1"), adopt: false }],
+        "the first retry comes within a second"
+    );
     play.pass(9);
     match answers.try_recv() {
         Ok(Answer::Accepted(view)) => assert_eq!(view.last_error.as_deref(), Some("Rancher says no")),

@@ -54,6 +54,6 @@ impl Fleet {
 }
 
 /// A token read longer ago than this is read again when a tunnel is refused.
-const TOKEN_AGE: Duration = Duration::from_secs(30);
+const TOKEN_AGE: Duration = Duration::from_secs(15);
 /// How often a name is resolved at most.
 const RESOLVE_INTERVAL: Duration = Duration::from_secs(30);
