@@ -197,8 +197,8 @@ fn paths_methods_and_parameters_that_are_unknown_are_refused() {
     }
     for (method, path, allow) in [
         ("POST", "/health", "GET, HEAD"),
-        ("DELETE", "/clusters", "GET, HEAD, POST"),
-        ("PUT", "/clusters", "GET, HEAD, POST"),
+        ("PUT", "/clusters", "GET, HEAD, POST, DELETE"),
+        ("PUT", "/operations/1", "GET, HEAD, DELETE"),
         ("POST", "/clusters/edge-0001", "GET, HEAD, DELETE"),
         ("PATCH", "/clusters/edge-0001", "GET, HEAD, DELETE"),
     ] {

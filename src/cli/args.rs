@@ -55,6 +55,8 @@ pub(super) enum Subcommand {
     Run(RunArgs),
     /// Bring up clusters against an embedded stand-in for a Rancher server, and report.
     Rehearse(RehearseArgs),
+    /// Delete every cluster that this agent created, here and in Rancher, and nothing else.
+    Clean(CleanArgs),
     /// Print every setting with its origin; secrets are masked.
     CheckConfig(CheckConfigArgs),
     /// Print the objects that a cluster of this name starts with.
@@ -107,6 +109,22 @@ pub struct RehearseArgs {
     /// A setting of the rehearsed agent, as in its configuration file; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_setting)]
     pub settings: Vec<(String, String)>,
+}
+
+/// Flags of `clean`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct CleanArgs {
+    /// Delete without asking.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(super) yes: bool,
+
+    /// Only print what would be deleted.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+
+    /// How the outcome is printed.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(super) output: ReportFormat,
 }
 
 /// Flags of `check-config`.
@@ -189,7 +207,8 @@ fn long_help() -> String {
     help
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 success, 1 failure, 2 wrong usage.";
+const EXIT_CODES: &str =
+    "Exit codes: 0 success, 1 failure, 2 wrong usage, 130 ended by a signal before its work was done.";
 
 const SETTINGS_INTRODUCTION: &str = "\
 Settings are keys of the YAML file ~/.scale-cluster-agent/config (or config/config in it), or environment variables. \

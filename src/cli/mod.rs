@@ -1,7 +1,9 @@
 //! Flags and subcommands: parse, load the configuration, hand over to the subcommand, map the outcome to an exit code.
 
+mod agent;
 mod args;
 mod check_config;
+mod clean;
 mod failure;
 mod instance;
 mod output;
@@ -22,7 +24,7 @@ use crate::config::{self, Inputs, Loaded};
 use args::{RunArgs, Subcommand};
 use std::process::ExitCode;
 
-/// Parses the command line, runs the subcommand and maps its outcome to an exit code: 0 success, 1 failure, 2 wrong usage.
+/// Parses the command line, runs the subcommand and maps its outcome to an exit code (see [`args`]).
 pub fn main() -> ExitCode {
     let args = match Args::parse_from_process() {
         Ok(args) => args,
@@ -39,6 +41,7 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
     match args.subcommand.clone().unwrap_or_else(|| Subcommand::Run(RunArgs::default())) {
         Subcommand::Run(run) => run::run(loaded, &run, move || load(&args)),
         Subcommand::Rehearse(rehearse) => rehearse::run(loaded, rehearse),
+        Subcommand::Clean(clean) => clean::run(loaded, &clean),
         Subcommand::CheckConfig(check) => check_config::run(&loaded, &check),
         Subcommand::Render(render) => render::run(&loaded, &render),
     }

@@ -1,9 +1,12 @@
 //! The signals that end the program, and the one that has it read its configuration again.
 
 use super::Failure;
+use crossbeam_channel::{Receiver, bounded};
 use signal_hook::consts::{SIGHUP, SIGTERM};
 use signal_hook::iterator::Signals;
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,3 +32,31 @@ pub(super) fn on_signals(handle: impl Fn(Signal) + Send + Sync + 'static) -> Res
     std::thread::Builder::new().name("signals".into()).spawn(wait).map_err(|error| failed(&error))?;
     Ok(())
 }
+
+/// What is asked of the running agent: to end, and to read its configuration again.
+///
+/// The first signal, or the end of standard input if that counts, is handed to the caller; the next signal ends the process.
+pub(super) fn requests(exit_with_stdin: bool) -> Result<(Receiver<()>, Receiver<()>), Failure> {
+    let (stop, stops) = bounded(1);
+    let (reload, reloads) = bounded(1);
+    if exit_with_stdin {
+        let stop = stop.clone();
+        std::thread::spawn(move || {
+            // Whether it ends or breaks, nobody is there any more.
+            let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+            let _ = stop.send(());
+        });
+    }
+    let stopping = AtomicBool::new(false);
+    on_signals(move |signal| match signal {
+        // One that is under way reads what this one is about.
+        Signal::Reload => drop(reload.try_send(())),
+        Signal::End if stopping.swap(true, Ordering::Relaxed) => std::process::exit(INTERRUPTED.into()),
+        // The end of standard input may have come first.
+        Signal::End => drop(stop.try_send(())),
+    })?;
+    Ok((stops, reloads))
+}
+
+/// The exit code of a shell's command that a signal ended.
+pub(super) const INTERRUPTED: u8 = 130;

@@ -1,6 +1,6 @@
 //! What an operator asks of the manager.
 
-use super::{Answer, BulkCreate, ClusterName, State, Wanted};
+use super::{Answer, BulkCreate, ClusterName, State, Stray, Wanted};
 use std::fmt;
 
 /// An operator's request with the way back to whoever asked.
@@ -50,6 +50,8 @@ pub enum Action {
     CreateMany(BulkCreate),
     /// Delete all clusters whose names begin so; answered at once with an operation.
     DeleteMany(String),
+    /// Delete all clusters, and these in Rancher that are this agent's too; answered at once with an operation.
+    Clean(Vec<Stray>),
     /// Show an operation.
     Operation(u64),
     /// Show the latest operations.

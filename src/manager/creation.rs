@@ -14,6 +14,15 @@ pub struct Wanted {
     pub adopt: bool,
 }
 
+/// A cluster in Rancher that this agent created and knows no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stray {
+    /// Its name.
+    pub name: ClusterName,
+    /// The Rancher it is in.
+    pub server: String,
+}
+
 /// Which clusters to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BulkCreate {

@@ -22,9 +22,9 @@ pub use answer::{
     TunnelView,
 };
 pub use command::{Action, Command, Reply};
-pub use creation::{BulkCreate, Wanted, parse_rate};
+pub use creation::{BulkCreate, Stray, Wanted, parse_rate};
 pub use fleet::{Effect, Fleet, FleetConfig, RancherConfig};
 pub use job::{Job, JobError, Outcome};
 pub use lifecycle::State;
 pub use name::{ClusterName, NameError};
-pub use thread::{Manager, ManagerConfig, ManagerHandle, Rancher};
+pub use thread::{INSTANCE_LABEL, Manager, ManagerConfig, ManagerHandle, Rancher};

@@ -260,13 +260,6 @@ impl Desk {
 }
 
 impl ManagerHandle {
-    /// Queues a command; gives it back when the queue is full or the manager has ended.
-    pub fn send(&self, command: Command) -> Result<(), Command> {
-        self.commands.try_send(command).map_err(|error| match error {
-            TrySendError::Full(command) | TrySendError::Disconnected(command) => command,
-        })
-    }
-
     /// A way to queue commands from other threads.
     pub fn sender(&self) -> Sender<Command> {
         self.commands.clone()
@@ -285,7 +278,7 @@ fn now() -> Now {
 }
 
 /// Marks in Rancher what this agent created; the value is the agent's instance id.
-const INSTANCE_LABEL: &str = "scale-cluster-agent/instance";
+pub const INSTANCE_LABEL: &str = "scale-cluster-agent/instance";
 /// Commands that may wait; beyond it the API answers 503.
 const COMMAND_QUEUE_LENGTH: usize = 1024;
 /// Events taken before commands get their turn.

@@ -157,6 +157,22 @@ impl Client {
         Ok(ClusterPage { clusters, next })
     }
 
+    /// All clusters that carry the label.
+    pub fn own_clusters(&self, label: (&str, &str)) -> Result<Vec<Cluster>, RancherError> {
+        let mut own = Vec::new();
+        let mut next = None;
+        for _ in 0..MAX_LIST_PAGES {
+            let page = self.list_clusters(next.as_deref())?;
+            own.extend(page.clusters.into_iter().filter(|cluster| cluster.has(label)));
+            match page.next {
+                Some(more) => next = Some(more),
+                None => return Ok(own),
+            }
+        }
+        let found = format!("more than {MAX_LIST_PAGES} pages");
+        Err(RancherError::Unexpected { call: "GET /v3/clusters".into(), found })
+    }
+
     /// The cluster whose display name is `name`, if it carries the label.
     pub fn find_own_cluster(&self, name: &str, label: (&str, &str)) -> Result<Option<Cluster>, RancherError> {
         Ok(self.find_cluster(name)?.filter(|cluster| cluster.has(label)))
@@ -229,5 +245,7 @@ fn time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Time
 const LOCAL: &str = "local";
 /// A cluster is some 20 kB, so that a page is 2 MB: little enough to be read while other calls wait.
 const PAGE_LENGTH: usize = 100;
+/// A million clusters: no Rancher has them.
+const MAX_LIST_PAGES: usize = 10_000;
 /// A filtered list has one page; this bounds a server that always promises another.
 const MAX_PAGES: usize = 100;

@@ -181,6 +181,7 @@ impl Fleet {
             | Action::RotateToken(_)
             | Action::CreateMany(_)
             | Action::DeleteMany(_)
+            | Action::Clean(_)
                 if self.stopping =>
             {
                 let refusal =
@@ -190,6 +191,7 @@ impl Fleet {
             Action::Create { name, wanted, wait } => self.create(name, wanted, wait, reply, now),
             Action::CreateMany(bulk) => self.create_many(bulk, reply, now),
             Action::DeleteMany(prefix) => self.delete_many(prefix, reply, now),
+            Action::Clean(strays) => self.clean(strays, reply, now),
             Action::Operation(number) => self.operation(number, reply),
             Action::Operations => self.all_operations(reply),
             Action::Cancel(number) => self.cancel(number, reply, now),

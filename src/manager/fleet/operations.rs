@@ -3,7 +3,7 @@
 use super::{Fleet, Now, Timer};
 use crate::manager::answer::{Answer, OperationState, OperationView, Refusal, RefusalKind};
 use crate::manager::command::Reply;
-use crate::manager::{BulkCreate, ClusterName, State};
+use crate::manager::{BulkCreate, ClusterName, State, Stray, Wanted};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -74,6 +74,19 @@ impl Fleet {
         let names: Vec<ClusterName> = matching.take_while(|name| name.as_arc().starts_with(&prefix)).cloned().collect();
         let total = u32::try_from(names.len()).unwrap_or(u32::MAX);
         self.begin(Work::Delete(prefix, names), total, reply, now);
+    }
+
+    /// Deletes everything of this agent: what it knows, and what it knew once.
+    pub(super) fn clean(&mut self, strays: Vec<Stray>, reply: Reply, now: Now) {
+        for Stray { name, server } in strays {
+            if !self.records.contains_key(&name) {
+                self.enlist(&name, Wanted { server: Some(server), ..Wanted::default() }, now);
+                if let Some(record) = self.records.get_mut(&name) {
+                    record.may_exist = true;
+                }
+            }
+        }
+        self.delete_many(String::new(), reply, now);
     }
 
     pub(super) fn operation(&self, number: u64, reply: Reply) {
@@ -255,7 +268,6 @@ const ERRORS_KEPT: usize = 10;
 mod tests {
     use super::super::tests::{Play, cluster, error};
     use super::*;
-    use crate::manager::Wanted;
     use crate::manager::command::Action;
     use crate::manager::job::{Job, JobErrorKind, Outcome};
 

@@ -1,0 +1,98 @@
+//! `clean`: exactly what the agent created goes.
+
+mod support;
+
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::{Output, Stdio};
+use support::fake_rancher::{Answer, FakeRancher};
+use support::{Agent, agent_command};
+
+fn clean(home: &Path, flags: &[&str]) -> Output {
+    let mut command = agent_command(home);
+    command.arg("clean").args(flags).stdin(Stdio::null()).output().unwrap()
+}
+
+fn text(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+fn names(rancher: &FakeRancher) -> Vec<String> {
+    rancher.clusters().into_iter().map(|cluster| cluster.name).collect()
+}
+
+/// A Rancher with two clusters of an agent that has ended, one that its state file lost, and one of somebody else.
+fn left_behind() -> (FakeRancher, Agent) {
+    let rancher = FakeRancher::start();
+    rancher.import_foreign("theirs");
+    let mut agent = Agent::start_for(&rancher, "");
+    for name in ["one", "two", "lost"] {
+        assert_eq!(agent.create(name).0, 201);
+    }
+    let label = rancher.clusters().into_iter().find(|cluster| cluster.name == "lost").unwrap().labels;
+    assert_eq!(agent.call("DELETE", "/clusters/lost").0, 204);
+    rancher.import_foreign("lost");
+    rancher.label("lost", &label);
+    assert!(agent.stop().0.success());
+    (rancher, agent)
+}
+
+#[test]
+fn what_the_agent_created_goes_and_nothing_else() {
+    let (rancher, agent) = left_behind();
+    let home = agent.home.path();
+    let (code, shown, _) = text(&clean(home, &["--dry-run"]));
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        shown,
+        "3 clusters of this agent, 1 of them only in Rancher: they carry its label, but the state file lost them\n  \
+         one\n  two\n  lost (only in Rancher)\n"
+    );
+    let (code, _, error) = text(&clean(home, &[]));
+    assert_eq!(code, Some(2), "{error}");
+    assert!(error.contains("add --yes to delete"), "{error}");
+    assert_eq!(names(&rancher), ["theirs", "one", "two", "lost"]);
+
+    let (code, shown, error) = text(&clean(home, &["--yes"]));
+    assert_eq!(code, Some(0), "{shown}{error}");
+    assert!(shown.ends_with("3 of 3 clusters deleted\n"), "{shown}");
+    assert_eq!(names(&rancher), ["theirs"]);
+    let (code, shown, _) = text(&clean(home, &["--yes", "--output", "json"]));
+    let report: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!((code, report), (Some(0), json!({"clusters": [], "deleted": 0, "failed": 0, "errors": []})));
+}
+
+#[test]
+fn tunnels_are_up_while_rancher_cleans_up() {
+    let (rancher, agent) = left_behind();
+    rancher.linger(3);
+    let (code, shown, error) = text(&clean(agent.home.path(), &["--yes"]));
+    assert_eq!(code, Some(0), "{shown}{error}");
+    let looks: Vec<usize> = rancher.asked("GET", "/v3/clusters/*").iter().map(|asked| asked.open_tunnels).collect();
+    assert!(looks.iter().any(|open| *open > 0), "{looks:?}");
+}
+
+#[test]
+fn what_rancher_refuses_to_delete_is_told() {
+    let (rancher, agent) = left_behind();
+    rancher.always("DELETE", "/v3/clusters/c-00002", Answer::error(403, "Forbidden", "hands off"));
+    let (code, shown, error) = text(&clean(agent.home.path(), &["--yes"]));
+    assert_eq!(code, Some(1), "{shown}{error}");
+    assert!(
+        shown.contains("2 of 3 clusters deleted, 1 could not be\n  one: ") && shown.contains("hands off"),
+        "{shown}"
+    );
+    assert_eq!(names(&rancher), ["theirs", "one"]);
+}
+
+#[test]
+fn a_running_agent_is_not_disturbed() {
+    let rancher = FakeRancher::start();
+    let agent = Agent::start_for(&rancher, "");
+    assert_eq!(agent.create("one").0, 201);
+    let (code, _, error) = text(&clean(agent.home.path(), &["--yes"]));
+    assert_eq!(code, Some(1), "{error}");
+    assert!(error.contains("another agent uses this file"), "{error}");
+    assert_eq!(names(&rancher), ["one"]);
+}
