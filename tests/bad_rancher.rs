@@ -228,7 +228,7 @@ fn a_rancher_that_may_mend_itself_lets_the_agent_start() {
         let log = agent.log();
         let warnings: Vec<&str> = log
             .lines()
-            .filter(|line| line.contains("[WARN]") && line.contains("cli::run") && line.contains(words))
+            .filter(|line| line.contains("[WARN]") && line.contains("cli::agent") && line.contains(words))
             .collect();
         assert_eq!(warnings.len(), 1, "{words}: {log}");
         rancher.behave();
