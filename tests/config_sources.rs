@@ -129,7 +129,11 @@ fn wrong_usage_is_exit_code_2() {
 fn help_lists_every_setting_and_the_exit_codes() {
     let outcome = Home::new().run(&["--help"], &[]);
     assert_eq!(outcome.code, 0);
-    assert!(outcome.stdout.contains("Exit codes: 0 success, 1 failure, 2 wrong usage, 130 ended by a signal before its work was done."));
+    assert!(
+        outcome.stdout.contains(
+            "Exit codes: 0 success, 1 failure, 2 wrong usage, 130 ended by a signal before its work was done."
+        )
+    );
     for setting in SETTINGS.iter().filter(|setting| !setting.flag_only) {
         assert!(outcome.stdout.contains(&format!("  {} ({})\n", setting.key, setting.variable())), "{}", setting.key);
     }

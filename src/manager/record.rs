@@ -44,7 +44,7 @@ pub(super) struct Record {
     pub(super) token_read: Option<Instant>,
     /// What was written in it in earlier runs, until a worker holds it.
     pub(super) past: Vec<Durable>,
-    /// How often the record changed in what outlives the process.
+    /// The number of its latest state that outlives the process; 0 is what an earlier run left.
     pub(super) version: u64,
     /// Up to which version it is on disk.
     pub(super) kept: u64,
@@ -60,6 +60,8 @@ pub(super) struct Record {
     pub(super) seen_in_round: u64,
     /// Whether its tunnel was refused last as that of a cluster nobody knows.
     pub(super) unknown_to_tunnel: bool,
+    /// Whether its present step began with a look whether Rancher still knows it.
+    pub(super) looked_up: bool,
     /// Whether Rancher had it clean up after itself.
     pub(super) cleanup_asked: bool,
     pub(super) counts: Option<Counts>,
@@ -102,6 +104,7 @@ impl Record {
             next_attempt: None,
             seen_in_round: 0,
             unknown_to_tunnel: false,
+            looked_up: false,
             cleanup_asked: false,
             counts: None,
             waiters: Vec::new(),
@@ -123,7 +126,8 @@ impl Record {
             adopt: self.adopt,
             rotation: self.rotation,
             id: self.id.clone(),
-            may_exist: self.may_exist || matches!(self.state, State::Pending | State::Registering),
+            // A call that creates it goes on in Rancher, whatever becomes of this process.
+            may_exist: self.may_exist || self.id.is_none() && (self.job_under_way || self.state == State::Pending),
             deleting: self.state == State::Deleting,
             deletion_accepted: self.deletion_accepted,
             created_in_rancher: self.created_in_rancher,
@@ -193,7 +197,7 @@ impl Record {
     /// Rancher answers 404 for the cluster, though nothing else says that it is gone.
     pub(super) fn not_shown(&mut self, now: Timestamp) {
         self.standing = None;
-        self.last_error = Some(NOT_SHOWN.into());
+        self.last_error = Some(if self.unknown_to_tunnel { ANOTHER_RANCHER } else { NOT_SHOWN }.into());
         self.observe(now);
     }
 
@@ -227,6 +231,12 @@ impl Record {
     pub(super) fn observe(&mut self, now: Timestamp) {
         let active = self.standing.as_ref().is_some_and(|standing| standing.active);
         self.enter(self.state.observed(self.tunnels_up() == 2, active), now);
+    }
+
+    /// Whether Rancher owes it a registration token for so long that it may not know it any more.
+    pub(super) fn is_doubtful(&self) -> bool {
+        let is_overdue = self.attempts > 0 && self.attempts.is_multiple_of(ATTEMPTS_BEFORE_A_LOOK);
+        !self.attached && !self.looked_up && (self.state == State::Failed || is_overdue)
     }
 
     /// How many tunnels are up.
@@ -280,6 +290,11 @@ struct Lasting {
     reached: BTreeMap<String, Timestamp>,
 }
 
+/// After most of a minute without a token, and as often again.
+const ATTEMPTS_BEFORE_A_LOOK: u32 = 20;
 /// A token that lost its rights sees a 404 where there is a cluster.
 const NOT_SHOWN: &str =
     "Rancher does not show the cluster to this API token, though it accepts its tunnels: check the token's rights";
+/// The agent may have been pointed at another server; giving up its clusters would lose them in theirs.
+const ANOTHER_RANCHER: &str = "Rancher knows neither the cluster nor its registration token, but it showed no cluster of this agent \
+     since the start: if it is the right Rancher, delete the cluster here";

@@ -110,7 +110,8 @@ impl Fleet {
     pub(super) fn detached(&mut self, name: &str) {
         let Some(record) = self.records.get_mut(name) else { return };
         record.attached = false;
-        if record.state == State::Deleting {
+        // What a call comes to that is under way still is about this cluster, not about the next one of its name.
+        if record.state == State::Deleting && !record.job_under_way {
             let name = record.name.clone();
             self.forget(&name);
         }
@@ -119,7 +120,7 @@ impl Fleet {
     pub(super) fn forget(&mut self, name: &ClusterName) {
         if let Some(record) = self.records.remove(name) {
             log::info!("cluster {name} is gone");
-            self.effects.push(Effect::Keep { name: name.as_arc().clone(), version: record.version, record: None });
+            self.erase(name);
             record.waiters.into_iter().for_each(|(reply, _)| reply.send(Answer::Gone));
         }
     }

@@ -87,9 +87,22 @@ impl Fleet {
     /// Has the journal keep a record as it is now.
     pub(super) fn keep(&mut self, name: &ClusterName) {
         let Some(record) = self.records.get_mut(name) else { return };
-        record.version += 1;
+        self.last_version += 1;
+        record.version = self.last_version;
         let (name, version) = (name.as_arc().clone(), record.version);
         self.effects.push(Effect::Keep { name, version, record: Some(record.to_bytes()) });
+    }
+
+    /// Has the journal try again what it could not store.
+    pub(super) fn keep_again(&mut self, name: &ClusterName) {
+        if self.records.contains_key(name) { self.keep(name) } else { self.erase(name) }
+    }
+
+    /// Has the journal forget a cluster.
+    pub(super) fn erase(&mut self, name: &ClusterName) {
+        self.last_version += 1;
+        let (name, version) = (name.as_arc().clone(), self.last_version);
+        self.effects.push(Effect::Keep { name, version, record: None });
     }
 
     /// The journal has a record as it was at `version`, or could not store it.
@@ -98,7 +111,17 @@ impl Fleet {
             Ok(()) => self.host.stored(None),
             Err(ref problem) => self.host.stored(Some(problem.clone())),
         }
-        let Some(record) = self.records.get_mut(name).filter(|record| record.version == version) else { return };
+        let record = match self.records.get_mut(name) {
+            Some(record) if record.version == version => record,
+            // A later state of it is on its way.
+            Some(_) => return,
+            None => {
+                if let (Err(_), Ok(name)) = (outcome, ClusterName::parse(name)) {
+                    self.set_timer(KEEP_AGAIN, Timer::Keep(name), now);
+                }
+                return;
+            }
+        };
         let name = record.name.clone();
         match outcome {
             Ok(()) => {
@@ -113,6 +136,8 @@ impl Fleet {
                     reply.send(Answer::Refused(refusal.clone()));
                 }
                 self.records.remove(&name);
+                // One of its name from before may still have to be erased.
+                self.set_timer(KEEP_AGAIN, Timer::Keep(name), now);
             }
             Err(_) => self.set_timer(KEEP_AGAIN, Timer::Keep(name), now),
         }

@@ -7,6 +7,8 @@ mod poll;
 mod queries;
 mod registration;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 mod tunnels;
 mod upstream;
@@ -105,6 +107,8 @@ impl Now {
 pub struct Fleet {
     config: FleetConfig,
     records: BTreeMap<ClusterName, Record>,
+    /// Counts what the journal is given, over all clusters: one that is made again is not taken for the one before.
+    last_version: u64,
     /// In the order of the configuration.
     upstreams: Vec<Upstream>,
     host: Host,
@@ -150,6 +154,7 @@ impl Fleet {
             random: fastrand::Rng::with_seed(config.seed),
             config,
             records: BTreeMap::new(),
+            last_version: 0,
             timers: BTreeSet::new(),
             timer_number: 0,
             descriptions: BTreeMap::new(),
@@ -282,7 +287,7 @@ impl Fleet {
                     }
                 }
                 Some((_, _, Timer::LookUp(name))) => self.look_up(&name),
-                Some((_, _, Timer::Keep(name))) => self.keep(&name),
+                Some((_, _, Timer::Keep(name))) => self.keep_again(&name),
                 Some((_, _, Timer::Operation(number))) => self.advance(number, now),
                 Some((_, _, Timer::Poll(server))) => self.poll(server, now),
                 None => return,
@@ -312,7 +317,9 @@ impl Fleet {
     /// Takes a cluster's next step, unless a registrar is at it already.
     fn step(&mut self, name: &ClusterName, now: Now) {
         let Some(record) = self.records.get_mut(name) else { return };
-        if record.job_under_way {
+        // What is not on disk yet goes on once it is (a timer of an earlier cluster of the name may come first).
+        let is_unkept = record.state == State::Pending && record.kept != record.version;
+        if record.job_under_way || is_unkept {
             return;
         }
         let name = name.clone();
@@ -321,7 +328,12 @@ impl Fleet {
                 record.enter(State::Registering, now.wall);
                 Job::Create { name, adopt: record.adopt }
             }
+            (State::Registered | State::Failed, Some(id)) if record.is_doubtful() => {
+                record.looked_up = true;
+                Job::LookUp { name, id }
+            }
             (State::Registered | State::Failed, Some(id)) => {
+                record.looked_up = false;
                 let make = record.attempts > 0 && record.attempts.is_multiple_of(ATTEMPTS_BEFORE_MAKING_A_TOKEN);
                 Job::FetchToken { name, id, make }
             }

@@ -2,7 +2,7 @@
 //!
 //! Absence is never believed lightly, since a page may fail, a token may lose its rights and Rancher's caches lag. A cluster is
 //! given up only when Rancher answers 404 for it *and* something else says that it is being removed: its tunnel is refused as
-//! unknown by a Rancher that has others of ours, or Rancher had it clean up after itself.
+//! unknown by a Rancher that has others of ours, or Rancher had it clean up after itself, or it never got as far as a tunnel.
 
 use super::upstream::Upstream;
 use super::{Effect, Fleet, Now, Timer};
@@ -120,6 +120,9 @@ impl Fleet {
     pub(super) fn found_out(&mut self, name: &ClusterName, result: Result<Option<Cluster>, JobError>, now: Now) {
         let Some(record) = self.records.get_mut(name) else { return };
         let Some(upstream) = self.upstreams.get_mut(record.server) else { return };
+        if !record.attached {
+            return self.found_without_token(name, result, now);
+        }
         let unknown = record.unknown_to_tunnel && upstream.has_ours && is_settled(record, now.wall);
         match result {
             Ok(Some(cluster)) => {
@@ -139,6 +142,16 @@ impl Fleet {
         if record.cleanup_asked {
             self.set_timer(CLEANUP_POLL, Timer::LookUp(name.clone()), now);
         }
+    }
+
+    /// The same of a cluster that has no registration token yet: nothing is in it, and no tunnel can tell more than Rancher's 404.
+    fn found_without_token(&mut self, name: &ClusterName, result: Result<Option<Cluster>, JobError>, now: Now) {
+        let Some(record) = self.records.get_mut(name) else { return };
+        if matches!(result, Ok(None)) && is_settled(record, now.wall) {
+            log::info!("cluster {name} was deleted in Rancher before it was connected");
+            return self.forget(name);
+        }
+        self.step(name, now);
     }
 }
 
