@@ -130,7 +130,7 @@ func (s *server) bind() (net.Listener, error) {
 	if s.noTLS {
 		return &watchedListener{Listener: raw}, nil
 	}
-	identity, ca, err := newServerIdentity()
+	identity, ca, err := newServerIdentity(hostAddress(s.listen))
 	if err != nil {
 		return nil, err
 	}

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// newServerIdentity returns a server certificate for loopback and the PEM of the root that signed it.
-func newServerIdentity() (tls.Certificate, string, error) {
+// newServerIdentity returns a server certificate for loopback and address, and the PEM of the root that signed it.
+func newServerIdentity(address net.IP) (tls.Certificate, string, error) {
 	now := time.Now()
 	rootKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -52,6 +52,9 @@ func newServerIdentity() (tls.Certificate, string, error) {
 		DNSNames:     []string{"localhost"},
 		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 	}
+	if address != nil {
+		leaf.IPAddresses = append(leaf.IPAddresses, address)
+	}
 	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, root, &leafKey.PublicKey, rootKey)
 	if err != nil {
 		return tls.Certificate{}, "", fmt.Errorf("leaf certificate: %w", err)
@@ -59,4 +62,13 @@ func newServerIdentity() (tls.Certificate, string, error) {
 
 	rootPEM := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: rootDER}))
 	return tls.Certificate{Certificate: [][]byte{leafDER}, PrivateKey: leafKey}, rootPEM, nil
+}
+
+// hostAddress returns the address in HOST:PORT; nil for a name.
+func hostAddress(listen string) net.IP {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return nil
+	}
+	return net.ParseIP(host)
 }

@@ -121,20 +121,27 @@ impl FakeRancher {
         FakeRancher::serve(TcpListener::bind("127.0.0.1:0").unwrap(), None, String::new())
     }
 
-    /// Serves HTTPS with a certificate of its own for `host`.
+    /// Serves HTTPS on loopback with a certificate of its own authority for `host`.
     pub fn start_tls(host: &str) -> FakeRancher {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let certificate = rcgen::CertificateParams::new(vec![host.to_owned()]).unwrap().self_signed(&key).unwrap();
-        let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-            )
-            .unwrap();
-        FakeRancher::serve(TcpListener::bind("127.0.0.1:0").unwrap(), Some(Arc::new(config)), certificate.pem())
+        FakeRancher::start_tls_at("127.0.0.1", host)
+    }
+
+    /// Serves HTTPS on an address with a certificate of its own authority for `host`.
+    pub fn start_tls_at(address: &str, host: &str) -> FakeRancher {
+        FakeRancher::start_tls_by(&Authority::new(), address, host)
+    }
+
+    /// The same with a certificate of this authority.
+    pub fn start_tls_by(authority: &Authority, address: &str, host: &str) -> FakeRancher {
+        let tls = Some(authority.certify(host));
+        FakeRancher::serve(TcpListener::bind((address, 0)).unwrap(), tls, authority.pem())
+    }
+
+    /// Goes away and comes back with another certificate, of this authority.
+    pub fn change_certificate(&mut self, authority: &Authority, host: &str) {
+        self.go_down();
+        self.tls = Some(authority.certify(host));
+        self.come_back();
     }
 
     fn serve(listener: TcpListener, tls: Option<Arc<rustls::ServerConfig>>, ca_pem: String) -> FakeRancher {
@@ -494,6 +501,40 @@ impl Conversation {
 
     fn state(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap()
+    }
+}
+
+/// A certificate authority.
+pub struct Authority {
+    params: rcgen::CertificateParams,
+    key: rcgen::KeyPair,
+}
+
+impl Authority {
+    pub fn new() -> Authority {
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        Authority { params, key: rcgen::KeyPair::generate().unwrap() }
+    }
+
+    /// Its certificate, for those who are to trust it.
+    pub fn pem(&self) -> String {
+        self.params.clone().self_signed(&self.key).unwrap().pem()
+    }
+
+    fn certify(&self, host: &str) -> Arc<rustls::ServerConfig> {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let issuer = rcgen::Issuer::new(self.params.clone(), &self.key);
+        let leaf = rcgen::CertificateParams::new(vec![host.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+        let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![leaf.der().clone()],
+                rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+            );
+        Arc::new(config.unwrap())
     }
 }
 

@@ -50,6 +50,12 @@ impl Peer {
         }
     }
 
+    /// Stops or continues the process, as a machine that freezes does.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
     /// GET of the control API.
     pub fn get(&self, path: &str) -> Value {
         request("GET", &format!("{}{path}", self.control), None).1
