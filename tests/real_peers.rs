@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Output, Stdio};
-use support::{Agent, Peer, eventually};
+use support::{Agent, Peer, eventually, request};
 
 fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
@@ -282,3 +282,38 @@ spec:
         - name: demo
           image: example.com/demo:1
 ";
+
+#[test]
+#[cfg_attr(not(has_go), ignore = "Go is not installed")]
+fn a_running_cluster_is_scaled_before_the_eyes_of_informers() {
+    let peer = Peer::start(&["--steps", "none"]);
+    let agent = Agent::start(&peer, "");
+    create(&agent, "scaled");
+    agent.await_state("scaled", "active");
+    let patch = |agent: &Agent, body: &str| request("PATCH", &format!("{}/clusters/scaled", agent.url), Some(body));
+    let nodes_seen = |count: usize| {
+        peer.await_cluster("scaled", &format!("informers see {count} nodes"), |cluster| {
+            cluster["nodes"].as_array().is_some_and(|nodes| nodes.len() == count)
+        })
+    };
+    let pods_listed = || text(&peer.kubectl("scaled", &["get", "pods", "-A", "-o", "name"])).lines().count();
+    nodes_seen(3);
+    let (status, grown) = patch(&agent, r#"{"nodes": 6, "pods": 40}"#);
+    assert_eq!((status, items(&grown["info"], "nodes").len()), (200, 6), "{grown:#}");
+    nodes_seen(6);
+    assert_eq!(pods_listed(), 40);
+    let wide = text(&peer.kubectl("scaled", &["get", "pods", "-A", "-o", "jsonpath={.items[*].status.podIP}"]));
+    let addresses: BTreeSet<&str> = wide.split_whitespace().collect();
+    assert_eq!(addresses.len(), 40, "every pod has an address of its own: {wide}");
+
+    let agent = agent.restart();
+    agent.await_state("scaled", "active");
+    nodes_seen(6);
+    assert_eq!(pods_listed(), 40);
+    let (status, problem) = patch(&agent, r#"{"nodes": 0}"#);
+    assert_eq!((status, &problem["type"]), (422, &"urn:scale-cluster-agent:out-of-reach".into()), "{problem:#}");
+    assert_eq!(patch(&agent, r#"{"nodes": 2, "pods": 8}"#).0, 200);
+    let cluster = nodes_seen(2);
+    assert_eq!(pods_listed(), 8);
+    assert_eq!(items(&cluster, "paramsChanged").len(), 0, "{cluster:#}");
+}

@@ -90,7 +90,9 @@ pub(super) fn header(request: &Request, name: &'static str) -> Option<String> {
 /// curl sends a form's content type with `-d`, and every tester forgets the header: a form is taken for the JSON it means to be.
 fn is_json(kind: &str) -> bool {
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("application/json") || kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    ["application/json", "application/merge-patch+json", "application/x-www-form-urlencoded"]
+        .iter()
+        .any(|known| kind.eq_ignore_ascii_case(known))
 }
 
 fn bad(detail: impl Into<String>) -> Problem {

@@ -55,6 +55,7 @@ pub(super) enum Kind {
     UnsupportedMediaType,
     InvalidName,
     LimitReached,
+    OutOfReach,
     RancherRefuses,
     Unavailable,
 }
@@ -65,6 +66,7 @@ impl Kind {
             Kind::BadRequest => (400, "urn:scale-cluster-agent:bad-request", "The request cannot be understood"),
             Kind::UnknownRoute => (404, "urn:scale-cluster-agent:unknown-route", "There is nothing at this path"),
             Kind::UnknownCluster => (404, "urn:scale-cluster-agent:unknown-cluster", "There is no such cluster"),
+            Kind::OutOfReach => (422, "urn:scale-cluster-agent:out-of-reach", "The cluster cannot have that size"),
             Kind::UnknownTemplate => (422, "urn:scale-cluster-agent:unknown-template", "There is no such template"),
             Kind::UnknownOperation => (404, "urn:scale-cluster-agent:unknown-operation", "There is no such operation"),
             Kind::UnknownServer => (422, "urn:scale-cluster-agent:unknown-server", "There is no such Rancher server"),
@@ -87,6 +89,7 @@ impl From<Refusal> for Problem {
         let kind = match refusal.kind {
             RefusalKind::UnknownCluster => Kind::UnknownCluster,
             RefusalKind::UnknownServer => Kind::UnknownServer,
+            RefusalKind::OutOfReach => Kind::OutOfReach,
             RefusalKind::UnknownTemplate => Kind::UnknownTemplate,
             RefusalKind::UnknownOperation => Kind::UnknownOperation,
             RefusalKind::InvalidName => Kind::InvalidName,

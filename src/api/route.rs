@@ -2,6 +2,7 @@
 
 use super::body::{flag, number, read_object, string};
 use super::problem::{Kind, Problem};
+use crate::kube::Size;
 use crate::manager::{Action, BulkCreate, ClusterName, NameError, State, Wanted, parse_rate};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
@@ -46,12 +47,16 @@ pub(super) fn route(request: &mut Request, max_body_bytes: usize) -> Result<Acti
             parameters(query, &[])?;
             Ok(Action::RotateToken((*name).to_owned()))
         }
+        (Method::Patch, ["clusters", name]) => {
+            parameters(query, &[])?;
+            resize(name, &read_object(request, max_body_bytes, &SIZE_FIELDS)?)
+        }
         (Method::Delete, ["clusters", name]) => Ok(Action::Delete { name: (*name).to_owned(), wait: wait(query)? }),
         (_, ["health"]) => Err(not_allowed(request, "GET, HEAD")),
         (_, ["clusters"]) => Err(not_allowed(request, "GET, HEAD, POST, DELETE")),
         (_, ["operations"]) => Err(not_allowed(request, "GET, HEAD")),
         (_, ["operations", _]) => Err(not_allowed(request, "GET, HEAD, DELETE")),
-        (_, ["clusters", _]) => Err(not_allowed(request, "GET, HEAD, DELETE")),
+        (_, ["clusters", _]) => Err(not_allowed(request, "GET, HEAD, PATCH, DELETE")),
         (_, ["clusters", _, "retry" | "rotate-token"]) => Err(not_allowed(request, "POST")),
         _ => Err(Problem::new(
             Kind::UnknownRoute,
@@ -95,6 +100,15 @@ fn create(object: &Map<String, Value>, wait: bool) -> Result<Action, Problem> {
     };
     bulk.check_names().map_err(|error| invalid_name(&error))?;
     Ok(Action::CreateMany(bulk))
+}
+
+fn resize(name: &str, object: &Map<String, Value>) -> Result<Action, Problem> {
+    let size = Size { nodes: number(object, "nodes", 0, MAX_SIZE)?, pods: number(object, "pods", 0, MAX_SIZE)? };
+    if size == Size::default() {
+        let remedy = r#"send for example {"nodes": 5, "pods": 40}"#;
+        return Err(Problem::new(Kind::BadRequest, "neither \"nodes\" nor \"pods\" is given", remedy));
+    }
+    Ok(Action::Resize(name.to_owned(), size))
 }
 
 fn invalid_name(error: &NameError) -> Problem {
@@ -167,6 +181,9 @@ fn not_allowed(request: &Request, allowed: &'static str) -> Problem {
 }
 
 const CREATE_FIELDS: [&str; 9] = ["name", "server", "template", "adopt", "prefix", "count", "start", "width", "rate"];
+const SIZE_FIELDS: [&str; 2] = ["nodes", "pods"];
+/// More than MaxObjects lets a cluster hold.
+const MAX_SIZE: u32 = 1_000_000;
 const BULK_FIELDS: [&str; 4] = ["count", "start", "width", "rate"];
 /// More than any agent holds.
 const MAX_BULK: u32 = 100_000;

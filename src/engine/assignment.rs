@@ -88,6 +88,8 @@ pub enum Assignment {
     UpdateServer(usize, Arc<Server>),
     /// Report what the cluster holds; answered by [`Event::Described`] with the same number.
     Describe(Arc<str>, u64),
+    /// Give a cluster another size; answered by [`Event::Resized`] with the same number.
+    Resize(Arc<str>, u64, kube::Size),
     /// Close every tunnel with a close frame, then end the worker.
     Shutdown,
 }
@@ -140,6 +142,8 @@ pub enum Event {
     Counted(Vec<(Arc<str>, kube::Counts)>),
     /// Answer to [`Assignment::Describe`]; `None` if the worker does not hold the cluster.
     Described(u64, Option<Box<kube::ClusterInfo>>),
+    /// Answer to [`Assignment::Resize`]: what the cluster holds then, or why it cannot have that size.
+    Resized(u64, Result<Box<kube::ClusterInfo>, String>),
     /// Answer to [`Assignment::Detach`].
     Detached(Arc<str>),
     /// A cluster could not be taken on as it was, for this reason.

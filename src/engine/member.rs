@@ -7,7 +7,7 @@ use super::link::{Change, Credentials, Link};
 use super::stream::Service;
 use super::{Attachment, Event, Server, Tunnel, WorkerConfig};
 use crate::config::{HeartbeatMode, Secret};
-use crate::kube::{Cluster, ClusterInfo, Counts, DurableError, Heartbeat, Identity, Limits, Written};
+use crate::kube::{Cluster, ClusterInfo, Counts, DurableError, Heartbeat, Identity, Limits, Size, Written};
 use mio::Token;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -125,6 +125,13 @@ impl Member {
             let change = link.reopen("its service account token was rotated", context);
             self.note(tunnel, change, context);
         }
+    }
+
+    /// Gives the cluster another size, and its watches the news of it.
+    pub(super) fn resize(&mut self, size: Size, context: &mut Context<'_>) -> Result<Box<ClusterInfo>, String> {
+        self.cluster.resize(size, context.clock.wall)?;
+        self.feed(context);
+        Ok(Box::new(self.info()))
     }
 
     /// The counters, if they changed since the last call.

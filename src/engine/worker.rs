@@ -147,6 +147,13 @@ impl Worker {
                     let info = member.map(|member| Box::new(member.info()));
                     self.events.push_back(Event::Described(number, info));
                 }
+                Ok(Assignment::Resize(name, number, size)) => {
+                    let mut outcome = Err("no worker holds it".to_owned());
+                    if let Some(&key) = self.names.get(&name) {
+                        self.turn(key, |member, context| outcome = member.resize(size, context));
+                    }
+                    self.events.push_back(Event::Resized(number, outcome));
+                }
                 Ok(Assignment::Shutdown) => self.stop(),
                 Err(crossbeam_channel::TryRecvError::Empty) => return,
                 // The manager is gone: nobody is left to serve for.

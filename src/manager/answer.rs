@@ -65,6 +65,8 @@ pub enum RefusalKind {
     UnknownServer,
     /// The name is in use, here or in Rancher.
     Conflict,
+    /// The cluster cannot have that size.
+    OutOfReach,
     /// A limit of the agent is reached.
     LimitReached,
     /// Rancher refuses.

@@ -1,6 +1,7 @@
 //! What an operator asks of the manager.
 
 use super::{Answer, BulkCreate, ClusterName, State, Stray, Wanted};
+use crate::kube::Size;
 use std::fmt;
 
 /// An operator's request with the way back to whoever asked.
@@ -46,6 +47,8 @@ pub enum Action {
     Retry(String),
     /// Give a cluster another service account token and announce it to Rancher.
     RotateToken(String),
+    /// Give a running cluster another size.
+    Resize(String, Size),
     /// Create many clusters; answered at once with an operation.
     CreateMany(BulkCreate),
     /// Delete all clusters whose names begin so; answered at once with an operation.

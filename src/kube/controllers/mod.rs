@@ -68,7 +68,7 @@ impl Cluster {
     }
 
     /// Changes an object on behalf of a controller, as it is now.
-    fn amend(&mut self, served: &Served, path: &str, part: Part, change: impl FnOnce(&mut Value)) {
+    pub(super) fn amend(&mut self, served: &Served, path: &str, part: Part, change: impl FnOnce(&mut Value)) {
         let Some(before) = self.store.get(served.storage, path) else { return };
         let mut object = self.value(served, &before);
         change(&mut object);

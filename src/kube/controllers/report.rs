@@ -30,6 +30,13 @@ impl Cluster {
                 self.store.beat(*ordinal, now.as_second());
             }
         }
+        let leases = Cluster::built_in("coordination.k8s.io", "leases").map(|leases| leases.storage);
+        let nodes = nodes.filter(|_| heartbeat == Heartbeat::LeasesAndNodes);
+        for resource in leases.into_iter().chain(nodes) {
+            for path in self.store.beating_beside_baseline(resource) {
+                self.store.beat_written(resource, &path, now.as_second());
+            }
+        }
         if !self.stale_nodes.is_empty() {
             self.sum_up_pods();
         }

@@ -195,14 +195,7 @@ impl Store {
         let path = self.baseline_path(ordinal).into_owned();
         let revision = self.revision() + 1;
         match self.overlay.get(resource, &path) {
-            Some(Slot { object: None, .. }) => {}
-            Some(Slot { object: Some(stored), .. }) => {
-                if stored.body.beats() {
-                    let stamp = Stamp { heartbeat_s: now_s, ..stored.stamp };
-                    let body = stored.body.clone();
-                    self.put(resource, &path, stamp, body);
-                }
-            }
+            Some(_) => self.beat_written(resource, &path, now_s),
             None => {
                 let before = self.touched(ordinal);
                 let heartbeat_s = u32::try_from(now_s).unwrap_or(u32::MAX);
@@ -217,6 +210,23 @@ impl Store {
                 self.history.push(event);
             }
         }
+    }
+
+    /// Renews the heartbeat of an object that was written, if it shows one.
+    pub(in crate::kube) fn beat_written(&mut self, resource: ResourceId, path: &str, now_s: i64) {
+        let Some(Slot { object: Some(stored), .. }) = self.overlay.get(resource, path) else { return };
+        if stored.body.beats() {
+            let stamp = Stamp { heartbeat_s: now_s, ..stored.stamp };
+            let body = stored.body.clone();
+            self.put(resource, path, stamp, body);
+        }
+    }
+
+    /// The objects of a resource that beat and that the baseline does not have.
+    pub(in crate::kube) fn beating_beside_baseline(&self, resource: ResourceId) -> Vec<Arc<str>> {
+        let beside = self.overlay.range(resource, "").filter(|(_, slot)| slot.ordinal.is_none());
+        let beats = |slot: &Slot| slot.object.as_ref().is_some_and(|stored| stored.body.beats());
+        beside.filter(|(_, slot)| beats(slot)).map(|(path, _)| path.clone()).collect()
     }
 
     /// Whether everything that happened to `resource` after `revision` is still known.

@@ -51,15 +51,37 @@ impl Cluster {
             return Err(Status::unknown(FULL));
         }
         let body = self.compile(object, Holes::Stamp)?;
-        let stamp = Stamp {
+        let stamp = self.new_stamp(served, now);
+        Ok(self.keep(served, &path(object), stamp, body, keep))
+    }
+
+    /// Stores a new object made after the pattern of a stored one: where that one's heartbeat stands, its own goes on.
+    pub(in crate::kube) fn store_like(
+        &mut self,
+        served: &Served,
+        pattern: &Version,
+        object: &Value,
+        now: Timestamp,
+    ) -> Result<Version, Status> {
+        let mut object = object.clone();
+        let holes = if self.store.body(pattern).beats() { Holes::Heartbeats } else { Holes::Stamp };
+        if holes == Holes::Heartbeats {
+            mark_heartbeats(&mut object, self.store.stamp(pattern).heartbeat_s);
+        }
+        let body = self.compile(&object, holes)?;
+        let stamp = self.new_stamp(served, now);
+        Ok(self.keep(served, &path(&object), stamp, body, Keep::Yes))
+    }
+
+    fn new_stamp(&mut self, served: &Served, now: Timestamp) -> Stamp {
+        Stamp {
             uid: Uid::random(&mut self.random),
             revision: self.revision(),
             created_s: now.as_second(),
             heartbeat_s: now.as_second(),
             deleted_s: None,
             generation: u32::from(has_generation(served)),
-        };
-        Ok(self.keep(served, &path(object), stamp, body, keep))
+        }
     }
 
     /// Stores the new state of an object that was `old` before; what changes nothing is no change, and what lets go of a deleted object ends it.

@@ -184,6 +184,7 @@ impl Fleet {
             | Action::Delete { .. }
             | Action::Retry(_)
             | Action::RotateToken(_)
+            | Action::Resize(..)
             | Action::CreateMany(_)
             | Action::DeleteMany(_)
             | Action::Clean(_)
@@ -203,6 +204,7 @@ impl Fleet {
             Action::Delete { name, wait } => self.delete(&name, wait, reply, now),
             Action::Retry(name) => self.retry_now(&name, reply, now),
             Action::RotateToken(name) => self.rotate_token(&name, reply, now),
+            Action::Resize(name, size) => self.resize(&name, size, reply, now),
             Action::Get(name) => self.describe(&name, reply, now),
             Action::List { state, limit, after } => reply.send(self.list(state, limit, after)),
             Action::Health => reply.send(Answer::Health(Box::new(self.health(now)))),
@@ -265,6 +267,7 @@ impl Fleet {
                     self.answer_with(&name, info, reply);
                 }
             }
+            Event::Resized(number, outcome) => self.resized(number, outcome),
             Event::Detached(name) => self.detached(&name),
             Event::NotAttached(name, problem) => self.not_attached(&name, problem, now),
             Event::CleanupAsked(name) => self.cleanup_asked(&name, now),

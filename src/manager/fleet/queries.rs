@@ -4,6 +4,7 @@ use super::registration::STORE_WAIT;
 use super::upstream::Upstream;
 use super::{Effect, Fleet, Now, Timer};
 use crate::engine::Assignment;
+use crate::kube::{ClusterInfo, Size};
 use crate::manager::answer::{Answer, HealthView, Refusal, RefusalKind};
 use crate::manager::command::Reply;
 use crate::manager::record::Record;
@@ -49,7 +50,41 @@ impl Fleet {
         self.set_timer(DESCRIBE_WAIT, Timer::Described(number), now);
     }
 
-    pub(super) fn answer_with(&self, name: &ClusterName, info: Option<Box<crate::kube::ClusterInfo>>, reply: Reply) {
+    /// Has the worker that holds a cluster give it another size; whoever asks waits as for a description.
+    pub(super) fn resize(&mut self, name: &str, size: Size, reply: Reply, now: Now) {
+        let Some(record) = self.records.get(name) else { return reply.send(unknown(name)) };
+        let refusal = if record.state == State::Deleting {
+            Some(Refusal::new(RefusalKind::Conflict, format!("{name} is being deleted"), "leave it"))
+        } else if !record.attached || self.descriptions.len() >= DESCRIPTIONS_AT_ONCE {
+            let detail = format!("{name} is {}: it does not run yet", record.state.as_str());
+            Some(Refusal::new(RefusalKind::Unavailable, detail, "ask again once it is connecting"))
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            return reply.send(Answer::Refused(refusal));
+        }
+        self.description_number += 1;
+        let (name, number) = (record.name.clone(), self.description_number);
+        let key = name.as_arc().clone();
+        self.effects.push(Effect::Assign(key.clone(), Assignment::Resize(key, number, size)));
+        self.descriptions.insert(number, (name, reply));
+        self.set_timer(DESCRIBE_WAIT, Timer::Described(number), now);
+    }
+
+    pub(super) fn resized(&mut self, number: u64, outcome: Result<Box<ClusterInfo>, String>) {
+        let Some((name, reply)) = self.descriptions.remove(&number) else { return };
+        match outcome {
+            Ok(info) => self.answer_with(&name, Some(info), reply),
+            Err(problem) => {
+                let remedy = "ask for a size within reach; GET /clusters/NAME shows what it holds";
+                let detail = format!("{name} cannot have that size: {problem}");
+                reply.send(Answer::Refused(Refusal::new(RefusalKind::OutOfReach, detail, remedy)));
+            }
+        }
+    }
+
+    pub(super) fn answer_with(&self, name: &ClusterName, info: Option<Box<ClusterInfo>>, reply: Reply) {
         match self.records.get(name) {
             Some(record) => reply.send(Answer::Cluster(record.view(info))),
             None => reply.send(unknown(&name.to_string())),
