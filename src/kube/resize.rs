@@ -6,10 +6,10 @@ use super::store::{Version, name_of};
 use super::strategy::Part;
 use super::verbs::DeleteOptions;
 use super::{Cluster, Status, names, tree};
+use core::net::Ipv4Addr;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
 
 /// The size that a cluster is to have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -132,6 +132,8 @@ impl Fleet {
             Ok(None) if record.cleanup_asked || unknown => {
                 log::info!("cluster {name} was deleted in Rancher");
                 record.enter(State::Deleting, now.wall);
+                // There is nothing left to ask of Rancher.
+                record.deletion_accepted = true;
                 let key = name.as_arc().clone();
                 self.effects.push(Effect::Assign(key.clone(), Assignment::Detach(key)));
                 return self.keep(name);

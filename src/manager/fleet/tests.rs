@@ -230,6 +230,9 @@ fn a_token_that_could_not_be_asked_for_is_asked_for_again() {
                 makes += usize::from(make);
                 let result = if make { Err(error(JobErrorKind::Transient(None))) } else { Ok(None) };
                 play.outcome(Outcome::Token(cluster("edge-1"), result));
+            } else if let Job::LookUp { name, id } = job {
+                let known = shown("edge-1", &id, "pending");
+                play.outcome(Outcome::LookedUp(name, Ok(Some(known))));
             }
         }
         play.pass(2);
@@ -505,3 +508,27 @@ fn seeds_depend_on_agent_and_name_alone() {
 const EDGE_1_SEED: u64 = 0x7bcec5c5eb307691;
 /// What Rancher answers to the registration token of a cluster that it does not know.
 pub(super) const UNKNOWN: Refused = Refused { status: 400, cluster_unknown: true, retry_after: None };
+
+#[test]
+fn a_cluster_that_rancher_lost_before_it_had_a_token_is_retired() {
+    let mut play = Play::new();
+    play.create("edge-1");
+    play.created("edge-1", "c-1");
+    assert_eq!(play.jobs().len(), 2, "created, and asked for its token");
+    play.token("edge-1", None);
+    for second in 0..600 {
+        for job in play.jobs() {
+            match job {
+                Job::FetchToken { name, .. } => play.outcome(Outcome::Token(name, Ok(None))),
+                Job::LookUp { name, .. } => play.outcome(Outcome::LookedUp(name, Ok(None))),
+                other => panic!("{other:?}"),
+            }
+        }
+        if play.state("edge-1") == "gone" {
+            assert!(second >= 60, "never one created a moment ago: {second} s");
+            return;
+        }
+        play.pass(1);
+    }
+    panic!("it is {} still", play.state("edge-1"));
+}
