@@ -7,7 +7,8 @@ use crate::telemetry::Exposition;
 
 /// The page, made from the manager's answer to [`crate::manager::Action::Health`].
 pub(super) fn page(shared: &Shared, answer: Answer) -> Result<Page, Answer> {
-    let Answer::Health(health) = answer else { return Err(answer) };
+    let Answer::Health(mut health) = answer else { return Err(answer) };
+    shared.complete(&mut health);
     let mut out = Exposition::default();
     expose_health(&health, &mut out);
     let queues = [("commands", shared.commands.len())];

@@ -34,6 +34,11 @@ pub(super) fn document() -> Value {
         "servers": [{ "url": "/" }],
         "paths": paths,
         "components": {
+            "securitySchemes": {
+                "bearer": { "type": "http", "scheme": "bearer" },
+                "key": { "type": "apiKey", "in": "header", "name": "X-API-Key" },
+                "basic": { "type": "http", "scheme": "basic", "description": "The key as password, any user; for browsers." },
+            },
             "schemas": types.take_definitions(true),
         },
     })
@@ -52,6 +57,7 @@ fn operation(route: &Route, problem: &Value, types: &mut SchemaGenerator) -> Val
         "operationId": operation_id(route),
         "summary": route.summary,
         "x-role": route.role.map(Role::as_str),
+        "security": if route.role.is_some() { json!([{ "bearer": [] }, { "key": [] }, { "basic": [] }]) } else { json!([]) },
         "parameters": parameters,
         "responses": responses(route, problem, types),
     });

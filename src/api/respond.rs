@@ -2,7 +2,7 @@
 
 use super::call::Page;
 use super::problem::Problem;
-use crate::manager::{Answer, ClusterView, OperationView};
+use crate::manager::{Answer, ClusterView, HealthView, OperationView};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::Cursor;
@@ -41,9 +41,14 @@ pub(super) fn answer(answer: Answer) -> Result<Page, Problem> {
         Answer::Operation(view) => Page::json(200, &*view),
         Answer::Operations(views) => Page::json(200, &OperationList { operations: views }),
         Answer::Gone => Page::new(204, "", ""),
-        Answer::Health(health) => Page::json(if health.problems.is_empty() { 200 } else { 503 }, &*health),
+        Answer::Health(view) => health(&view),
         Answer::Refused(refusal) => return Err(refusal.into()),
     })
+}
+
+/// The page of the agent's health.
+pub(super) fn health(health: &HealthView) -> Page {
+    Page::json(if health.problems.is_empty() { 200 } else { 503 }, health)
 }
 
 /// The page of a problem that a request for `url` met.

@@ -1,7 +1,7 @@
 //! The command line.
 
 use super::rehearse::{parse_setting, read_profile};
-use crate::config::{Flags, SETTINGS, parse_duration};
+use crate::config::{Flags, Role, SETTINGS, parse_duration};
 use crate::rehearsal::Profile;
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use std::fmt::Write;
@@ -57,6 +57,8 @@ pub(super) enum Subcommand {
     Rehearse(RehearseArgs),
     /// Delete every cluster that this agent created, here and in Rancher, and nothing else.
     Clean(CleanArgs),
+    /// Make keys for the REST API.
+    ApiKey(ApiKeyArgs),
     /// Print every setting with its origin; secrets are masked.
     CheckConfig(CheckConfigArgs),
     /// Print the objects that a cluster of this name starts with.
@@ -127,6 +129,28 @@ pub(super) struct CleanArgs {
     pub(super) output: ReportFormat,
 }
 
+/// Subcommands of `api-key`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct ApiKeyArgs {
+    #[command(subcommand)]
+    pub(super) subcommand: ApiKeySubcommand,
+}
+
+/// What can be done with API keys.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub(super) enum ApiKeySubcommand {
+    /// Make a key: it is printed once, with the line for the configuration, which holds only its hash.
+    Create {
+        /// What its holder may do: look (viewer), create and change clusters (operator), everything (admin).
+        #[arg(long, value_name = "ROLE", value_parser = parse_role)]
+        role: Role,
+
+        /// What logs and the audit log call its holder.
+        #[arg(long)]
+        name: String,
+    },
+}
+
 /// Flags of `check-config`.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct CheckConfigArgs {
@@ -187,6 +211,10 @@ impl Args {
         let values = values.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
         Flags { config: global.config.clone(), home: global.home.clone(), values }
     }
+}
+
+fn parse_role(name: &str) -> Result<Role, String> {
+    Role::parse(name).ok_or_else(|| format!("one of {}", Role::ALL.map(Role::as_str).join(", ")))
 }
 
 /// The exit codes and all settings, from their table.

@@ -1,6 +1,7 @@
 //! Flags and subcommands: parse, load the configuration, hand over to the subcommand, map the outcome to an exit code.
 
 mod agent;
+mod api_key;
 mod args;
 mod check_config;
 mod clean;
@@ -37,13 +38,15 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(args: Args) -> Result<ExitCode, Failure> {
-    let loaded = load(&args)?;
-    match args.subcommand.clone().unwrap_or_else(|| Subcommand::Run(RunArgs::default())) {
-        Subcommand::Run(run) => run::run(loaded, &run, move || load(&args)),
-        Subcommand::Rehearse(rehearse) => rehearse::run(loaded, rehearse),
-        Subcommand::Clean(clean) => clean::run(loaded, &clean),
-        Subcommand::CheckConfig(check) => check_config::run(&loaded, &check),
-        Subcommand::Render(render) => render::run(&loaded, &render),
+    let subcommand = args.subcommand.clone().unwrap_or_else(|| Subcommand::Run(RunArgs::default()));
+    match subcommand {
+        // Works before there is a configuration.
+        Subcommand::ApiKey(api_key) => api_key::run(&api_key),
+        Subcommand::Run(run) => run::run(load(&args)?, &run, move || load(&args)),
+        Subcommand::Rehearse(rehearse) => rehearse::run(load(&args)?, rehearse),
+        Subcommand::Clean(clean) => clean::run(load(&args)?, &clean),
+        Subcommand::CheckConfig(check) => check_config::run(&load(&args)?, &check),
+        Subcommand::Render(render) => render::run(&load(&args)?, &render),
     }
 }
 

@@ -7,11 +7,12 @@ use super::args::RunArgs;
 use super::reload::Reloader;
 use super::signals::requests;
 use super::{Failure, print_stdout};
-use crate::api::{Api, ApiConfig};
+use crate::api::{Api, ApiConfig, AuditConfig, Certificate, GateLimits};
 use crate::config::{Loaded, Settings};
 use crate::telemetry;
 use std::net::TcpListener;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Runs the agent until a signal ends it.
 pub(super) fn run(
@@ -27,20 +28,39 @@ pub(super) fn run(
     loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
 
     let listener = listen(&settings)?;
+    let certificate = certificate(&settings)?;
     let Some(agent) = Agent::start(&loaded, &stop)? else { return Ok(ExitCode::SUCCESS) };
-    let max_body_bytes = settings.max_request_bytes;
-    let api = Api::start(ApiConfig { listener, commands: agent.commands(), metrics: agent.metrics(), max_body_bytes })
-        .map_err(|error| Failure::new(error.to_string()))?;
+    let api = Api::start(ApiConfig {
+        listener,
+        home: loaded.home.path().to_owned(),
+        commands: agent.commands(),
+        metrics: agent.metrics(),
+        keys: settings.api_keys.clone(),
+        certificate,
+        limits: GateLimits {
+            connections: settings.max_api_connections,
+            header_timeout: settings.api_header_timeout,
+            read_timeout: settings.api_read_timeout,
+            idle_timeout: settings.api_idle_timeout,
+            max_body_bytes: settings.max_request_bytes,
+        },
+        audit: AuditConfig {
+            path: settings.audit_log.clone().unwrap_or_else(|| loaded.home.path().join("audit.log")),
+            max_bytes: settings.audit_max_bytes as u64,
+            files: settings.audit_files,
+        },
+    });
+    let api = Arc::new(api.map_err(|error| Failure::new(error.to_string()))?);
 
     let urls: Vec<&str> = agent.ranchers.iter().map(|(server, _)| server.url.as_str()).collect();
     let urls = urls.join(", ");
-    let reloader = Reloader::new(loaded, read_again, agent.ranchers.iter().cloned());
+    let reloader = Reloader::new(loaded, read_again, agent.ranchers.iter().cloned(), api.clone());
     std::thread::Builder::new()
         .name("reload".into())
         .spawn(move || reloader.run(&reload))
         .map_err(|error| Failure::new("cannot start a thread").cause(error))?;
 
-    print_stdout(&format!("listening on http://{}\n", api.address()))?;
+    print_stdout(&format!("listening on {}\n", api.url()))?;
     log::info!("agent {} drives clusters for {urls}", env!("CARGO_PKG_VERSION"));
     // The sender lives as long as the process.
     let _ = stop.recv();
@@ -48,6 +68,12 @@ pub(super) fn run(
     api.stop();
     agent.stop()?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn certificate(settings: &Settings) -> Result<Option<Arc<Certificate>>, Failure> {
+    let (Some(certificate), Some(key)) = (&settings.tls_cert_file, &settings.tls_key_file) else { return Ok(None) };
+    let certificate = Certificate::load(certificate.clone(), key.clone());
+    certificate.map(Some).map_err(|error| Failure::new(error.to_string()).remedy("check TLSCertFile and TLSKeyFile"))
 }
 
 fn listen(settings: &Settings) -> Result<TcpListener, Failure> {

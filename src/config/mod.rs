@@ -3,6 +3,7 @@
 //! One table ([`SETTINGS`]) defines every setting; [`load`] merges flags, file, environment and defaults key by key and
 //! remembers each value's [`Origin`]. This room must not know what the settings are used for.
 
+mod api_keys;
 mod environment;
 mod error;
 mod file;
@@ -20,6 +21,7 @@ mod table;
 mod text_file;
 mod validate;
 
+pub use api_keys::ApiKey;
 pub use error::ConfigError;
 pub use home::Home;
 pub use kind::{duration_text, parse_duration};

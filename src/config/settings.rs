@@ -1,6 +1,6 @@
 //! Every setting with its unit, default and reason.
 
-use super::{Secret, ServerSettings};
+use super::{ApiKey, Secret, ServerSettings};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -44,6 +44,26 @@ pub struct Settings {
     pub listen_address: String,
     /// `ListenPort`: default 9090; 0 takes a free port and logs it.
     pub listen_port: u16,
+    /// `APIKeys`: who may use the REST API; without any, everybody on this host may.
+    pub api_keys: Vec<ApiKey>,
+    /// `TLSCertFile`: PEM file with the certificate of the REST API and those above it; unset, it speaks plain HTTP.
+    pub tls_cert_file: Option<PathBuf>,
+    /// `TLSKeyFile`: PEM file with its private key.
+    pub tls_key_file: Option<PathBuf>,
+    /// `MaxAPIConnections`: clients of the REST API that are connected at once; default 1024. The longest idle one makes room.
+    pub max_api_connections: usize,
+    /// `APIHeaderTimeout`: from the first byte of a request's head to its last; default 10 s.
+    pub api_header_timeout: Duration,
+    /// `APIReadTimeout`: for a request's body, and while an answer makes no progress; default 30 s.
+    pub api_read_timeout: Duration,
+    /// `APIIdleTimeout`: between two requests of a client; default 60 s.
+    pub api_idle_timeout: Duration,
+    /// `AuditLog`: file of the audit log; default `audit.log` in the agent's directory.
+    pub audit_log: Option<PathBuf>,
+    /// `AuditMaxBytes`: how large each of its files may be; default 10 MiB.
+    pub audit_max_bytes: usize,
+    /// `AuditFiles`: how many of them are kept; default 5.
+    pub audit_files: usize,
     /// `LogLevel`: `off`, `error`, `warn`, `info`, `debug` or `trace`; default `info`.
     pub log_level: log::LevelFilter,
     /// `LogFormat`: `text` or `json`; default `text`.
@@ -112,6 +132,16 @@ impl Default for Settings {
             insecure_skip_tls_verify: false,
             listen_address: "127.0.0.1".into(),
             listen_port: 9090,
+            api_keys: Vec::new(),
+            tls_cert_file: None,
+            tls_key_file: None,
+            max_api_connections: 1024,
+            api_header_timeout: Duration::from_secs(10),
+            api_read_timeout: Duration::from_secs(30),
+            api_idle_timeout: Duration::from_secs(60),
+            audit_log: None,
+            audit_max_bytes: 10 << 20,
+            audit_files: 5,
             log_level: log::LevelFilter::Info,
             log_format: LogFormat::Text,
             template: None,

@@ -99,6 +99,9 @@ where
     let mut warnings = environment.unknown();
     warnings.extend(settings.insecure_skip_tls_verify.then(|| INSECURE_WARNING.to_string()));
     warnings.extend(readable_secret(&origins));
+    if !settings.listens_on_loopback() && settings.tls_cert_file.is_none() {
+        warnings.push(PLAIN_WARNING.to_string());
+    }
     let origins = origins
         .into_iter()
         .map(|(setting, origin)| Resolved { key: setting.key, text: setting.text(&settings), origin })
@@ -171,6 +174,7 @@ fn readable_secret(origins: &[(&'static Setting, Origin)]) -> Option<String> {
 /// The read bits of group and others.
 const OTHERS_MAY_READ: u32 = 0o044;
 
+const PLAIN_WARNING: &str = "the REST API speaks plain HTTP to other machines: anyone on the way can read the keys; set TLSCertFile and TLSKeyFile";
 const INSECURE_WARNING: &str =
     "Rancher's certificate is not verified (--insecure-skip-tls-verify): anyone on the way can read the token";
 
@@ -351,8 +355,8 @@ mod tests {
             ),
             (
                 "RancherURL: https://x\nListenAddress: 0.0.0.0\n",
-                "file config:2: ListenAddress: `0.0.0.0` is not a loopback address",
-                "expected 127.0.0.1 or ::1: the REST API has no keys yet, so other machines must not reach it",
+                "file config:2: ListenAddress: `0.0.0.0` is not a loopback address, and there are no APIKeys",
+                "expected 127.0.0.1 or ::1, or a key: `scale-cluster-agent api-key create --role admin --name NAME` makes one",
             ),
         ] {
             assert_eq!(Case::new(Some(text)).error(), (error.into(), remedy.into()), "{text}");

@@ -117,7 +117,7 @@ pub static SETTINGS: &[Setting] = &[
     setting(
         "ListenAddress",
         Kind::Text(|s| &mut s.listen_address, "127.0.0.1"),
-        "Address on which the REST API listens; loopback only, since the API has no keys yet.",
+        "Address on which the REST API listens; beyond loopback only with APIKeys.",
     ),
     flagged(
         "ListenPort",
@@ -125,6 +125,49 @@ pub static SETTINGS: &[Setting] = &[
         Kind::Port(|s| &mut s.listen_port),
         "Port on which the REST API listens; 0 takes a free one and logs it.",
     ),
+    setting(
+        "APIKeys",
+        Kind::ApiKeys(|s| &mut s.api_keys),
+        "Who may use the REST API, a list of Name, Role (viewer, operator or admin) and Hash as `api-key create` prints them; \
+         without any, everybody on this host may do everything.",
+    ),
+    setting(
+        "TLSCertFile",
+        Kind::Path(|s| &mut s.tls_cert_file),
+        "PEM file with the REST API's certificate and those above it, read again when it changes; unset, it speaks plain HTTP.",
+    ),
+    setting("TLSKeyFile", Kind::Path(|s| &mut s.tls_key_file), "PEM file with the private key of that certificate."),
+    setting(
+        "MaxAPIConnections",
+        Kind::Count(|s| &mut s.max_api_connections, 1, 65_536),
+        "Clients of the REST API that are connected at once; the longest idle one makes room for the next.",
+    ),
+    setting(
+        "APIHeaderTimeout",
+        Kind::Time(|s| &mut s.api_header_timeout, TENTH, TEN_MINUTES),
+        "How long the head of a request to the REST API may take.",
+    ),
+    setting(
+        "APIReadTimeout",
+        Kind::Time(|s| &mut s.api_read_timeout, TENTH, TEN_MINUTES),
+        "How long the body of a request to the REST API may take, and an answer that the client does not read.",
+    ),
+    setting(
+        "APIIdleTimeout",
+        Kind::Time(|s| &mut s.api_idle_timeout, TENTH, HOUR),
+        "How long a client of the REST API may stay connected without asking anything.",
+    ),
+    setting(
+        "AuditLog",
+        Kind::Path(|s| &mut s.audit_log),
+        "File of the audit log, JSON lines; unset: audit.log in the agent's directory.",
+    ),
+    setting(
+        "AuditMaxBytes",
+        Kind::Count(|s| &mut s.audit_max_bytes, 1024, 1 << 40),
+        "How large a file of the audit log may be before the next is begun, in bytes.",
+    ),
+    setting("AuditFiles", Kind::Count(|s| &mut s.audit_files, 1, 1000), "How many files of the audit log are kept."),
     flagged(
         "LogLevel",
         "--log-level",
@@ -308,7 +351,7 @@ mod tests {
             let other = match &setting.kind {
                 Kind::Switch(_) => "true".to_string(),
                 // Of the file only, as a list: tests of its own.
-                Kind::Servers(_) => continue,
+                Kind::Servers(_) | Kind::ApiKeys(_) => continue,
                 Kind::Choice { names, .. } => {
                     names[(names.iter().position(|n| **n == defaults[position]).unwrap() + 1) % names.len()].into()
                 }

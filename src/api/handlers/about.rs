@@ -2,11 +2,18 @@
 
 use crate::api::call::{Call, Page, Reaction};
 use crate::api::problem::Problem;
-use crate::api::{metrics, openapi};
-use crate::manager::Action;
+use crate::api::server::Shared;
+use crate::api::{metrics, openapi, respond};
+use crate::manager::{Action, Answer};
 
 pub(in crate::api) fn health(_: &Call<'_>) -> Result<Reaction, Problem> {
-    Ok(Reaction::Ask(Action::Health))
+    Ok(Reaction::AskFor(Action::Health, show_health))
+}
+
+fn show_health(shared: &Shared, answer: Answer) -> Result<Page, Answer> {
+    let Answer::Health(mut health) = answer else { return Err(answer) };
+    shared.complete(&mut health);
+    Ok(respond::health(&health))
 }
 
 pub(in crate::api) fn metrics(_: &Call<'_>) -> Result<Reaction, Problem> {
