@@ -26,6 +26,8 @@ pub(super) fn answer(request: Request, answer: Answer) {
         }
         Answer::Operation(view) => (200, to_json(&view), None),
         Answer::Operations(views) => (200, json!({ "operations": views }), None),
+        Answer::ClusterRequests(requests) => (200, to_json(&requests), None),
+        Answer::Requests(totals) => (200, to_json(&totals), None),
         Answer::Gone => return send(request, 204, Vec::new(), &[]),
         Answer::Health(health) => {
             let status = if health.problems.is_empty() { 200 } else { 503 };

@@ -32,6 +32,11 @@ pub(super) fn route(request: &mut Request, max_body_bytes: usize) -> Result<Acti
             })?;
             Ok(Action::DeleteMany(prefix))
         }
+        (Method::Get | Method::Head, ["requests"]) => parameters(query, &[]).map(|_| Action::Requests),
+        (Method::Get | Method::Head, ["clusters", name, "requests"]) => {
+            parameters(query, &[])?;
+            Ok(Action::ClusterRequests((*name).to_owned()))
+        }
         (Method::Get | Method::Head, ["operations"]) => parameters(query, &[]).map(|_| Action::Operations),
         (Method::Get | Method::Head, ["operations", number]) => Ok(Action::Operation(operation_number(number)?)),
         (Method::Delete, ["operations", number]) => Ok(Action::Cancel(operation_number(number)?)),
@@ -52,7 +57,7 @@ pub(super) fn route(request: &mut Request, max_body_bytes: usize) -> Result<Acti
             resize(name, &read_object(request, max_body_bytes, &SIZE_FIELDS)?)
         }
         (Method::Delete, ["clusters", name]) => Ok(Action::Delete { name: (*name).to_owned(), wait: wait(query)? }),
-        (_, ["health"]) => Err(not_allowed(request, "GET, HEAD")),
+        (_, ["health" | "requests"] | ["clusters", _, "requests"]) => Err(not_allowed(request, "GET, HEAD")),
         (_, ["clusters"]) => Err(not_allowed(request, "GET, HEAD, POST, DELETE")),
         (_, ["operations"]) => Err(not_allowed(request, "GET, HEAD")),
         (_, ["operations", _]) => Err(not_allowed(request, "GET, HEAD, DELETE")),
@@ -61,7 +66,7 @@ pub(super) fn route(request: &mut Request, max_body_bytes: usize) -> Result<Acti
         _ => Err(Problem::new(
             Kind::UnknownRoute,
             format!("there is nothing at {path:?}"),
-            "the paths are /health, /clusters, /clusters/NAME, /clusters/NAME/retry, /clusters/NAME/rotate-token, /operations and /operations/ID",
+            "the paths are /health, /requests, /clusters, /clusters/NAME, /clusters/NAME/requests, /clusters/NAME/retry, /clusters/NAME/rotate-token, /operations and /operations/ID",
         )),
     }
 }

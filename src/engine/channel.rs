@@ -1,6 +1,7 @@
 //! An open tunnel: the websocket, the remotedialer session on it and the streams of that session.
 
 use super::clock::Clock;
+use super::context::Context;
 use super::stream::{Service, Step, Stream, StreamError};
 use super::{Transport, Tunnel, WorkerConfig};
 use crate::tunnel::{ConnectionId, Due, Event, KeepAlive, Outbox, Role, Session, SessionLimits};
@@ -61,12 +62,7 @@ impl Channel {
     }
 
     /// Reads what the socket has, up to a budget, and answers it.
-    pub(super) fn receive(
-        &mut self,
-        service: &mut Service<'_>,
-        config: &WorkerConfig,
-        clock: &Clock,
-    ) -> Result<(), Lost> {
+    pub(super) fn receive(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Result<(), Lost> {
         self.unread = false;
         for _ in 0..MESSAGES_PER_TURN {
             let message = match self.socket.read() {
@@ -75,8 +71,8 @@ impl Channel {
                 Err(error) => return Err(describe(error)),
             };
             match message {
-                Message::Binary(frame) => self.dispatch(&frame, service, config, clock)?,
-                Message::Ping(_) | Message::Pong(_) => self.keepalive.pong(clock.now),
+                Message::Binary(frame) => self.dispatch(&frame, service, context)?,
+                Message::Ping(_) | Message::Pong(_) => self.keepalive.pong(context.clock.now),
                 Message::Text(_) => {
                     return Err("the peer sent a text message; remotedialer knows binary ones only".into());
                 }
@@ -92,22 +88,18 @@ impl Channel {
     }
 
     /// Lets every stream with a streaming response look for changes of the cluster.
-    pub(super) fn feed(&mut self, service: &mut Service<'_>, clock: &Clock) -> Result<(), Lost> {
-        self.pump_where(Stream::is_streaming, service, clock)
+    pub(super) fn feed(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Result<(), Lost> {
+        self.pump_where(Stream::is_streaming, service, context)
     }
 
     /// Lets every stream that was held back by the socket go on.
-    pub(super) fn resume(&mut self, service: &mut Service<'_>, clock: &Clock) -> Result<(), Lost> {
-        if std::mem::take(&mut self.choked) { self.pump_where(|_| true, service, clock) } else { Ok(()) }
+    pub(super) fn resume(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Result<(), Lost> {
+        if std::mem::take(&mut self.choked) { self.pump_where(|_| true, service, context) } else { Ok(()) }
     }
 
     /// Pings, announces open connections and wakes watches when their time has come.
-    pub(super) fn on_time(
-        &mut self,
-        service: &mut Service<'_>,
-        config: &WorkerConfig,
-        clock: &Clock,
-    ) -> Result<(), Lost> {
+    pub(super) fn on_time(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Result<(), Lost> {
+        let (config, clock) = (context.config, context.clock);
         match self.keepalive.poll(clock.now) {
             Due::Ping => self.socket.write(Message::Ping(Default::default())).map_err(describe)?,
             Due::Dead => return Err(format!("no pong for {} s", config.settings.ping_timeout.as_secs())),
@@ -118,7 +110,7 @@ impl Channel {
             self.next_sync = clock.now + config.settings.sync_interval;
             self.post()?;
         }
-        self.pump_where(|stream| stream.wake_at().is_some_and(|at| at <= clock.wall), service, clock)
+        self.pump_where(|stream| stream.wake_at().is_some_and(|at| at <= clock.wall), service, context)
     }
 
     /// When [`Channel::on_time`] has something to do next.
@@ -148,16 +140,10 @@ impl Channel {
         self.socket
     }
 
-    fn dispatch(
-        &mut self,
-        frame: &[u8],
-        service: &mut Service<'_>,
-        config: &WorkerConfig,
-        clock: &Clock,
-    ) -> Result<(), Lost> {
+    fn dispatch(&mut self, frame: &[u8], service: &mut Service<'_>, context: &mut Context<'_>) -> Result<(), Lost> {
         let event = self.session.receive(frame, &mut self.outbox).map_err(|error| error.to_string())?;
         match event {
-            Event::Connect { connection, network, address } => match self.accept(network, address, config) {
+            Event::Connect { connection, network, address } => match self.accept(network, address, context.config) {
                 Ok(stream) => {
                     self.streams.insert(connection, Box::new(stream));
                 }
@@ -170,16 +156,18 @@ impl Channel {
                         Ok(()) => {
                             // Told before the pump, which does nothing for a stream that the peer has paused.
                             self.session.buffered(connection, stream.buffered(), &mut self.outbox);
-                            self.pump(connection, service, clock)?;
+                            self.pump(connection, service, context)?;
                         }
-                        Err(error) => self.abort(connection, &error),
+                        Err(error) => self.abort(connection, &error, service, context),
                     }
                 }
             }
             Event::Closed { connection, .. } => {
-                self.streams.remove(&connection);
+                if let Some(stream) = self.streams.remove(&connection) {
+                    stream.leave(service, context.recorder);
+                }
             }
-            Event::Resumed { connection } => self.pump(connection, service, clock)?,
+            Event::Resumed { connection } => self.pump(connection, service, context)?,
             // Dropped is the server role's.
             Event::Paused { .. } | Event::Dropped(_) | Event::Nothing => {}
         }
@@ -203,18 +191,23 @@ impl Channel {
         &mut self,
         wanted: impl Fn(&Stream) -> bool,
         service: &mut Service<'_>,
-        clock: &Clock,
+        context: &mut Context<'_>,
     ) -> Result<(), Lost> {
         let wanted: Vec<ConnectionId> =
             self.streams.iter().filter(|(_, stream)| wanted(stream)).map(|(connection, _)| *connection).collect();
         for connection in wanted {
-            self.pump(connection, service, clock)?;
+            self.pump(connection, service, context)?;
         }
         Ok(())
     }
 
     /// Lets one stream work until it has nothing to say, the peer paused it, or the socket is full.
-    fn pump(&mut self, connection: ConnectionId, service: &mut Service<'_>, clock: &Clock) -> Result<(), Lost> {
+    fn pump(
+        &mut self,
+        connection: ConnectionId,
+        service: &mut Service<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<(), Lost> {
         let mut spent = 0;
         loop {
             let Some(stream) = self.streams.get_mut(&connection) else { return Ok(()) };
@@ -225,10 +218,10 @@ impl Channel {
                 self.choked = true;
                 return Ok(());
             }
-            let step = match stream.step(service, clock) {
+            let step = match stream.step(service, context.clock, context.recorder) {
                 Ok(step) => step,
                 Err(error) => {
-                    self.abort(connection, &error);
+                    self.abort(connection, &error, service, context);
                     return self.post();
                 }
             };
@@ -238,7 +231,7 @@ impl Channel {
             if stream.wants_send() {
                 let mut wire = Vec::new();
                 if let Err(error) = stream.take(&mut wire) {
-                    self.abort(connection, &error);
+                    self.abort(connection, &error, service, context);
                     return self.post();
                 }
                 spent += wire.len();
@@ -254,9 +247,16 @@ impl Channel {
         }
     }
 
-    fn abort(&mut self, connection: ConnectionId, error: &StreamError) {
+    fn abort(
+        &mut self,
+        connection: ConnectionId,
+        error: &StreamError,
+        service: &mut Service<'_>,
+        context: &mut Context<'_>,
+    ) {
         // TLS has queued the alert that tells the peer why.
         if let Some(mut stream) = self.streams.remove(&connection) {
+            stream.leave(service, context.recorder);
             let mut wire = Vec::new();
             if stream.take(&mut wire).is_ok() && !wire.is_empty() && self.session.may_send(connection) {
                 self.session.send(connection, &wire, &mut self.outbox);

@@ -3,6 +3,7 @@
 use super::job::JobErrorKind;
 use super::{JobError, State};
 use crate::kube::{ClusterInfo, Counts};
+use crate::telemetry::{ClusterRequests, RequestTotals};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -31,6 +32,10 @@ pub enum Answer {
     Operation(Box<OperationView>),
     /// The latest operations, the latest first.
     Operations(Vec<OperationView>),
+    /// What was asked of the cluster.
+    ClusterRequests(Box<ClusterRequests>),
+    /// What was asked of all clusters.
+    Requests(Box<RequestTotals>),
     /// The cluster is gone.
     Gone,
     /// How the agent fares.
