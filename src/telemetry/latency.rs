@@ -1,9 +1,13 @@
 //! How long something took, as a histogram of fixed size.
 
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+use std::borrow::Cow;
 
 /// Durations from a microsecond to two minutes in buckets that are at most a quarter wider than what they begin with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Shown as percentiles.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "Percentiles")]
 pub struct Latency {
     buckets: [u64; BUCKETS],
     sum_us: u64,
@@ -68,15 +72,29 @@ impl Default for Latency {
 }
 
 /// The usual percentiles in milliseconds.
-impl Serialize for Latency {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+#[derive(Serialize, JsonSchema)]
+struct Percentiles {
+    p50: f64,
+    p90: f64,
+    p99: f64,
+    max: f64,
+}
+
+impl From<Latency> for Percentiles {
+    fn from(latency: Latency) -> Percentiles {
         let ms = |us: u64| us as f64 / 1_000.0;
-        let mut shown = serializer.serialize_struct("Latency", 4)?;
-        shown.serialize_field("p50", &ms(self.quantile_us(0.5)))?;
-        shown.serialize_field("p90", &ms(self.quantile_us(0.9)))?;
-        shown.serialize_field("p99", &ms(self.quantile_us(0.99)))?;
-        shown.serialize_field("max", &ms(self.max_us))?;
-        shown.end()
+        let [p50, p90, p99] = [0.5, 0.9, 0.99].map(|quantile| ms(latency.quantile_us(quantile)));
+        Percentiles { p50, p90, p99, max: ms(latency.max_us) }
+    }
+}
+
+impl JsonSchema for Latency {
+    fn schema_name() -> Cow<'static, str> {
+        "Latency".into()
+    }
+
+    fn json_schema(types: &mut SchemaGenerator) -> Schema {
+        Percentiles::json_schema(types)
     }
 }
 
