@@ -1,8 +1,8 @@
 //! The agent itself.
 
 use crate::api::call::{Call, Page, Reaction};
-use crate::api::openapi;
 use crate::api::problem::Problem;
+use crate::api::{metrics, openapi};
 use crate::manager::Action;
 
 pub(in crate::api) fn health(_: &Call<'_>) -> Result<Reaction, Problem> {
@@ -11,6 +11,10 @@ pub(in crate::api) fn health(_: &Call<'_>) -> Result<Reaction, Problem> {
 
 pub(in crate::api) fn requests(_: &Call<'_>) -> Result<Reaction, Problem> {
     Ok(Reaction::Ask(Action::Requests))
+}
+
+pub(in crate::api) fn metrics(_: &Call<'_>) -> Result<Reaction, Problem> {
+    Ok(Reaction::AskFor(Action::Health, metrics::page))
 }
 
 pub(in crate::api) fn openapi(_: &Call<'_>) -> Result<Reaction, Problem> {
