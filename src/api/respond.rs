@@ -40,6 +40,8 @@ pub(super) fn answer(answer: Answer) -> Result<Page, Problem> {
         Answer::OperationStarted(view) => located(202, &*view, format!("/operations/{}", view.id)),
         Answer::Operation(view) => Page::json(200, &*view),
         Answer::Operations(views) => Page::json(200, &OperationList { operations: views }),
+        Answer::ClusterRequests(requests) => Page::json(200, &*requests),
+        Answer::Requests(totals) => Page::json(200, &*totals),
         Answer::Gone => Page::new(204, "", ""),
         Answer::Health(view) => health(&view),
         Answer::Refused(refusal) => return Err(refusal.into()),

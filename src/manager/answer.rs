@@ -3,6 +3,7 @@
 use super::job::JobErrorKind;
 use super::{JobError, State};
 use crate::kube::{ClusterInfo, Counts};
+use crate::telemetry::{ClusterRequests, RequestTotals};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -32,6 +33,10 @@ pub enum Answer {
     Operation(Box<OperationView>),
     /// The latest operations, the latest first.
     Operations(Vec<OperationView>),
+    /// What was asked of the cluster.
+    ClusterRequests(Box<ClusterRequests>),
+    /// What was asked of all clusters.
+    Requests(Box<RequestTotals>),
     /// The cluster is gone.
     Gone,
     /// How the agent fares.

@@ -16,6 +16,10 @@ fn show_health(shared: &Shared, answer: Answer) -> Result<Page, Answer> {
     Ok(respond::health(&health))
 }
 
+pub(in crate::api) fn requests(_: &Call<'_>) -> Result<Reaction, Problem> {
+    Ok(Reaction::Ask(Action::Requests))
+}
+
 pub(in crate::api) fn metrics(_: &Call<'_>) -> Result<Reaction, Problem> {
     Ok(Reaction::AskFor(Action::Health, metrics::page))
 }
