@@ -4,6 +4,7 @@ mod support;
 
 use serde_json::Value;
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use support::fake_rancher::FakeRancher;
 use support::{Agent, agent_command, eventually, home_for, http};
@@ -194,6 +195,7 @@ fn over_tls_a_renewed_certificate_is_shown_without_a_restart() {
     let renew = |home: &std::path::Path| {
         let made = rcgen::generate_simple_self_signed(["agent.test".to_owned()]).unwrap();
         std::fs::write(home.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+        std::fs::set_permissions(home.join("key.pem"), std::fs::Permissions::from_mode(0o600)).unwrap();
         std::fs::write(home.join("cert.pem"), made.cert.pem()).unwrap();
         made.cert.der().to_vec()
     };
@@ -226,7 +228,6 @@ fn over_tls_a_renewed_certificate_is_shown_without_a_restart() {
 
 #[test]
 fn the_socket_between_gate_and_server_is_this_users_only() {
-    use std::os::unix::fs::PermissionsExt;
     let rancher = FakeRancher::start();
     let agent = Agent::start_for(&rancher, "");
     let mode = std::fs::metadata(agent.home.path().join("api.sock")).unwrap().permissions().mode();

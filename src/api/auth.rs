@@ -77,9 +77,9 @@ impl Auth {
         source: IpAddr,
         role: Option<Role>,
         now: Instant,
-    ) -> Result<Caller, Refused> {
+    ) -> Result<Caller, Box<Refused>> {
         let stranger = || Caller { name: NOBODY.into(), role: None };
-        let refused = |caller, denial, problem| Refused { caller, denial, problem, is_worth_a_record: true };
+        let refused = |caller, denial, problem| Box::new(Refused { caller, denial, problem, is_worth_a_record: true });
         let is_open = self.keys.read().is_empty();
         if let Some(problem) = cross_site(request, is_open) {
             return Err(refused(stranger(), Denial::CrossSite, problem));
@@ -94,7 +94,8 @@ impl Auth {
             let denial = if shown.is_some() { Denial::Wrong } else { Denial::Missing };
             return Err(match self.failed(source, now) {
                 Some((wait, is_first)) => {
-                    Refused { is_worth_a_record: is_first, ..refused(stranger(), Denial::Limited, limited(wait)) }
+                    let refused = refused(stranger(), Denial::Limited, limited(wait));
+                    Box::new(Refused { is_worth_a_record: is_first, ..*refused })
                 }
                 None => refused(stranger(), denial, unauthorized(denial)),
             });

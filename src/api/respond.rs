@@ -44,6 +44,7 @@ pub(super) fn answer(answer: Answer) -> Result<Page, Problem> {
         Answer::Requests(totals) => Page::json(200, &*totals),
         Answer::Gone => Page::new(204, "", ""),
         Answer::Health(view) => health(&view),
+        Answer::Metrics(view) => health(&view.0),
         Answer::Refused(refusal) => return Err(refusal.into()),
     })
 }

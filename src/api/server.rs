@@ -73,7 +73,7 @@ pub struct ApiError(String);
 /// What the `api-N` threads do.
 enum Work {
     Read(Request),
-    Answer(Waiting, Option<Present>, Answer),
+    Answer(Box<Waiting>, Option<Present>, Answer),
 }
 
 /// A request that waits for its answer.
@@ -195,7 +195,7 @@ impl Worker {
         for work in &self.queue {
             match work {
                 Work::Read(request) => self.read(request),
-                Work::Answer(waiting, present, answer) => self.answer(waiting, present, answer),
+                Work::Answer(waiting, present, answer) => self.answer(*waiting, present, answer),
             }
         }
     }
@@ -212,7 +212,7 @@ impl Worker {
     }
 
     fn ask(&self, waiting: Waiting, present: Option<Present>, action: Action) {
-        let work = self.work.clone();
+        let (work, waiting) = (self.work.clone(), Box::new(waiting));
         let reply = Reply::new(move |answer| {
             // A queue as full as that has no room for this answer either: its client sees a closed connection.
             let _ = work.try_send(Work::Answer(waiting, present, answer));
@@ -253,7 +253,8 @@ impl Shared {
         let deed = |caller| Deed { source, caller, method, path, cluster: None };
         let caller = match self.auth.admit(request, source, role, waiting.begun) {
             Ok(caller) => caller,
-            Err(Refused { caller, denial, problem, is_worth_a_record }) => {
+            Err(refused) => {
+                let Refused { caller, denial, problem, is_worth_a_record } = *refused;
                 self.stats.denied(denial);
                 waiting.deed = is_worth_a_record.then(|| deed(caller));
                 return Err(problem);

@@ -59,6 +59,8 @@ pub(super) enum Subcommand {
     Clean(CleanArgs),
     /// Make keys for the REST API.
     ApiKey(ApiKeyArgs),
+    /// Seal tokens, so that they can stand in the configuration file.
+    Secret(SecretArgs),
     /// Print every setting with its origin; secrets are masked.
     CheckConfig(CheckConfigArgs),
     /// Print the objects that a cluster of this name starts with.
@@ -148,6 +150,42 @@ pub(super) enum ApiKeySubcommand {
         /// What logs and the audit log call its holder.
         #[arg(long)]
         name: String,
+    },
+}
+
+/// Subcommands of `secret`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct SecretArgs {
+    #[command(subcommand)]
+    pub(super) subcommand: SecretSubcommand,
+}
+
+/// What can be done with sealed values.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub(super) enum SecretSubcommand {
+    /// Write a new key into a file that does not exist yet.
+    NewKey {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Seal what comes on standard input, and print what to write into the configuration.
+    Seal {
+        /// File with the key.
+        #[arg(long, value_name = "FILE")]
+        key_file: PathBuf,
+    },
+    /// Seal every sealed value of a configuration file with another key, in its place.
+    Reseal {
+        /// File with the key they are sealed with.
+        #[arg(long, value_name = "FILE")]
+        key_file: PathBuf,
+
+        /// File with the key they are to be sealed with.
+        #[arg(long, value_name = "FILE")]
+        new_key_file: PathBuf,
+
+        /// The configuration file.
+        configuration: PathBuf,
     },
 }
 

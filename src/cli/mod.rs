@@ -12,6 +12,7 @@ mod rehearse;
 mod reload;
 mod render;
 mod run;
+mod secret;
 mod signals;
 mod template_file;
 
@@ -42,6 +43,7 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
     match subcommand {
         // Works before there is a configuration.
         Subcommand::ApiKey(api_key) => api_key::run(&api_key),
+        Subcommand::Secret(secret) => secret::run(&secret),
         Subcommand::Run(run) => run::run(load(&args)?, &run, move || load(&args)),
         Subcommand::Rehearse(rehearse) => rehearse::run(load(&args)?, rehearse),
         Subcommand::Clean(clean) => clean::run(load(&args)?, &clean),

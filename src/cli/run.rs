@@ -8,7 +8,7 @@ use super::reload::Reloader;
 use super::signals::requests;
 use super::{Failure, print_stdout};
 use crate::api::{Api, ApiConfig, AuditConfig, Certificate, GateLimits};
-use crate::config::{Loaded, Settings};
+use crate::config::{Loaded, Settings, refuse_open_file};
 use crate::telemetry;
 use std::net::TcpListener;
 use std::process::ExitCode;
@@ -72,6 +72,7 @@ pub(super) fn run(
 
 fn certificate(settings: &Settings) -> Result<Option<Arc<Certificate>>, Failure> {
     let (Some(certificate), Some(key)) = (&settings.tls_cert_file, &settings.tls_key_file) else { return Ok(None) };
+    refuse_open_file(key).map_err(|problem| Failure::new(format!("TLSKeyFile {}: {problem}", key.display())))?;
     let certificate = Certificate::load(certificate.clone(), key.clone());
     certificate.map(Some).map_err(|error| Failure::new(error.to_string()).remedy("check TLSCertFile and TLSKeyFile"))
 }

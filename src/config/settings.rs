@@ -34,6 +34,10 @@ pub struct Settings {
     pub bearer_token: Secret,
     /// `BearerTokenFile`: file that holds the token instead.
     pub bearer_token_file: Option<PathBuf>,
+    /// `SealKeyFile`: file with the key of sealed values, such as a `BearerToken` that begins with `sealed:`.
+    pub seal_key_file: Option<PathBuf>,
+    /// `SealKey`: that key itself; of the environment only.
+    pub seal_key: Secret,
     /// `CAFile`: PEM file with certificates trusted beside the system's.
     pub ca_file: Option<PathBuf>,
     /// `CAChecksum`: SHA-256 (hex) of Rancher's `cacerts` setting; when it matches, that certificate is trusted too.
@@ -127,6 +131,8 @@ impl Default for Settings {
             servers: Vec::new(),
             bearer_token: Secret::default(),
             bearer_token_file: None,
+            seal_key_file: None,
+            seal_key: Secret::default(),
             ca_file: None,
             ca_checksum: None,
             insecure_skip_tls_verify: false,

@@ -83,9 +83,15 @@ pub static SETTINGS: &[Setting] = &[
     setting(
         "BearerToken",
         Kind::Secret(|s| &mut s.bearer_token),
-        "Rancher API token that may create clusters, `token-xxxxx:<secret>`.",
+        "Rancher API token that may create clusters, `token-xxxxx:<secret>`, or what `secret seal` made of it.",
     ),
     setting("BearerTokenFile", Kind::Path(|s| &mut s.bearer_token_file), "File that holds the token instead."),
+    setting(
+        "SealKeyFile",
+        Kind::Path(|s| &mut s.seal_key_file),
+        "File with the key of sealed tokens, as `secret new-key` writes it; not readable by everybody.",
+    ),
+    setting("SealKey", Kind::Secret(|s| &mut s.seal_key), "That key itself; to be given in the environment only."),
     setting(
         "CAFile",
         Kind::Path(|s| &mut s.ca_file),

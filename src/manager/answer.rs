@@ -41,6 +41,8 @@ pub enum Answer {
     Gone,
     /// How the agent fares.
     Health(Box<HealthView>),
+    /// How the agent fares, and what was asked of all clusters.
+    Metrics(Box<(HealthView, RequestTotals)>),
     /// What was asked cannot be done.
     Refused(Refusal),
 }

@@ -67,6 +67,8 @@ pub enum Action {
     Requests,
     /// Say how the agent fares.
     Health,
+    /// Say how the agent fares and what was asked of the clusters.
+    Metrics,
 }
 
 /// The way back to whoever asked.

@@ -21,7 +21,7 @@ pub(in crate::api) fn requests(_: &Call<'_>) -> Result<Reaction, Problem> {
 }
 
 pub(in crate::api) fn metrics(_: &Call<'_>) -> Result<Reaction, Problem> {
-    Ok(Reaction::AskFor(Action::Health, metrics::page))
+    Ok(Reaction::AskFor(Action::Metrics, metrics::page))
 }
 
 pub(in crate::api) fn openapi(_: &Call<'_>) -> Result<Reaction, Problem> {

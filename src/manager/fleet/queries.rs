@@ -10,6 +10,7 @@ use crate::manager::command::Reply;
 use crate::manager::record::Record;
 use crate::manager::{ClusterName, State};
 use crate::telemetry::ClusterRequests;
+use crate::telemetry::RequestTotals;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::time::{Duration, Instant};
@@ -124,6 +125,11 @@ impl Fleet {
         let mut rest = self.records.range::<str, _>((from, Bound::Unbounded)).map(|(_, record)| record).filter(wanted);
         let clusters = rest.by_ref().take(limit).map(|record| *record.view(None)).collect();
         Answer::Clusters { clusters, total, more: rest.next().is_some() }
+    }
+
+    /// What was asked of all clusters.
+    pub(super) fn all_requests(&self) -> RequestTotals {
+        RequestTotals::sum(self.requests.values().map(|totals| &**totals))
     }
 
     pub(super) fn health(&self, now: Now) -> HealthView {
