@@ -8,6 +8,15 @@ use tiny_http::Request;
 
 /// Reads the body of a request as a JSON object with no other fields than `known`.
 pub(super) fn read_object(request: &mut Request, limit: usize, known: &[&str]) -> Result<Map<String, Value>, Problem> {
+    parse_object(&read_body(request, limit)?, known)
+}
+
+/// Reads the body of a request as a JSON object whose fields the caller checks.
+pub(super) fn read_any_object(request: &mut Request, limit: usize) -> Result<Map<String, Value>, Problem> {
+    parse_any_object(&read_body(request, limit)?)
+}
+
+fn read_body(request: &mut Request, limit: usize) -> Result<Vec<u8>, Problem> {
     if let Some(kind) = header(request, "Content-Type")
         && !is_json(&kind)
     {
@@ -35,18 +44,22 @@ pub(super) fn read_object(request: &mut Request, limit: usize, known: &[&str]) -
     if body.len() > limit {
         return Err(too_large());
     }
-    parse_object(&body, known)
+    Ok(body)
 }
 
-fn parse_object(body: &[u8], known: &[&str]) -> Result<Map<String, Value>, Problem> {
+fn parse_any_object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
     if body.is_empty() {
         return Err(bad("the body is empty"));
     }
-    let object = match serde_json::from_slice(body) {
-        Ok(Value::Object(object)) => object,
-        Ok(other) => return Err(bad(format!("the body is {}, not an object", type_of(&other)))),
-        Err(error) => return Err(bad(format!("the body is no JSON: {error}"))),
-    };
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(other) => Err(bad(format!("the body is {}, not an object", type_of(&other)))),
+        Err(error) => Err(bad(format!("the body is no JSON: {error}"))),
+    }
+}
+
+fn parse_object(body: &[u8], known: &[&str]) -> Result<Map<String, Value>, Problem> {
+    let object = parse_any_object(body)?;
     if let Some(field) = object.keys().find(|field| !known.contains(&field.as_str())) {
         let hint = nearest(field, known.iter().copied()).map(|near| format!("; did you mean {near:?}?"));
         return Err(bad(format!("the field {field:?} is unknown{}", hint.unwrap_or_default())));

@@ -26,6 +26,12 @@ pub(super) fn answer(request: Request, answer: Answer) {
         }
         Answer::Operation(view) => (200, to_json(&view), None),
         Answer::Operations(views) => (200, json!({ "operations": views }), None),
+        Answer::FaultStarted(view) => {
+            let location = format!("/faults/{}", view.id);
+            return send(request, 201, to_line(&to_json(&view)), &[json_type(), ("Location", location)]);
+        }
+        Answer::Fault(view) => (200, to_json(&view), None),
+        Answer::Faults(views) => (200, json!({ "faults": views }), None),
         Answer::Gone => return send(request, 204, Vec::new(), &[]),
         Answer::Health(health) => {
             let status = if health.problems.is_empty() { 200 } else { 503 };

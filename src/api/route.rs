@@ -1,7 +1,8 @@
 //! Which request asks for what.
 
-use super::body::{flag, number, read_object, string};
+use super::body::{flag, number, read_any_object, read_object, string};
 use super::problem::{Kind, Problem};
+use crate::faults::Injection;
 use crate::kube::Size;
 use crate::manager::{Action, BulkCreate, ClusterName, NameError, State, Wanted, parse_rate};
 use percent_encoding::percent_decode_str;
@@ -35,6 +36,20 @@ pub(super) fn route(request: &mut Request, max_body_bytes: usize) -> Result<Acti
         (Method::Get | Method::Head, ["operations"]) => parameters(query, &[]).map(|_| Action::Operations),
         (Method::Get | Method::Head, ["operations", number]) => Ok(Action::Operation(operation_number(number)?)),
         (Method::Delete, ["operations", number]) => Ok(Action::Cancel(operation_number(number)?)),
+        (Method::Get | Method::Head, ["faults"]) => parameters(query, &[]).map(|_| Action::Faults),
+        (Method::Post, ["faults"]) => {
+            parameters(query, &[])?;
+            let injection = Injection::from_json(&read_any_object(request, max_body_bytes)?);
+            injection.map(|injection| Action::Inject(Box::new(injection))).map_err(|error| {
+                Problem::new(
+                    Kind::BadRequest,
+                    error.to_string(),
+                    "mend that field, as in {\"fault\":\"errors\",\"status\":503}",
+                )
+            })
+        }
+        (Method::Get | Method::Head, ["faults", id]) => Ok(Action::Fault(fault_id(id)?)),
+        (Method::Delete, ["faults", id]) => Ok(Action::EndFault(fault_id(id)?)),
         (Method::Get | Method::Head, ["clusters", name]) => {
             parameters(query, &[])?;
             Ok(Action::Get((*name).to_owned()))
@@ -54,6 +69,8 @@ pub(super) fn route(request: &mut Request, max_body_bytes: usize) -> Result<Acti
         (Method::Delete, ["clusters", name]) => Ok(Action::Delete { name: (*name).to_owned(), wait: wait(query)? }),
         (_, ["health"]) => Err(not_allowed(request, "GET, HEAD")),
         (_, ["clusters"]) => Err(not_allowed(request, "GET, HEAD, POST, DELETE")),
+        (_, ["faults"]) => Err(not_allowed(request, "GET, HEAD, POST")),
+        (_, ["faults", _]) => Err(not_allowed(request, "GET, HEAD, DELETE")),
         (_, ["operations"]) => Err(not_allowed(request, "GET, HEAD")),
         (_, ["operations", _]) => Err(not_allowed(request, "GET, HEAD, DELETE")),
         (_, ["clusters", _]) => Err(not_allowed(request, "GET, HEAD, PATCH, DELETE")),
@@ -61,7 +78,7 @@ pub(super) fn route(request: &mut Request, max_body_bytes: usize) -> Result<Acti
         _ => Err(Problem::new(
             Kind::UnknownRoute,
             format!("there is nothing at {path:?}"),
-            "the paths are /health, /clusters, /clusters/NAME, /clusters/NAME/retry, /clusters/NAME/rotate-token, /operations and /operations/ID",
+            "the paths are /health, /clusters, /clusters/NAME, /clusters/NAME/retry, /clusters/NAME/rotate-token, /operations, /operations/ID, /faults and /faults/ID",
         )),
     }
 }
@@ -120,6 +137,13 @@ fn operation_number(text: &str) -> Result<u64, Problem> {
     text.parse().map_err(|_| {
         let detail = format!("{text:?} is no operation's number");
         Problem::new(Kind::UnknownOperation, detail, "GET /operations lists the latest")
+    })
+}
+
+fn fault_id(text: &str) -> Result<u64, Problem> {
+    text.parse().map_err(|_| {
+        let detail = format!("{text:?} is no fault's number");
+        Problem::new(Kind::UnknownFault, detail, "GET /faults lists the latest")
     })
 }
 

@@ -1,6 +1,7 @@
 //! An open tunnel: the websocket, the remotedialer session on it and the streams of that session.
 
 use super::clock::Clock;
+use super::imposed::Greeting;
 use super::stream::{Service, Step, Stream, StreamError};
 use super::{Transport, Tunnel, WorkerConfig};
 use crate::tunnel::{ConnectionId, Due, Event, KeepAlive, Outbox, Role, Session, SessionLimits};
@@ -121,9 +122,44 @@ impl Channel {
         self.pump_where(|stream| stream.wake_at().is_some_and(|at| at <= clock.wall), service, clock)
     }
 
+    /// Carries only so many bytes a second from now on, or as many as it can.
+    pub(super) fn set_pace(&mut self, bytes_per_second: Option<u64>, now: Instant) {
+        self.socket.get_mut().set_pace(bytes_per_second, now);
+        self.unread = true;
+    }
+
+    /// Lets a slow tunnel make use of the time that has passed; what it held back is read and sent then.
+    pub(super) fn keep_pace(&mut self, now: Instant) -> bool {
+        self.socket.get_mut().keep_pace(now)
+    }
+
+    /// Goes on after a time in which nothing was read or sent.
+    pub(super) fn thaw(&mut self, now: Instant) {
+        self.keepalive.pong(now);
+        self.unread = true;
+    }
+
+    /// Ends every watch under way as if its time were up; tells how many.
+    pub(super) fn end_watches(&mut self, service: &mut Service<'_>, clock: &Clock) -> Result<u64, Lost> {
+        let ended = self.streams.values_mut().map(|stream| u64::from(stream.end_watch(clock.wall))).sum();
+        self.feed(service, clock)?;
+        Ok(ended)
+    }
+
+    /// Breaks off every connection through the tunnel; tells how many.
+    pub(super) fn break_connections(&mut self) -> Result<u64, Lost> {
+        let streams = std::mem::take(&mut self.streams);
+        for connection in streams.keys() {
+            self.session.close(*connection, CONNECTION_RESET, &mut self.outbox);
+        }
+        self.post()?;
+        Ok(streams.len() as u64)
+    }
+
     /// When [`Channel::on_time`] has something to do next.
     pub(super) fn next_due(&self, clock: &Clock) -> Instant {
         let wakes = self.streams.values().filter_map(|stream| stream.wake_at()).map(|at| clock.instant_of(at));
+        let wakes = wakes.chain(self.socket.get_ref().next_due());
         wakes.fold(self.keepalive.next_due().min(self.next_sync), Instant::min)
     }
 
@@ -157,7 +193,7 @@ impl Channel {
     ) -> Result<(), Lost> {
         let event = self.session.receive(frame, &mut self.outbox).map_err(|error| error.to_string())?;
         match event {
-            Event::Connect { connection, network, address } => match self.accept(network, address, config) {
+            Event::Connect { connection, network, address } => match self.accept(network, address, service, config) {
                 Ok(stream) => {
                     self.streams.insert(connection, Box::new(stream));
                 }
@@ -188,9 +224,19 @@ impl Channel {
 
     /// The API tunnel leads to the announced address only; the steve tunnel answers whatever address it is asked for, as the
     /// real agent's in-process listener does.
-    fn accept(&self, network: &str, address: &str, config: &WorkerConfig) -> Result<Stream, String> {
+    fn accept(
+        &self,
+        network: &str,
+        address: &str,
+        service: &mut Service<'_>,
+        config: &WorkerConfig,
+    ) -> Result<Stream, String> {
         let tls = match self.tunnel {
-            Tunnel::Api if network == "tcp" && address == config.settings.api_address => Some(&config.api_tls),
+            Tunnel::Api if network == "tcp" && address == config.settings.api_address => match service.greet() {
+                Greeting::Refuse => return Err(format!("dial {network} {address}: connect: connection refused")),
+                Greeting::Expired => Some(&config.expired_tls),
+                Greeting::Usual => Some(&config.api_tls),
+            },
             Tunnel::Api => {
                 return Err(format!("dial {network} {address}: not reachable from this virtual cluster"));
             }
@@ -286,6 +332,8 @@ pub(super) fn describe(error: Error) -> Lost {
 
 /// How remotedialer says that a stream ended in order.
 const END_OF_STREAM: &str = "EOF";
+/// What a dialler sees of a server that died.
+const CONNECTION_RESET: &str = "connection reset by peer";
 /// How many messages one tunnel may have answered before its neighbours get their turn.
 const MESSAGES_PER_TURN: usize = 64;
 /// How much one stream may produce before its neighbours get their turn.

@@ -1,6 +1,7 @@
 //! One connection that Rancher opened through a tunnel: inner TLS where it carries the Kubernetes API, HTTP/1.1 above it.
 
 use super::clock::Clock;
+use super::imposed::{Faults, Greeting};
 use crate::http1::{self, BodyFraming, MessageLimits, Request, ResponseHead, ServerConnection};
 use crate::kube::{self, Body, Cluster, Progress, Streaming};
 use crate::steve;
@@ -11,8 +12,8 @@ use std::sync::Arc;
 /// Who answers the requests of a stream.
 #[derive(Debug)]
 pub(super) enum Service<'a> {
-    /// The virtual Kubernetes API.
-    Kube(&'a mut Cluster),
+    /// The virtual Kubernetes API, and the faults that come between.
+    Kube(&'a mut Cluster, Option<&'a mut Faults>),
     /// What the steve tunnel serves.
     Steve,
 }
@@ -31,8 +32,19 @@ pub(super) struct Stream {
 
 #[derive(Debug)]
 enum Response {
-    Bytes { body: Vec<u8>, sent: usize },
-    Shared { body: Arc<[u8]>, sent: usize },
+    /// The answer to this request is given at this time.
+    Due {
+        request: Box<Request>,
+        at: Timestamp,
+    },
+    Bytes {
+        body: Vec<u8>,
+        sent: usize,
+    },
+    Shared {
+        body: Arc<[u8]>,
+        sent: usize,
+    },
     Streaming(Streaming),
 }
 
@@ -106,7 +118,16 @@ impl Stream {
     pub(super) fn wake_at(&self) -> Option<Timestamp> {
         match &self.response {
             Some(Response::Streaming(streaming)) => streaming.wake_at(),
+            Some(Response::Due { at, .. }) => Some(*at),
             _ => None,
+        }
+    }
+
+    /// Has a watch under way end as if its time were up; tells whether there is one.
+    pub(super) fn end_watch(&mut self, now: Timestamp) -> bool {
+        match &mut self.response {
+            Some(Response::Streaming(streaming)) => streaming.end_watch(now),
+            _ => false,
         }
     }
 
@@ -117,6 +138,14 @@ impl Stream {
         }
         let mut plain = Vec::new();
         let progress = match self.response.take() {
+            Some(Response::Due { request, at }) if at <= clock.wall => {
+                let answer = service.answer(&request, clock);
+                self.respond(answer, service, clock, &mut plain)
+            }
+            Some(Response::Due { request, at }) => {
+                self.response = Some(Response::Due { request, at });
+                Progress::Idle
+            }
             Some(response) => self.continue_response(response, service, clock, &mut plain),
             None => self.next_request(service, clock, &mut plain),
         };
@@ -160,12 +189,28 @@ impl Stream {
     fn next_request(&mut self, service: &mut Service<'_>, clock: &Clock, plain: &mut Vec<u8>) -> Progress {
         let answer = match self.http.next_request(plain) {
             Ok(None) => return Progress::Idle,
-            Ok(Some(request)) => service.answer(&request, clock),
+            Ok(Some(request)) => match service.due(&request, clock) {
+                Some(at) => {
+                    self.response = Some(Response::Due { request: Box::new(request), at });
+                    return Progress::Idle;
+                }
+                None => service.answer(&request, clock),
+            },
             Err(refusal) => {
                 self.ending = true;
                 plain_text(refusal.status, &refusal.message)
             }
         };
+        self.respond(answer, service, clock, plain)
+    }
+
+    fn respond(
+        &mut self,
+        answer: kube::Response,
+        service: &Service<'_>,
+        clock: &Clock,
+        plain: &mut Vec<u8>,
+    ) -> Progress {
         let head = ResponseHead { status: answer.status, headers: answer.headers };
         let (framing, response) = match answer.body {
             Body::Bytes(body) => (BodyFraming::Length(body.len() as u64), Response::Bytes { body, sent: 0 }),
@@ -186,8 +231,9 @@ impl Stream {
         let progress = match &mut response {
             Response::Bytes { body, sent } => self.send_piece(body, sent, plain),
             Response::Shared { body, sent } => self.send_piece(body, sent, plain),
+            Response::Due { .. } => Progress::Idle,
             Response::Streaming(streaming) => match service {
-                Service::Kube(cluster) => {
+                Service::Kube(cluster, _) => {
                     let mut piece = Vec::new();
                     let progress = streaming.poll(cluster, clock.wall, &mut piece, PIECE_BYTES);
                     if !piece.is_empty() {
@@ -218,9 +264,28 @@ impl Stream {
 }
 
 impl Service<'_> {
+    /// How a new connection is received.
+    pub(super) fn greet(&mut self) -> Greeting {
+        match self {
+            Service::Kube(_, Some(faults)) => faults.greet(),
+            Service::Kube(..) | Service::Steve => Greeting::Usual,
+        }
+    }
+
+    /// When a request is to be answered, if that is later than now.
+    fn due(&mut self, request: &Request, clock: &Clock) -> Option<Timestamp> {
+        match self {
+            Service::Kube(_, Some(faults)) => clock.wall.checked_add(faults.delay(request)?).ok(),
+            Service::Kube(..) | Service::Steve => None,
+        }
+    }
+
     fn answer(&mut self, request: &Request, clock: &Clock) -> kube::Response {
         match self {
-            Service::Kube(cluster) => cluster.handle(request, clock.wall),
+            Service::Kube(cluster, faults) => {
+                let refusal = faults.as_mut().and_then(|faults| faults.refusal(request));
+                refusal.unwrap_or_else(|| cluster.handle(request, clock.wall))
+            }
             Service::Steve => {
                 let (head, body) = steve::handle(request);
                 kube::Response { status: head.status, headers: head.headers, body: Body::Bytes(body) }
