@@ -1,10 +1,39 @@
 //! Answers on the wire.
 
+use super::call::Page;
 use super::problem::Problem;
-use crate::manager::Answer;
-use serde_json::{Value, json};
+use crate::manager::{Answer, ClusterView, FaultView, OperationView};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 use std::io::Cursor;
 use tiny_http::{Header, Request, Response};
+
+/// A page of clusters.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ClusterList {
+    /// How many match in all.
+    count: usize,
+    /// In the order of their names.
+    clusters: Vec<ClusterView>,
+    /// What to ask the next page with; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#continue: Option<String>,
+}
+
+/// Operations.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct OperationList {
+    /// The latest first.
+    operations: Vec<OperationView>,
+}
+
+/// Faults.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct FaultList {
+    /// The latest first.
+    faults: Vec<FaultView>,
+}
 
 /// Writes the manager's answer.
 pub(super) fn answer(request: Request, answer: Answer) {
@@ -13,25 +42,21 @@ pub(super) fn answer(request: Request, answer: Answer) {
         Answer::Accepted(view) => (202, to_json(&view), Some(view.name.clone())),
         Answer::Cluster(view) => (200, to_json(&view), None),
         Answer::Clusters { clusters, total, more } => {
-            let next = if more { clusters.last().map(|view| view.name.clone()) } else { None };
-            let mut list = json!({ "count": total, "clusters": clusters });
-            if let Some(next) = next {
-                list["continue"] = next.into();
-            }
-            (200, list, None)
+            let r#continue = if more { clusters.last().map(|view| view.name.clone()) } else { None };
+            (200, to_json(&ClusterList { count: total, clusters, r#continue }), None)
         }
         Answer::OperationStarted(view) => {
             let location = format!("/operations/{}", view.id);
             return send(request, 202, to_line(&to_json(&view)), &[json_type(), ("Location", location)]);
         }
         Answer::Operation(view) => (200, to_json(&view), None),
-        Answer::Operations(views) => (200, json!({ "operations": views }), None),
+        Answer::Operations(views) => (200, to_json(&OperationList { operations: views }), None),
         Answer::FaultStarted(view) => {
             let location = format!("/faults/{}", view.id);
             return send(request, 201, to_line(&to_json(&view)), &[json_type(), ("Location", location)]);
         }
         Answer::Fault(view) => (200, to_json(&view), None),
-        Answer::Faults(views) => (200, json!({ "faults": views }), None),
+        Answer::Faults(views) => (200, to_json(&FaultList { faults: views }), None),
         Answer::Gone => return send(request, 204, Vec::new(), &[]),
         Answer::Health(health) => {
             let status = if health.problems.is_empty() { 200 } else { 503 };
@@ -42,6 +67,11 @@ pub(super) fn answer(request: Request, answer: Answer) {
     let location = location.map(|name| ("Location", format!("/clusters/{name}")));
     let headers: Vec<_> = [json_type()].into_iter().chain(location).collect();
     send(request, status, to_line(&body), &headers);
+}
+
+/// Writes an answer that needed no manager.
+pub(super) fn page(request: Request, page: Page) {
+    send(request, page.status, page.body, &[("Content-Type", page.media_type.to_owned())]);
 }
 
 /// Writes an error.

@@ -1,8 +1,12 @@
 //! The acceptor and the threads behind it.
 
+use super::body::read_object;
+use super::call::{Call, Reaction};
+use super::field::Values;
 use super::problem::Problem;
-use super::{nudge, respond, route};
-use crate::manager::{Answer, Command, Reply};
+use super::route::Route;
+use super::{nudge, respond};
+use crate::manager::{Action, Answer, Command, Reply};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -16,6 +20,12 @@ pub struct ApiConfig {
     pub commands: Sender<Command>,
     /// The largest request body in bytes.
     pub max_body_bytes: usize,
+}
+
+/// What every handler may use.
+pub(super) struct Shared {
+    commands: Sender<Command>,
+    max_body_bytes: usize,
 }
 
 /// The running API.
@@ -41,16 +51,12 @@ impl Api {
         let address = config.listener.local_addr().map_err(|error| ApiError(error.to_string()))?;
         let server = Server::from_listener(config.listener, None).map_err(|error| ApiError(error.to_string()))?;
         let server = Arc::new(server);
+        let shared = Arc::new(Shared { commands: config.commands, max_body_bytes: config.max_body_bytes });
         let (work, queue) = bounded(QUEUE_LENGTH);
         let (bodies, body_queue) = bounded(BODY_QUEUE_LENGTH);
         for (name, queue, threads) in [("api", queue, THREADS), ("api-body", body_queue, BODY_THREADS)] {
             for index in 0..threads {
-                let worker = Worker {
-                    queue: queue.clone(),
-                    work: work.clone(),
-                    commands: config.commands.clone(),
-                    max_body_bytes: config.max_body_bytes,
-                };
+                let worker = Worker { queue: queue.clone(), work: work.clone(), shared: shared.clone() };
                 spawn(format!("{name}-{index}"), move || worker.run())?;
             }
         }
@@ -98,8 +104,7 @@ fn body_is_on_its_way(request: &Request) -> bool {
 struct Worker {
     queue: Receiver<Work>,
     work: Sender<Work>,
-    commands: Sender<Command>,
-    max_body_bytes: usize,
+    shared: Arc<Shared>,
 }
 
 impl Worker {
@@ -107,28 +112,45 @@ impl Worker {
         for work in &self.queue {
             match work {
                 Work::Answer(request, answer) => respond::answer(request, answer),
-                Work::Read(mut request) => match route::route(&mut request, self.max_body_bytes) {
+                Work::Read(mut request) => match self.shared.take(&mut request) {
                     Err(problem) => respond::problem(request, problem),
-                    Ok(action) => {
-                        let work = self.work.clone();
-                        let reply = Reply::new(move |answer| {
-                            // A queue as full as that has no room for this answer either: its client sees a closed connection.
-                            let _ = work.try_send(Work::Answer(request, answer));
-                        });
-                        if let Err(TrySendError::Full(command) | TrySendError::Disconnected(command)) =
-                            self.commands.try_send(Command { action, reply })
-                        {
-                            let refusal = crate::manager::Refusal::new(
-                                crate::manager::RefusalKind::Unavailable,
-                                "the agent has more requests waiting than it can hold, or is stopping",
-                                "try again in a second",
-                            );
-                            command.reply.send(Answer::Refused(refusal));
-                        }
-                    }
+                    Ok(Reaction::Show(page)) => respond::page(request, page),
+                    Ok(Reaction::Ask(action)) => self.ask(request, action),
                 },
             }
         }
+    }
+
+    fn ask(&self, request: Request, action: Action) {
+        let work = self.work.clone();
+        let reply = Reply::new(move |answer| {
+            // A queue as full as that has no room for this answer either: its client sees a closed connection.
+            let _ = work.try_send(Work::Answer(request, answer));
+        });
+        let refused = self.shared.commands.try_send(Command { action, reply });
+        if let Err(TrySendError::Full(command) | TrySendError::Disconnected(command)) = refused {
+            let refusal = crate::manager::Refusal::new(
+                crate::manager::RefusalKind::Unavailable,
+                "the agent has more requests waiting than it can hold, or is stopping",
+                "try again in a second",
+            );
+            command.reply.send(Answer::Refused(refusal));
+        }
+    }
+}
+
+impl Shared {
+    /// Checks a request against its route and lets the handler have it.
+    fn take(&self, request: &mut Request) -> Result<Reaction, Problem> {
+        let url = request.url().to_owned();
+        let (path, query) = url.split_once('?').unwrap_or((&url, ""));
+        let (route, names) = Route::find(request.method().as_str(), path)?;
+        let query = Values::from_query(query, route.query)?;
+        let body = match route.body {
+            Some(fields) => Values::from_object(read_object(request, self.max_body_bytes)?, fields)?,
+            None => Values::default(),
+        };
+        (route.handle)(&Call { names, query, body, shared: self })
     }
 }
 

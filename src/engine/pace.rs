@@ -75,8 +75,7 @@ mod tests {
     fn a_second_carries_what_it_may() {
         let start = Instant::now();
         let mut pace = Pace::new(1_000, start);
-        let (mut source, mut got) = (vec![7; 5_000], 0);
-        let mut source = source.as_mut_slice() as &[u8];
+        let (mut source, mut got) = ([7; 5_000].as_slice(), 0);
         for step in 1..=20 {
             pace.refill(start + Duration::from_millis(50 * step));
             let mut buffer = [0; 4_096];
