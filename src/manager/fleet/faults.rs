@@ -9,6 +9,7 @@ use crate::manager::{ClusterName, State};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The faults of this run of the agent, by number.
 #[derive(Debug, Default)]
@@ -135,9 +136,12 @@ impl Fleet {
         self.fault(id, reply);
     }
 
-    /// Its time is up: the workers have ended it by themselves.
+    /// Its time is up: the workers have ended it by themselves; or the last of them have told what came of it.
     pub(super) fn fault_is_over(&mut self, id: u64, now: Now) {
-        self.fault_has_ended(id, FaultState::Ended, now);
+        match self.injections.known.get(&id) {
+            Some(run) if run.state != FaultState::Active => log::info!("fault {id} was felt {} times", run.felt),
+            _ => self.fault_has_ended(id, FaultState::Ended, now),
+        }
     }
 
     fn fault_has_ended(&mut self, id: u64, state: FaultState, now: Now) {
@@ -151,8 +155,8 @@ impl Fleet {
                 record.faults.retain(|suffered| suffered.id != id);
             }
         }
-        let how = if state == FaultState::Cancelled { "is cancelled" } else { "ends" };
-        log::warn!("fault {id} {how}: it was felt {} times in {} clusters", run.felt, run.clusters.len());
+        log::warn!("fault {id} {}", if state == FaultState::Cancelled { "is cancelled" } else { "ends" });
+        self.set_timer(TOLD_WITHIN, Timer::Fault(id), now);
     }
 }
 
@@ -184,6 +188,8 @@ fn unknown(id: u64) -> Answer {
 const AT_ONCE: usize = 32;
 /// Faults that are remembered; older ones that have ended are forgotten.
 const KEPT: usize = 100;
+/// Workers tell once a second what they counted.
+const TOLD_WITHIN: Duration = Duration::from_secs(2);
 /// Names that are shown; GET /clusters shows who suffers what.
 const NAMES_SHOWN: usize = 20;
 
