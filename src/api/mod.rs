@@ -12,6 +12,7 @@ mod body;
 mod call;
 mod field;
 mod handlers;
+mod metrics;
 mod nudge;
 mod openapi;
 mod problem;
@@ -19,5 +20,6 @@ mod respond;
 mod route;
 mod routes;
 mod server;
+mod stats;
 
 pub use server::{Api, ApiConfig, ApiError};

@@ -48,7 +48,6 @@ pub(super) enum Content {
     /// JSON of the type whose schema this makes: `json::<View>()`.
     Json(fn(&mut SchemaGenerator) -> Schema),
     /// Text of this media type.
-    #[allow(dead_code)]
     Text(&'static str),
 }
 
@@ -57,17 +56,25 @@ pub(super) const fn json<T: schemars::JsonSchema>() -> Content {
     Content::Json(SchemaGenerator::subschema_for::<T>)
 }
 
-/// A route and what its path's `{…}` stand for.
-pub(super) type Found = (&'static Route, Vec<(&'static str, String)>);
+/// The route that takes a request.
+pub(super) struct Found {
+    /// Its position in the table.
+    pub(super) index: usize,
+    pub(super) route: &'static Route,
+    /// What its path's `{…}` stand for.
+    pub(super) names: Vec<(&'static str, String)>,
+}
 
 impl Route {
     /// The route that takes `method` at `path`, which is percent-encoded and has no query.
     pub(super) fn find(method: &str, path: &str) -> Result<Found, Problem> {
         let decoded = percent_decode_str(path.trim_end_matches('/')).decode_utf8_lossy().into_owned();
-        let here: Vec<Found> = ROUTES.iter().filter_map(|route| Some((route, route.names(&decoded)?))).collect();
+        let here = ROUTES.iter().enumerate();
+        let here = here.filter_map(|(index, route)| Some(Found { index, route, names: route.names(&decoded)? }));
+        let here: Vec<Found> = here.collect();
         // What is spelt out wins over what stands for any.
-        let fewest = here.iter().map(|(_, names)| names.len()).min();
-        let mut here: Vec<Found> = here.into_iter().filter(|(_, names)| Some(names.len()) == fewest).collect();
+        let fewest = here.iter().map(|found| found.names.len()).min();
+        let mut here: Vec<Found> = here.into_iter().filter(|found| Some(found.names.len()) == fewest).collect();
         if here.is_empty() {
             return Err(Problem::new(
                 Kind::UnknownRoute,
@@ -76,17 +83,12 @@ impl Route {
             ));
         }
         let wanted = if method == "HEAD" { "GET" } else { method };
-        if let Some(position) = here.iter().position(|(route, _)| route.method == wanted) {
+        if let Some(position) = here.iter().position(|found| found.route.method == wanted) {
             return Ok(here.swap_remove(position));
         }
-        let allowed: Vec<&str> =
-            here.iter()
-                .flat_map(|(route, _)| {
-                    if route.method == "GET" { &["GET", "HEAD"][..] } else { std::slice::from_ref(&route.method) }
-                })
-                .copied()
-                .collect();
-        let allowed = allowed.join(", ");
+        let allowed =
+            here.iter().map(|found| if found.route.method == "GET" { "GET, HEAD" } else { found.route.method });
+        let allowed = allowed.collect::<Vec<_>>().join(", ");
         let detail = format!("{method} is not known at {path}");
         Err(Problem::new(Kind::MethodNotAllowed, detail, format!("use one of {allowed}")).with_header("Allow", allowed))
     }

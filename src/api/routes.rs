@@ -7,6 +7,7 @@ use super::respond::{ClusterList, FaultList, OperationList};
 use super::route::{Answered, Content, Route, json};
 use crate::config::Role;
 use crate::manager::{ClusterView, FaultView, HealthView, OperationView, State};
+use crate::telemetry::Exposition;
 
 /// Every route, in the order in which people read them.
 pub(super) static ROUTES: &[Route] = &[
@@ -23,6 +24,17 @@ pub(super) static ROUTES: &[Route] = &[
         ],
         problems: &[],
         handle: about::health,
+    },
+    Route {
+        method: "GET",
+        path: "/metrics",
+        role: Some(Role::Viewer),
+        summary: "What the agent counts, in the text format of Prometheus.",
+        query: &[],
+        body: None,
+        answers: &[Answered { status: 200, help: "Metrics.", content: Content::Text(Exposition::MEDIA_TYPE) }],
+        problems: &[],
+        handle: about::metrics,
     },
     Route {
         method: "GET",
@@ -295,10 +307,10 @@ mod tests {
         assert_eq!(all.len(), ROUTES.len());
         for route in ROUTES {
             let path = route.path.replace(['{', '}'], "");
-            let (found, names) = Route::find(route.method, &path).unwrap();
-            assert_eq!((found.method, found.path), (route.method, route.path));
+            let found = Route::find(route.method, &path).unwrap_or_else(|_| panic!("{path}"));
+            assert_eq!((found.route.method, found.route.path), (route.method, route.path));
             let expected: Vec<(&str, String)> = route.braces().map(|name| (name, name.to_owned())).collect();
-            assert_eq!(names, expected);
+            assert_eq!(found.names, expected);
         }
     }
 

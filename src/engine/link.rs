@@ -1,13 +1,14 @@
 //! One of a cluster's two tunnels over its whole life: waiting, being dialled, open, lost, dialled again.
 
 use super::backoff::{Backoff, BackoffLimits};
-use super::channel::{Channel, Lost};
+use super::cause::Lost;
+use super::channel::Channel;
 use super::clock::Clock;
 use super::context::Context;
 use super::dial::{self, Announcement, Dial, DialError};
 use super::imposed::Hold;
 use super::stream::Service;
-use super::{Refused, Server, Transport, Tunnel};
+use super::{Cause, Refused, Server, Transport, Tunnel};
 use crate::config::Secret;
 use mio::Token;
 use std::io;
@@ -141,7 +142,10 @@ impl Link {
         context: &Context<'_>,
     ) -> Result<Dial, DialError> {
         let address = match server.addresses.len() {
-            0 => return Err(DialError { cause: format!("{} has no address yet", server.host), refused: None }),
+            0 => {
+                let cause = format!("{} has no address yet", server.host);
+                return Err(DialError { kind: Cause::Unreachable, cause, refused: None });
+            }
             count => server.addresses[self.attempts % count],
         };
         self.attempts += 1;
@@ -226,7 +230,7 @@ impl Link {
             State::Dialing(dial) if dial.deadline <= clock.now => {
                 let cause =
                     format!("no tunnel within {} s (ConnectTimeout)", config.settings.connect_timeout.as_secs_f64());
-                Some(self.down(DialError { cause, refused: None }, context))
+                Some(self.down(DialError { kind: Cause::Timeout, cause, refused: None }, context))
             }
             State::Open(channel) => {
                 let outcome = match channel.keep_pace(clock.now) {
@@ -266,7 +270,7 @@ impl Link {
         let before = std::mem::replace(&mut self.hold, hold);
         match (&mut self.state, hold) {
             (State::Open(_) | State::Dialing(_), Hold::Down) => {
-                Some(self.down(DialError { cause: cause.to_owned(), refused: None }, context))
+                Some(self.down(DialError { kind: Cause::Fault, cause: cause.to_owned(), refused: None }, context))
             }
             (State::Queued, Hold::Down) => {
                 self.state = State::Waiting { until: context.clock.now };
@@ -300,8 +304,10 @@ impl Link {
         if !matches!(self.state, State::Open(_)) {
             return None;
         }
-        self.state = State::Idle;
-        Some(self.down(DialError { cause: cause.to_owned(), refused: None }, context))
+        if let State::Open(channel) = &mut self.state {
+            channel.cut();
+        }
+        Some(self.down(DialError { kind: Cause::Fault, cause: cause.to_owned(), refused: None }, context))
     }
 
     /// The open channel, unless nothing may be done with it.
@@ -318,8 +324,8 @@ impl Link {
     }
 
     /// The tunnel broke while something was done with its channel.
-    pub(super) fn lost(&mut self, cause: Lost, context: &mut Context<'_>) -> Change {
-        self.down(DialError { cause, refused: None }, context)
+    pub(super) fn lost(&mut self, lost: Lost, context: &mut Context<'_>) -> Change {
+        self.down(DialError { kind: lost.cause, cause: lost.text, refused: None }, context)
     }
 
     fn is_frozen(&self) -> bool {
@@ -341,7 +347,7 @@ impl Link {
         if !matches!(self.state, State::Open(_) | State::Dialing(_)) {
             return None;
         }
-        let change = self.down(DialError { cause: why.to_owned(), refused: None }, context);
+        let change = self.down(DialError { kind: Cause::Reopened, cause: why.to_owned(), refused: None }, context);
         // A tunnel that was registered is not announced again until it is (see `dial::request`).
         self.registered = false;
         self.hasten(context.clock.now);
@@ -349,6 +355,10 @@ impl Link {
     }
 
     fn down(&mut self, error: DialError, context: &mut Context<'_>) -> Change {
+        let stats = context.config.stats.of(self.tunnel);
+        let was_open = matches!(self.state, State::Open(_));
+        let counters = if was_open { &stats.disconnects } else { &stats.failures };
+        counters[error.kind as usize].increment();
         if let State::Open(channel) = std::mem::replace(&mut self.state, State::Idle) {
             // Rancher keeps using a session until its read fails: an orderly end spares it the wait.
             channel.close().get_mut().shutdown();

@@ -113,6 +113,12 @@ impl Transport {
         self.pace.as_ref().and_then(|pace| pace.next_due())
     }
 
+    /// Ends the connection in both directions, without a word on the layers above.
+    pub(super) fn cut(&mut self) {
+        // A connection that is gone already is as good.
+        _ = self.socket.shutdown(std::net::Shutdown::Both);
+    }
+
     /// Says goodbye on the TLS layer and closes the sending direction of the socket.
     pub fn shutdown(&mut self) {
         if let Some(tls) = &mut self.tls {

@@ -1,7 +1,8 @@
 //! What faults do to a cluster: when they begin, as time passes, and when they end.
 
 use super::{Member, TUNNELS};
-use crate::engine::channel::{Channel, Lost};
+use crate::engine::cause::Lost;
+use crate::engine::channel::Channel;
 use crate::engine::context::Context;
 use crate::engine::imposed::{Active, Hold, Imposition};
 use crate::engine::link::Change;
