@@ -50,6 +50,8 @@ pub(super) fn answer(answer: Answer) -> Result<Page, Problem> {
         Answer::FaultStarted(view) => located(201, &*view, format!("/faults/{}", view.id)),
         Answer::Fault(view) => Page::json(200, &*view),
         Answer::Faults(views) => Page::json(200, &FaultList { faults: views }),
+        Answer::ClusterRequests(requests) => Page::json(200, &*requests),
+        Answer::Requests(totals) => Page::json(200, &*totals),
         Answer::Gone => Page::new(204, "", ""),
         Answer::Health(health) => Page::json(if health.problems.is_empty() { 200 } else { 503 }, &*health),
         Answer::Refused(refusal) => return Err(refusal.into()),

@@ -2,8 +2,8 @@
 
 use crate::faults::Fault;
 use crate::http1::Request;
+use crate::kube::Status;
 use crate::kube::path::{self, Route};
-use crate::kube::{Response, Status};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -140,7 +140,7 @@ impl Faults {
     }
 
     /// What a request is answered instead of what it asks for.
-    pub(super) fn refusal(&mut self, request: &Request) -> Option<Response> {
+    pub(super) fn refusal(&mut self, request: &Request) -> Option<Status> {
         for active in &mut self.active {
             let (share, status) = match active.fault {
                 Fault::Errors { status: 429, share } => {
@@ -153,7 +153,7 @@ impl Faults {
             };
             if active.random.f64() < share.probability() {
                 *self.effects.entry(active.id).or_default() += 1;
-                return Some(status.into());
+                return Some(status);
             }
         }
         None
@@ -234,7 +234,7 @@ mod tests {
             (faults.delay(&get(watch)), faults.delay(&get(one)), faults.delay(&get("/version"))),
             (None, None, None)
         );
-        assert_eq!(faults.refusal(&get(watch)).map(|response| response.status), Some(410));
+        assert_eq!(faults.refusal(&get(watch)).map(|status| status.code), Some(410));
         assert!(faults.refusal(&get(list)).is_none());
         let mut sums = BTreeMap::new();
         faults.take_effects(&mut sums);
@@ -245,8 +245,8 @@ mod tests {
     fn a_share_of_the_requests_fails() {
         for status in [429, 500, 503] {
             let mut faults = faults(&[&format!("errors status={status} share=20%")]);
-            let failed = (0..1_000).filter_map(|_| faults.refusal(&get("/api/v1/nodes"))).inspect(|response| {
-                assert_eq!(response.status, status);
+            let failed = (0..1_000).filter_map(|_| faults.refusal(&get("/api/v1/nodes"))).inspect(|refusal| {
+                assert_eq!(refusal.code, status);
             });
             let failed = failed.count();
             assert!((150..250).contains(&failed), "{failed} of 1000");

@@ -180,7 +180,7 @@ impl Link {
                         channel.set_pace(self.bytes_per_second, clock.now);
                     }
                     // The peer may have sent its first messages together with its answer.
-                    let received = channel.receive(service, config, clock).and_then(|()| channel.flush());
+                    let received = channel.receive(service, context).and_then(|()| channel.flush());
                     self.state = State::Open(channel);
                     self.backoff.up(clock.now);
                     self.registered = true;
@@ -194,9 +194,9 @@ impl Link {
             State::Open(channel) => {
                 channel.keep_pace(clock.now);
                 let outcome = channel
-                    .receive(service, config, clock)
+                    .receive(service, context)
                     .and_then(|()| channel.flush())
-                    .and_then(|()| channel.resume(service, clock))
+                    .and_then(|()| channel.resume(service, context))
                     .and_then(|()| channel.flush());
                 outcome.err().map(|lost| self.lost(lost, context))
             }
@@ -216,7 +216,7 @@ impl Link {
             return None;
         }
         let State::Open(channel) = &mut self.state else { return None };
-        let outcome = channel.feed(service, context.clock).and_then(|()| channel.flush());
+        let outcome = channel.feed(service, context).and_then(|()| channel.flush());
         outcome.err().map(|lost| self.lost(lost, context))
     }
 
@@ -234,10 +234,10 @@ impl Link {
             }
             State::Open(channel) => {
                 let outcome = match channel.keep_pace(clock.now) {
-                    true => channel.receive(service, config, clock).and_then(|()| channel.resume(service, clock)),
+                    true => channel.receive(service, context).and_then(|()| channel.resume(service, context)),
                     false => Ok(()),
                 };
-                let outcome = outcome.and_then(|()| channel.on_time(service, config, clock));
+                let outcome = outcome.and_then(|()| channel.on_time(service, context));
                 outcome.and_then(|()| channel.flush()).err().map(|lost| self.lost(lost, context))
             }
             State::Closing { until, .. } if *until <= clock.now => {

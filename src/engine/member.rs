@@ -11,6 +11,7 @@ use super::stream::Service;
 use super::{Attachment, Event, Server, Tunnel, WorkerConfig};
 use crate::config::{HeartbeatMode, Secret};
 use crate::kube::{Cluster, ClusterInfo, Counts, DurableError, Heartbeat, Identity, Limits, Size, Written};
+use crate::telemetry::Tally;
 use mio::Token;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +26,8 @@ pub(super) struct Member {
     credentials: Credentials,
     api: Link,
     steve: Link,
+    /// What was asked of it.
+    tally: Tally,
     next_report: Instant,
     next_node_heartbeat: Instant,
     /// The revision every watch has seen.
@@ -73,6 +76,7 @@ impl Member {
             credentials: Credentials { registration_token: attachment.registration_token, announcement },
             api,
             steve: Link::new(Tunnel::Steve),
+            tally: Tally::default(),
             next_report: clock.now + settings.report_interval.mul_f64(random.f64()),
             next_node_heartbeat: clock.now,
             counts: None,
@@ -92,6 +96,11 @@ impl Member {
     /// Which of the servers it connects to.
     pub(super) fn server(&self) -> usize {
         self.server
+    }
+
+    /// What was asked of it.
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// What the cluster holds.
@@ -206,10 +215,11 @@ impl Member {
     }
 
     /// Closes both tunnels; the member is gone once [`Member::is_gone`] says so.
-    pub(super) fn detach(&mut self, clock: &Clock) {
+    pub(super) fn detach(&mut self, context: &mut Context<'_>) {
         self.detaching = true;
-        self.api.close(clock);
-        self.steve.close(clock);
+        self.api.close(context.clock);
+        self.steve.close(context.clock);
+        context.recorder.end_all(&mut self.tally);
     }
 
     /// Whether a detached member holds nothing any more.
@@ -301,6 +311,9 @@ impl Member {
                 context.events.push_back(Event::TunnelUp { name, tunnel });
             }
             Some(Change::Down { cause, refused, retry_in }) => {
+                if tunnel == Tunnel::Api {
+                    context.recorder.end_all(&mut self.tally);
+                }
                 context.events.push_back(Event::TunnelDown { name, tunnel, cause, refused, retry_in });
             }
         }
@@ -312,8 +325,11 @@ impl Member {
 
     fn link_and_service(&mut self, tunnel: Tunnel) -> (&mut Link, Service<'_>) {
         match tunnel {
-            Tunnel::Api => (&mut self.api, Service::Kube(&mut self.cluster, self.faults.as_deref_mut())),
-            Tunnel::Steve => (&mut self.steve, Service::Steve),
+            Tunnel::Api => {
+                let faults = self.faults.as_deref_mut();
+                (&mut self.api, Service { cluster: Some(&mut self.cluster), faults, tally: &mut self.tally })
+            }
+            Tunnel::Steve => (&mut self.steve, Service { cluster: None, faults: None, tally: &mut self.tally }),
         }
     }
 }

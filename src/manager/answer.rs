@@ -3,6 +3,7 @@
 use super::job::JobErrorKind;
 use super::{JobError, State};
 use crate::kube::{ClusterInfo, Counts};
+use crate::telemetry::{ClusterRequests, RequestTotals};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -38,6 +39,10 @@ pub enum Answer {
     Fault(Box<FaultView>),
     /// The latest faults, the latest first.
     Faults(Vec<FaultView>),
+    /// What was asked of the cluster.
+    ClusterRequests(Box<ClusterRequests>),
+    /// What was asked of all clusters.
+    Requests(Box<RequestTotals>),
     /// The cluster is gone.
     Gone,
     /// How the agent fares.

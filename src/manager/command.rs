@@ -70,6 +70,10 @@ pub enum Action {
     Faults,
     /// End a fault before its time.
     EndFault(u64),
+    /// Tell what was asked of one cluster.
+    ClusterRequests(String),
+    /// Tell what was asked of all clusters.
+    Requests,
     /// Say how the agent fares.
     Health,
 }

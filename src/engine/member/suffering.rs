@@ -199,11 +199,11 @@ impl Member {
     }
 
     fn end_watches(&mut self, id: u64, context: &mut Context<'_>) {
-        self.with_api_channel(id, context, |channel, service, context| channel.end_watches(service, context.clock));
+        self.with_api_channel(id, context, |channel, service, context| channel.end_watches(service, context));
     }
 
     fn break_connections(&mut self, id: u64, context: &mut Context<'_>) {
-        self.with_api_channel(id, context, |channel, _, _| channel.break_connections());
+        self.with_api_channel(id, context, |channel, service, context| channel.break_connections(service, context));
     }
 
     fn with_api_channel(
