@@ -1,11 +1,13 @@
 //! Flags and subcommands: parse, load the configuration, hand over to the subcommand, map the outcome to an exit code.
 
 mod agent;
+mod agent_api;
 mod api_key;
 mod args;
 mod check_config;
 mod clean;
 mod failure;
+mod fault;
 mod instance;
 mod output;
 mod rehearse;
@@ -47,6 +49,7 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
         Subcommand::Run(run) => run::run(load(&args)?, &run, move || load(&args)),
         Subcommand::Rehearse(rehearse) => rehearse::run(load(&args)?, rehearse),
         Subcommand::Clean(clean) => clean::run(load(&args)?, &clean),
+        Subcommand::Fault(fault) => fault::run(&load(&args)?, fault),
         Subcommand::CheckConfig(check) => check_config::run(&load(&args)?, &check),
         Subcommand::Render(render) => render::run(&load(&args)?, &render),
     }

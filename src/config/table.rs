@@ -362,11 +362,10 @@ mod tests {
                     names[(names.iter().position(|n| **n == defaults[position]).unwrap() + 1) % names.len()].into()
                 }
                 Kind::Time(..) => "7s".into(),
-                Kind::Count(..) | Kind::Port(_) => "1025".into(),
+                Kind::Count(_, min, max) => if defaults[position] == max.to_string() { *min } else { *max }.to_string(),
+                Kind::Port(_) => "1025".into(),
                 _ => "other".into(),
             };
-            let other =
-                if setting.key == "RegistrationParallelism" || setting.key == "Workers" { "9".into() } else { other };
             let mut settings = Settings::default();
             setting.kind.set_text(&mut settings, &other, std::path::Path::new("")).unwrap();
             let changed: Vec<&str> = SETTINGS
