@@ -86,7 +86,13 @@ fn object(fields: &[Field]) -> Value {
     };
     let required: Vec<&str> = fields.iter().filter(|field| field.required).map(|field| field.name).collect();
     let properties: Map<String, Value> = fields.iter().map(property).collect();
-    json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
+    let mut schema =
+        json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false });
+    if required.is_empty() {
+        // What asks for nothing is refused everywhere.
+        schema["minProperties"] = 1.into();
+    }
+    schema
 }
 
 /// Answers by status; where a status has several reasons, each is named, and any of their bodies may come.

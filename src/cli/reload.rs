@@ -56,6 +56,7 @@ impl Reloader {
     }
 
     fn reload(&mut self) {
+        telemetry::reopen();
         let fresh = match (self.read)() {
             Ok(fresh) => fresh,
             Err(failure) => return log::error!("the configuration stays as it was: {failure}"),
@@ -67,7 +68,7 @@ impl Reloader {
             }
         }
         self.api.set_keys(fresh.settings.api_keys.clone());
-        telemetry::set_level(fresh.settings.log_level);
+        telemetry::set_levels(fresh.settings.log_level.clone());
         let changed = self.changed(&fresh);
         let (now, later): (Vec<&str>, Vec<&str>) = changed.into_iter().partition(|key| RELOADED.contains(key));
         log::info!("configuration read again; in force now: {}", list(&now));
@@ -101,7 +102,7 @@ impl Reloader {
             changed.push(if same { "BearerToken" } else { "Servers" });
         }
         self.loaded.settings.api_keys = new.api_keys.clone();
-        self.loaded.settings.log_level = new.log_level;
+        self.loaded.settings.log_level = new.log_level.clone();
         self.loaded.settings.bearer_token = new.bearer_token.clone();
         for (old, new) in self.loaded.origins.iter_mut().zip(&fresh.origins) {
             if RELOADED.contains(&new.key) {

@@ -9,7 +9,7 @@ use super::signals::requests;
 use super::{Failure, print_stdout};
 use crate::api::{Api, ApiConfig, AuditConfig, Certificate, GateLimits};
 use crate::config::{Loaded, Settings, refuse_open_file};
-use crate::telemetry;
+use crate::telemetry::{self, LogConfig};
 use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,8 +23,9 @@ pub(super) fn run(
     let settings = loaded.settings.clone();
     settings.require_rancher()?;
     let (stop, reload) = requests(args.exit_with_stdin)?;
-    let _log = telemetry::init(settings.log_level, settings.log_format)
-        .map_err(|error| Failure::new("logging cannot start").cause(error))?;
+    let log =
+        LogConfig { levels: settings.log_level.clone(), format: settings.log_format, file: settings.log_file.clone() };
+    let _log = telemetry::init(&log).map_err(|error| Failure::new("logging cannot start").cause(error))?;
     loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
 
     let listener = listen(&settings)?;

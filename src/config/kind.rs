@@ -2,7 +2,7 @@
 
 use super::api_keys::read_api_keys;
 use super::servers::read_servers;
-use super::{ApiKey, Secret, ServerSettings, Settings};
+use super::{ApiKey, LogLevels, Secret, ServerSettings, Settings};
 use jiff::SignedDuration;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,6 +32,8 @@ pub(super) enum Kind {
     Servers(Field<Vec<ServerSettings>>),
     /// A list of keys of the REST API; of the configuration file only.
     ApiKeys(Field<Vec<ApiKey>>),
+    /// Log levels.
+    Levels(Field<LogLevels>),
     /// One of a few names, read and set by its position.
     Choice {
         /// The names.
@@ -73,6 +75,7 @@ impl Kind {
                 *field(settings) = time;
             }
             Kind::Servers(_) | Kind::ApiKeys(_) => return Err("it can be given in the configuration file only".into()),
+            Kind::Levels(field) => *field(settings) = LogLevels::parse(text)?,
             Kind::Choice { names, set, .. } => {
                 let chosen = names.iter().position(|name| name.eq_ignore_ascii_case(text));
                 set(settings, chosen.ok_or_else(|| format!("`{text}` is not one of them"))?);
@@ -138,6 +141,7 @@ impl Kind {
             Kind::Port(field) => field(settings).to_string(),
             Kind::Count(field, ..) => field(settings).to_string(),
             Kind::Time(field, ..) => duration_text(*field(settings)),
+            Kind::Levels(field) => field(settings).to_string(),
             Kind::Choice { names, get, .. } => names.get(get(settings)).copied().unwrap_or_default().into(),
         }
     }
@@ -147,7 +151,7 @@ impl Kind {
         match self {
             Kind::Text(_, example) => format!("text such as {example}"),
             Kind::OptionalText(_, expected) => (*expected).into(),
-            Kind::Secret(_) => "a Rancher API token such as token-abcde:<secret>".into(),
+            Kind::Secret(_) => "a secret such as token-abcde:<secret>".into(),
             Kind::Path(_) => "a file such as /etc/scale-cluster-agent/file".into(),
             Kind::Servers(_) => {
                 "a list such as `- {Name: east, URL: https://rancher.example.com, BearerTokenFile: east.token}`".into()
@@ -159,6 +163,7 @@ impl Kind {
             Kind::Time(_, min, max) => {
                 format!("a duration from {} to {} such as 30s", duration_text(*min), duration_text(*max))
             }
+            Kind::Levels(_) => "off, error, warn, info, debug or trace, for a room as in info,engine=debug".into(),
             Kind::Choice { names, .. } => format!("one of {}", names.join(", ")),
         }
     }

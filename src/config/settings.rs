@@ -1,6 +1,6 @@
 //! Every setting with its unit, default and reason.
 
-use super::{ApiKey, Secret, ServerSettings};
+use super::{ApiKey, LogLevels, Secret, ServerSettings};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -50,6 +50,8 @@ pub struct Settings {
     pub listen_port: u16,
     /// `APIKeys`: who may use the REST API; without any, everybody on this host may.
     pub api_keys: Vec<ApiKey>,
+    /// `APIKey`: the key that subcommands show to a running agent.
+    pub api_key: Secret,
     /// `TLSCertFile`: PEM file with the certificate of the REST API and those above it; unset, it speaks plain HTTP.
     pub tls_cert_file: Option<PathBuf>,
     /// `TLSKeyFile`: PEM file with its private key.
@@ -68,10 +70,14 @@ pub struct Settings {
     pub audit_max_bytes: usize,
     /// `AuditFiles`: how many of them are kept; default 5.
     pub audit_files: usize,
-    /// `LogLevel`: `off`, `error`, `warn`, `info`, `debug` or `trace`; default `info`.
-    pub log_level: log::LevelFilter,
+    /// `LogLevel`: `off`, `error`, `warn`, `info`, `debug` or `trace`, and others for rooms: `info,engine=debug`; default `info`.
+    pub log_level: LogLevels,
     /// `LogFormat`: `text` or `json`; default `text`.
     pub log_format: LogFormat,
+    /// `LogFile`: where log lines go instead of standard error; opened anew at SIGHUP.
+    pub log_file: Option<PathBuf>,
+    /// `PerformanceInterval`: how often the log has a line that says how the agent fares; default 60 s, 0 is never.
+    pub performance_interval: Duration,
     /// `Template`: the cluster template; default `cluster.yaml` beside the configuration, else the built-in one.
     pub template: Option<PathBuf>,
     /// `ReportInterval`: how often a cluster renews leases and heartbeats; default 30 s.
@@ -139,6 +145,7 @@ impl Default for Settings {
             listen_address: "127.0.0.1".into(),
             listen_port: 9090,
             api_keys: Vec::new(),
+            api_key: Secret::default(),
             tls_cert_file: None,
             tls_key_file: None,
             max_api_connections: 1024,
@@ -148,8 +155,10 @@ impl Default for Settings {
             audit_log: None,
             audit_max_bytes: 10 << 20,
             audit_files: 5,
-            log_level: log::LevelFilter::Info,
+            log_level: LogLevels::new(log::LevelFilter::Info),
             log_format: LogFormat::Text,
+            log_file: None,
+            performance_interval: Duration::from_secs(60),
             template: None,
             report_interval: Duration::from_secs(30),
             node_heartbeat: HeartbeatMode::Report,

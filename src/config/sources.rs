@@ -384,7 +384,7 @@ mod tests {
             (
                 "LogLevel: loud\n",
                 "file config:1: LogLevel: `loud` is not one of them",
-                "expected one of off, error, warn, info, debug, trace",
+                "expected off, error, warn, info, debug or trace, for a room as in info,engine=debug",
             ),
             (
                 "Workers: 1\n\nWorkers: 2\n",

@@ -138,6 +138,11 @@ pub static SETTINGS: &[Setting] = &[
          without any, everybody on this host may do everything.",
     ),
     setting(
+        "APIKey",
+        Kind::Secret(|s| &mut s.api_key),
+        "The key that subcommands such as `fault` show to a running agent.",
+    ),
+    setting(
         "TLSCertFile",
         Kind::Path(|s| &mut s.tls_cert_file),
         "PEM file with the REST API's certificate and those above it, read again when it changes; unset, it speaks plain HTTP.",
@@ -177,12 +182,8 @@ pub static SETTINGS: &[Setting] = &[
     flagged(
         "LogLevel",
         "--log-level",
-        Kind::Choice {
-            names: &["off", "error", "warn", "info", "debug", "trace"],
-            get: |s| s.log_level as usize,
-            set: |s, level| s.log_level = log::LevelFilter::iter().nth(level).unwrap_or(s.log_level),
-        },
-        "How much is logged.",
+        Kind::Levels(|s| &mut s.log_level),
+        "How much is logged, and how much more or less in some rooms: `info,engine=debug`.",
     ),
     setting(
         "LogFormat",
@@ -192,6 +193,16 @@ pub static SETTINGS: &[Setting] = &[
             set: |s, format| s.log_format = if format == 0 { LogFormat::Text } else { LogFormat::Json },
         },
         "How log lines look: text for people, JSON lines for machines.",
+    ),
+    setting(
+        "LogFile",
+        Kind::Path(|s| &mut s.log_file),
+        "Where log lines go instead of standard error; opened anew at SIGHUP, for logrotate.",
+    ),
+    setting(
+        "PerformanceInterval",
+        Kind::Time(|s| &mut s.performance_interval, Duration::ZERO, HOUR),
+        "How often the log has a line that says how the agent fares; 0s is never.",
     ),
     setting(
         "Template",
@@ -362,6 +373,7 @@ mod tests {
                     names[(names.iter().position(|n| **n == defaults[position]).unwrap() + 1) % names.len()].into()
                 }
                 Kind::Time(..) => "7s".into(),
+                Kind::Levels(_) => "warn,engine=debug".into(),
                 Kind::Count(_, min, max) => if defaults[position] == max.to_string() { *min } else { *max }.to_string(),
                 Kind::Port(_) => "1025".into(),
                 _ => "other".into(),

@@ -12,6 +12,7 @@ mod health;
 mod job;
 mod lifecycle;
 mod name;
+mod performance;
 mod record;
 mod registrar;
 mod retry;

@@ -128,11 +128,11 @@ impl Fleet {
     }
 
     /// What was asked of all clusters.
-    pub(super) fn all_requests(&self) -> RequestTotals {
+    pub(in crate::manager) fn all_requests(&self) -> RequestTotals {
         RequestTotals::sum(self.requests.values().map(|totals| &**totals))
     }
 
-    pub(super) fn health(&self, now: Now) -> HealthView {
+    pub(in crate::manager) fn health(&self, now: Now) -> HealthView {
         let mut clusters: BTreeMap<&'static str, usize> =
             State::ALL.into_iter().map(|state| (state.as_str(), 0)).collect();
         for record in self.records.values() {
