@@ -148,6 +148,16 @@ fn without_keys_other_machines_are_kept_out() {
     let agent_url = agent.url.replace("0.0.0.0", "127.0.0.1");
     let request = format!("GET /health HTTP/1.1\r\nHost: agent\r\nX-API-Key: {key}\r\n\r\n");
     assert_eq!(http::send(&agent_url, request.as_bytes()).status, 200);
+    // A configuration without keys does not open the door that is open to others.
+    let path = agent.home.path().join("config");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("0.0.0.0", "127.0.0.1").split("APIKeys").next().unwrap()).unwrap();
+    agent.signal("HUP");
+    eventually("the agent says so", || match agent.log() {
+        log if log.contains("the APIKeys stay as they were") => Ok(()),
+        log => Err(log),
+    });
+    assert_eq!(http::send(&agent_url, b"GET /health HTTP/1.1\r\nHost: agent\r\n\r\n").status, 401);
 }
 
 #[test]

@@ -67,7 +67,14 @@ impl Reloader {
                 watched.server.bearer_token_file = server.bearer_token_file;
             }
         }
-        self.api.set_keys(fresh.settings.api_keys.clone());
+        if fresh.settings.api_keys.is_empty() && !self.loaded.settings.listens_on_loopback() {
+            // The socket is what it was at the start, whatever the configuration says by now.
+            log::error!(
+                "the APIKeys stay as they were: without any, other machines could drive this agent until it restarts"
+            );
+        } else {
+            self.api.set_keys(fresh.settings.api_keys.clone());
+        }
         telemetry::set_levels(fresh.settings.log_level.clone());
         let changed = self.changed(&fresh);
         let (now, later): (Vec<&str>, Vec<&str>) = changed.into_iter().partition(|key| RELOADED.contains(key));

@@ -53,6 +53,8 @@ struct Guard {
     config: GateConfig,
     clients: Slab<Client>,
     ready: VecDeque<usize>,
+    /// Whether a client could not be let in; nothing announces it again.
+    is_starved: bool,
     /// Bytes held for all clients.
     held: usize,
     stats: Arc<Stats>,
@@ -74,6 +76,7 @@ impl Gate {
             config,
             clients: Slab::new(),
             ready: VecDeque::new(),
+            is_starved: false,
             held: 0,
             stats: stats.clone(),
         };
@@ -100,7 +103,7 @@ impl Guard {
         loop {
             let patience = match self.ready.is_empty() {
                 false => Some(Duration::ZERO),
-                true if self.clients.is_empty() => None,
+                true if self.clients.is_empty() && !self.is_starved => None,
                 true => Some(next_look.saturating_duration_since(Instant::now())),
             };
             match self.poll.poll(&mut events, patience) {
@@ -115,7 +118,6 @@ impl Guard {
                     Token(token) => self.ready.push_back(token / TOKENS_EACH),
                 }
             }
-            // Whether or not there was an event: where files had run out there is none for those who wait.
             self.accept();
             for _ in 0..self.ready.len() {
                 if let Some(key) = self.ready.pop_front() {
@@ -130,7 +132,9 @@ impl Guard {
         }
     }
 
+    /// Lets in whoever waits. Not only when there is an event: where files had run out there is none for those who still wait.
     fn accept(&mut self) {
+        self.is_starved = false;
         while let Some(listener) = &self.listener {
             match listener.accept() {
                 Ok((socket, source)) => self.admit(socket, source),
@@ -141,6 +145,7 @@ impl Guard {
                     log::debug!("a client of the REST API cannot be let in: {error}");
                     // Files have run out, most likely: one of the idle clients makes room.
                     if !self.evict() {
+                        self.is_starved = true;
                         return;
                     }
                 }
