@@ -37,9 +37,9 @@ impl Cluster {
             ("policy", "poddisruptionbudgets") => Work::Budget(path),
             _ => return,
         };
-        if !is_gone && self.is_asked_for(happening) {
-            self.agenda.add(work);
-        } else if is_gone && happening.served.is("", "endpoints") {
+        // Endpoints that somebody deletes are made again.
+        let is_missed = is_gone && happening.served.is("", "endpoints");
+        if is_missed || !is_gone && self.is_asked_for(happening) {
             self.agenda.add(work);
         }
     }
