@@ -26,6 +26,13 @@ pub(super) fn answer(request: Request, answer: Answer) {
         }
         Answer::Operation(view) => (200, to_json(&view), None),
         Answer::Operations(views) => (200, json!({ "operations": views }), None),
+        Answer::RampStarted(view) => {
+            let location = format!("/ramps/{}", view.id);
+            return send(request, 202, to_line(&to_json(&view)), &[json_type(), ("Location", location)]);
+        }
+        Answer::Ramp(view) => (200, to_json(&view), None),
+        Answer::Ramps(views) => (200, json!({ "ramps": views }), None),
+        Answer::RampResults(results) => (200, to_json(&results), None),
         Answer::Gone => return send(request, 204, Vec::new(), &[]),
         Answer::Health(health) => {
             let status = if health.problems.is_empty() { 200 } else { 503 };

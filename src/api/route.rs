@@ -3,7 +3,8 @@
 use super::body::{flag, number, read_object, string};
 use super::problem::{Kind, Problem};
 use crate::kube::Size;
-use crate::manager::{Action, BulkCreate, ClusterName, NameError, State, Wanted, parse_rate};
+use crate::manager::{Action, ClusterName, NameError, State, Steer, Wanted, check_names};
+use crate::ramp::{InFlightUntil, MAX_CLUSTERS, Rate, Spec, SpecError};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use tiny_http::{Method, Request};
@@ -32,6 +33,18 @@ pub(super) fn route(request: &mut Request, max_body_bytes: usize) -> Result<Acti
             })?;
             Ok(Action::DeleteMany(prefix))
         }
+        (Method::Post, ["ramps"]) => {
+            parameters(query, &[])?;
+            ramp(&read_object(request, max_body_bytes, &Spec::FIELDS)?)
+        }
+        (Method::Get | Method::Head, ["ramps"]) => parameters(query, &[]).map(|_| Action::Ramps),
+        (Method::Get | Method::Head, ["ramps", number]) => Ok(Action::Ramp(operation_number(number)?)),
+        (Method::Get | Method::Head, ["ramps", number, "results"]) => {
+            Ok(Action::RampResults(operation_number(number)?))
+        }
+        (Method::Post, ["ramps", number, "pause"]) => Ok(Action::SteerRamp(operation_number(number)?, Steer::Pause)),
+        (Method::Post, ["ramps", number, "resume"]) => Ok(Action::SteerRamp(operation_number(number)?, Steer::Resume)),
+        (Method::Post, ["ramps", number, "stop"]) => Ok(Action::SteerRamp(operation_number(number)?, Steer::Stop)),
         (Method::Get | Method::Head, ["operations"]) => parameters(query, &[]).map(|_| Action::Operations),
         (Method::Get | Method::Head, ["operations", number]) => Ok(Action::Operation(operation_number(number)?)),
         (Method::Delete, ["operations", number]) => Ok(Action::Cancel(operation_number(number)?)),
@@ -54,14 +67,17 @@ pub(super) fn route(request: &mut Request, max_body_bytes: usize) -> Result<Acti
         (Method::Delete, ["clusters", name]) => Ok(Action::Delete { name: (*name).to_owned(), wait: wait(query)? }),
         (_, ["health"]) => Err(not_allowed(request, "GET, HEAD")),
         (_, ["clusters"]) => Err(not_allowed(request, "GET, HEAD, POST, DELETE")),
-        (_, ["operations"]) => Err(not_allowed(request, "GET, HEAD")),
+        (_, ["operations"] | ["ramps", _] | ["ramps", _, "results"]) => Err(not_allowed(request, "GET, HEAD")),
+        (_, ["ramps"]) => Err(not_allowed(request, "GET, HEAD, POST")),
         (_, ["operations", _]) => Err(not_allowed(request, "GET, HEAD, DELETE")),
         (_, ["clusters", _]) => Err(not_allowed(request, "GET, HEAD, PATCH, DELETE")),
-        (_, ["clusters", _, "retry" | "rotate-token"]) => Err(not_allowed(request, "POST")),
+        (_, ["clusters", _, "retry" | "rotate-token"] | ["ramps", _, "pause" | "resume" | "stop"]) => {
+            Err(not_allowed(request, "POST"))
+        }
         _ => Err(Problem::new(
             Kind::UnknownRoute,
             format!("there is nothing at {path:?}"),
-            "the paths are /health, /clusters, /clusters/NAME, /clusters/NAME/retry, /clusters/NAME/rotate-token, /operations and /operations/ID",
+            "the paths are /health, /clusters, /clusters/NAME, /clusters/NAME/retry, /clusters/NAME/rotate-token, /operations, /operations/ID, /ramps, /ramps/ID and /ramps/ID/results|pause|resume|stop",
         )),
     }
 }
@@ -81,25 +97,39 @@ fn create(object: &Map<String, Value>, wait: bool) -> Result<Action, Problem> {
         let remedy = "give a prefix for many clusters, or a name for one";
         return Err(Problem::new(Kind::BadRequest, "both \"name\" and \"prefix\" are given", remedy));
     }
-    let interval = optional("rate")?.map(|rate| parse_rate(&rate)).transpose().map_err(|problem| {
-        Problem::new(
-            Kind::BadRequest,
-            format!("the field \"rate\": {problem}"),
-            "give clusters a second or minute: \"10/s\", \"90/m\"",
-        )
+    let rate = optional("rate")?.map(|rate| Rate::parse(&rate)).transpose().map_err(|misread| {
+        let remedy = "give clusters a second or minute: \"10/s\", \"90/m\"";
+        Problem::new(Kind::BadRequest, format!("the field \"rate\": {misread}"), remedy)
     })?;
-    let bulk = BulkCreate {
+    let mut spec = Spec {
         prefix: string(object, "prefix")?,
-        count: number(object, "count", 1, MAX_BULK)?
+        clusters: number(object, "count", 1, MAX_CLUSTERS)?
             .ok_or_else(|| Problem::new(Kind::BadRequest, "the field \"count\" is missing", "say how many clusters"))?,
         start: number(object, "start", 0, u32::MAX)?.unwrap_or(1),
         // A label has 63 characters.
         width: number(object, "width", 0, 63)?.map_or(0, |width| width as u8),
-        wanted,
-        interval,
+        // As many at once as keep Rancher's registrars busy, however they are paced.
+        max_in_flight: Some(Spec::UNPACED_IN_FLIGHT),
+        in_flight_until: InFlightUntil::Created,
+        server: wanted.server,
+        template: wanted.template,
+        adopt: wanted.adopt,
+        ..Spec::default()
     };
-    bulk.check_names().map_err(|error| invalid_name(&error))?;
-    Ok(Action::CreateMany(bulk))
+    spec.pace(rate).map_err(|error| bad_ramp(&error))?;
+    check_names(&spec).map_err(|error| invalid_name(&error))?;
+    Ok(Action::CreateMany(Box::new(spec)))
+}
+
+fn ramp(object: &Map<String, Value>) -> Result<Action, Problem> {
+    let spec = Spec::from_json(object).map_err(|error| bad_ramp(&error))?;
+    check_names(&spec).map_err(|error| invalid_name(&error))?;
+    Ok(Action::StartRamp(Box::new(spec)))
+}
+
+fn bad_ramp(error: &SpecError) -> Problem {
+    let remedy = r#"send for example {"prefix": "edge-", "clusters": 2000, "rate": "5/s", "hold": "1h"}"#;
+    Problem::new(Kind::BadRequest, error.to_string(), remedy)
 }
 
 fn resize(name: &str, object: &Map<String, Value>) -> Result<Action, Problem> {
@@ -185,8 +215,6 @@ const SIZE_FIELDS: [&str; 2] = ["nodes", "pods"];
 /// More than MaxObjects lets a cluster hold.
 const MAX_SIZE: u32 = 1_000_000;
 const BULK_FIELDS: [&str; 4] = ["count", "start", "width", "rate"];
-/// More than any agent holds.
-const MAX_BULK: u32 = 100_000;
 /// Clusters in an answer unless the caller says otherwise: everything a person would read, and a few megabytes.
 const DEFAULT_PAGE: usize = 10_000;
 /// The largest page.

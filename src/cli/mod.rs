@@ -1,15 +1,21 @@
 //! Flags and subcommands: parse, load the configuration, hand over to the subcommand, map the outcome to an exit code.
 
+mod about;
 mod agent;
 mod args;
 mod check_config;
 mod clean;
 mod failure;
 mod instance;
+mod live;
 mod output;
+mod pace;
+mod ramp;
 mod rehearse;
 mod reload;
 mod render;
+mod report;
+mod results;
 mod run;
 mod signals;
 mod template_file;
@@ -41,6 +47,8 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
     match args.subcommand.clone().unwrap_or_else(|| Subcommand::Run(RunArgs::default())) {
         Subcommand::Run(run) => run::run(loaded, &run, move || load(&args)),
         Subcommand::Rehearse(rehearse) => rehearse::run(loaded, rehearse),
+        Subcommand::Ramp(ramp) => ramp::run(loaded, &ramp),
+        Subcommand::Report(report) => report::run(&report),
         Subcommand::Clean(clean) => clean::run(loaded, &clean),
         Subcommand::CheckConfig(check) => check_config::run(&loaded, &check),
         Subcommand::Render(render) => render::run(&loaded, &render),

@@ -21,7 +21,7 @@ mod validate;
 
 pub use error::ConfigError;
 pub use home::Home;
-pub use kind::parse_duration;
+pub use kind::{duration_text, parse_duration};
 pub use origin::Origin;
 pub use proxy::Proxy;
 pub use rancher_url::RancherUrl;

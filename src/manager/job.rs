@@ -50,6 +50,49 @@ pub enum Job {
     Resolve,
 }
 
+/// How a job's call fared.
+#[derive(Debug, Clone, Copy)]
+pub struct Call {
+    /// What was called; none for what is no call to Rancher.
+    pub endpoint: Option<&'static str>,
+    /// How long it took.
+    pub took: Duration,
+    /// Whether it failed.
+    pub failed: bool,
+}
+
+impl Job {
+    /// The endpoint of Rancher's that it calls.
+    pub(super) fn endpoint(&self) -> Option<&'static str> {
+        Some(match self {
+            Job::Create { .. } => "POST /v3/clusters",
+            Job::FetchToken { .. } => "GET /v3/clusterregistrationtokens",
+            Job::Delete { .. } => "DELETE /v3/clusters/ID",
+            Job::Find(_) => "GET /v3/clusters?name=NAME",
+            Job::LookUp { .. } => "GET /v3/clusters/ID",
+            Job::List(_) => "GET /v3/clusters",
+            Job::Probe => "GET /v3/clusters?limit=1",
+            Job::Resolve => return None,
+        })
+    }
+}
+
+impl Outcome {
+    /// Whether the call failed.
+    pub(super) fn is_error(&self) -> bool {
+        match self {
+            Outcome::Created(_, result) => result.is_err(),
+            Outcome::Token(_, result) => result.is_err(),
+            Outcome::Deleted(_, result) => result.is_err(),
+            Outcome::Found(_, result) => result.is_err(),
+            Outcome::LookedUp(_, result) => result.is_err(),
+            Outcome::Listed(result) => result.is_err(),
+            Outcome::Probed(result) => result.is_err(),
+            Outcome::Resolved(result) => result.is_err(),
+        }
+    }
+}
+
 /// What a call came to.
 #[derive(Debug)]
 pub enum Outcome {

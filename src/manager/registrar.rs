@@ -1,9 +1,10 @@
 //! The registrar threads: they make the calls that block.
 
-use super::job::{Job, JobError, JobErrorKind, Outcome};
+use super::job::{Call, Job, JobError, JobErrorKind, Outcome};
 use crate::rancher::{Client, Creation, RancherError};
 use crossbeam_channel::{Receiver, Sender};
 use std::net::ToSocketAddrs;
+use std::time::Instant;
 
 /// What a registrar works with.
 #[derive(Debug, Clone)]
@@ -19,9 +20,12 @@ pub(super) struct Registrar {
 
 impl Registrar {
     /// Works until the manager is gone.
-    pub(super) fn run(self, jobs: Receiver<Job>, outcomes: Sender<(usize, Outcome)>) {
+    pub(super) fn run(self, jobs: Receiver<Job>, outcomes: Sender<(usize, Outcome, Call)>) {
         for job in jobs {
-            if outcomes.send((self.rancher, self.work(job))).is_err() {
+            let (endpoint, begin) = (job.endpoint(), Instant::now());
+            let outcome = self.work(job);
+            let call = Call { endpoint, took: begin.elapsed(), failed: outcome.is_error() };
+            if outcomes.send((self.rancher, outcome, call)).is_err() {
                 return;
             }
         }
