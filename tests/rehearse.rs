@@ -47,8 +47,7 @@ fn ten_clusters_become_active_and_nothing_is_left_behind() {
 #[test]
 fn informers_of_older_ranchers_are_served_too() {
     let scratch = tempfile::tempdir().unwrap();
-    let profile =
-        include_str!("../config/profiles/rancher.yaml").replace("form: watch-list", "form: list-then-watch");
+    let profile = include_str!("../config/profiles/rancher.yaml").replace("form: watch-list", "form: list-then-watch");
     let file = scratch.path().join("profile.yaml");
     std::fs::write(&file, profile).unwrap();
     let output =

@@ -30,7 +30,7 @@ pub struct PaceArgs {
     pub jitter: f64,
 
     /// Decides everything random; the same seed gives the same starts.
-    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    #[arg(long, value_name = "SEED", default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=u64::from(u32::MAX)))]
     pub seed: u64,
 
     /// How long the clusters are held once each has become Active or failed.

@@ -77,7 +77,7 @@ fn with_own_agent(loaded: Loaded, plan: &Plan, target: &Target, stop: &Stop) -> 
         return Err(Failure::new("a signal ended it before anything was begun"));
     };
     let max_body_bytes = settings.max_request_bytes;
-    let api = Api::start(ApiConfig { listener, commands: agent.commands(), max_body_bytes })
+    let api = Api::start(ApiConfig { listener, commands: agent.commands(), metrics: agent.metrics(), max_body_bytes })
         .map_err(|error| Failure::new(error.to_string()))?;
     let outcome = with(&Client::new(&format!("http://{}", api.address())), plan, target, stop);
     api.stop();

@@ -105,6 +105,16 @@ pub enum Tunnel {
     Steve,
 }
 
+impl Tunnel {
+    /// Its name as a label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Tunnel::Api => "api",
+            Tunnel::Steve => "steve",
+        }
+    }
+}
+
 /// How Rancher refused to open a tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused {

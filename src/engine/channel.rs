@@ -1,11 +1,14 @@
 //! An open tunnel: the websocket, the remotedialer session on it and the streams of that session.
 
+use super::cause::{Cause, Lost};
 use super::clock::Clock;
+use super::stats::{Open, Stats};
 use super::stream::{Service, Step, Stream, StreamError};
 use super::{Transport, Tunnel, WorkerConfig};
 use crate::tunnel::{ConnectionId, Due, Event, KeepAlive, Outbox, Role, Session, SessionLimits};
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 use std::time::Instant;
 use tungstenite::{Error, Message, WebSocket};
 
@@ -23,10 +26,9 @@ pub(super) struct Channel {
     unread: bool,
     /// Some stream stopped at the backlog's high-water mark and waits for the socket.
     choked: bool,
+    stats: Arc<Stats>,
+    _open: Open,
 }
-
-/// Why a tunnel is gone, for people.
-pub(super) type Lost = String;
 
 impl Channel {
     /// A tunnel whose upgrade just succeeded; `phase` in 0..1 spreads the pings and syncs of many tunnels.
@@ -57,6 +59,14 @@ impl Channel {
             next_sync: now + settings.sync_interval.mul_f64(1.0 + phase),
             unread: true,
             choked: false,
+            stats: config.stats.clone(),
+            _open: Open::new(
+                &config.stats,
+                match tunnel {
+                    Tunnel::Api => |stats| &stats.of(Tunnel::Api).open,
+                    Tunnel::Steve => |stats| &stats.of(Tunnel::Steve).open,
+                },
+            ),
         }
     }
 
@@ -75,14 +85,25 @@ impl Channel {
                 Err(error) => return Err(describe(error)),
             };
             match message {
-                Message::Binary(frame) => self.dispatch(&frame, service, config, clock)?,
-                Message::Ping(_) | Message::Pong(_) => self.keepalive.pong(clock.now),
+                Message::Binary(frame) => {
+                    self.stats.frames_received.increment();
+                    self.stats.bytes_received.add(frame.len() as u64);
+                    self.dispatch(&frame, service, config, clock)?;
+                }
+                Message::Ping(_) => self.keepalive.pinged(clock.now),
+                Message::Pong(_) => {
+                    self.keepalive
+                        .pong(clock.now)
+                        .into_iter()
+                        .for_each(|took| self.stats.ping_round_trip.observe(took));
+                }
                 Message::Text(_) => {
-                    return Err("the peer sent a text message; remotedialer knows binary ones only".into());
+                    let text = "the peer sent a text message; remotedialer knows binary ones only";
+                    return Err(Lost::new(Cause::Protocol, text));
                 }
                 Message::Close(frame) => {
                     let reason = frame.map(|frame| frame.to_string()).unwrap_or_default();
-                    return Err(format!("closed by Rancher {reason}").trim_end().to_owned());
+                    return Err(Lost::new(Cause::Closed, format!("closed by Rancher {reason}").trim_end()));
                 }
                 Message::Frame(_) => {}
             }
@@ -109,8 +130,14 @@ impl Channel {
         clock: &Clock,
     ) -> Result<(), Lost> {
         match self.keepalive.poll(clock.now) {
-            Due::Ping => self.socket.write(Message::Ping(Default::default())).map_err(describe)?,
-            Due::Dead => return Err(format!("no pong for {} s", config.settings.ping_timeout.as_secs())),
+            Due::Ping => {
+                self.stats.pings.increment();
+                self.socket.write(Message::Ping(Default::default())).map_err(describe)?;
+            }
+            Due::Dead => {
+                let text = format!("no pong for {} s", config.settings.ping_timeout.as_secs());
+                return Err(Lost::new(Cause::Silent, text));
+            }
             Due::Wait(_) => {}
         }
         if self.next_sync <= clock.now {
@@ -129,7 +156,7 @@ impl Channel {
 
     /// Gives the socket what it takes.
     pub(super) fn flush(&mut self) -> Result<(), Lost> {
-        self.socket.get_mut().flush_socket().map_err(|error| error.to_string())
+        self.socket.get_mut().flush_socket().map_err(|error| Lost::new(Cause::Broken, error.to_string()))
     }
 
     /// Whether there is work left that no readiness report will announce.
@@ -155,13 +182,18 @@ impl Channel {
         config: &WorkerConfig,
         clock: &Clock,
     ) -> Result<(), Lost> {
-        let event = self.session.receive(frame, &mut self.outbox).map_err(|error| error.to_string())?;
+        let event = self.session.receive(frame, &mut self.outbox);
+        let event = event.map_err(|error| Lost::new(Cause::Protocol, error.to_string()))?;
         match event {
             Event::Connect { connection, network, address } => match self.accept(network, address, config) {
                 Ok(stream) => {
+                    self.stats.streams.increment();
                     self.streams.insert(connection, Box::new(stream));
                 }
-                Err(reason) => self.session.close(connection, &reason, &mut self.outbox),
+                Err(reason) => {
+                    self.stats.stream_errors.increment();
+                    self.session.close(connection, &reason, &mut self.outbox);
+                }
             },
             Event::Data { connection, payload } => {
                 if let Some(stream) = self.streams.get_mut(&connection) {
@@ -196,7 +228,7 @@ impl Channel {
             }
             Tunnel::Steve => None,
         };
-        Stream::new(tls).map_err(|error| error.to_string())
+        Stream::new(tls, Open::new(&config.stats, |stats| &stats.streams_open)).map_err(|error| error.to_string())
     }
 
     fn pump_where(
@@ -232,6 +264,7 @@ impl Channel {
                     return self.post();
                 }
             };
+            self.stats.watch_events.add(stream.take_watch_events());
             if step == Step::End {
                 stream.say_goodbye();
             }
@@ -255,6 +288,7 @@ impl Channel {
     }
 
     fn abort(&mut self, connection: ConnectionId, error: &StreamError) {
+        self.stats.stream_errors.increment();
         // TLS has queued the alert that tells the peer why.
         if let Some(mut stream) = self.streams.remove(&connection) {
             let mut wire = Vec::new();
@@ -267,20 +301,23 @@ impl Channel {
 
     fn post(&mut self) -> Result<(), Lost> {
         while let Some(frame) = self.outbox.pop_front() {
+            self.stats.frames_sent.increment();
+            self.stats.bytes_sent.add(frame.len() as u64);
             self.socket.write(Message::Binary(frame.into())).map_err(describe)?;
         }
         Ok(())
     }
 }
 
-/// What a websocket error means to people.
+/// What a websocket error means.
 pub(super) fn describe(error: Error) -> Lost {
     match error {
-        Error::ConnectionClosed | Error::AlreadyClosed => "the connection is closed".into(),
+        Error::ConnectionClosed | Error::AlreadyClosed => Lost::new(Cause::Broken, "the connection is closed"),
         Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
-            "the connection was closed without a close frame".into()
+            Lost::new(Cause::Broken, "the connection was closed without a close frame")
         }
-        error => error.to_string(),
+        Error::Io(error) => Lost::new(Cause::Broken, error.to_string()),
+        error => Lost::new(Cause::Protocol, error.to_string()),
     }
 }
 

@@ -286,6 +286,7 @@ impl Member {
             Some(Change::Up) => {
                 // As the real agent: the second tunnel is opened by what the first one brings up.
                 self.steve.want(context.clock.now);
+                context.config.stats.of(tunnel).connects.increment();
                 context.events.push_back(Event::TunnelUp { name, tunnel });
             }
             Some(Change::Down { cause, refused, retry_in }) => {

@@ -1,6 +1,7 @@
 //! One connection that Rancher opened through a tunnel: inner TLS where it carries the Kubernetes API, HTTP/1.1 above it.
 
 use super::clock::Clock;
+use super::stats::Open;
 use crate::http1::{self, BodyFraming, MessageLimits, Request, ResponseHead, ServerConnection};
 use crate::kube::{self, Body, Cluster, Progress, Streaming};
 use crate::steve;
@@ -27,6 +28,9 @@ pub(super) struct Stream {
     response: Option<Response>,
     /// No further request is answered; the connection closes once everything is sent.
     ending: bool,
+    /// Lines sent on watches since they were taken.
+    watch_events: u32,
+    _open: Open,
 }
 
 #[derive(Debug)]
@@ -60,7 +64,7 @@ pub(super) enum StreamError {
 
 impl Stream {
     /// A stream under TLS if `tls` is given.
-    pub(super) fn new(tls: Option<&Arc<rustls::ServerConfig>>) -> Result<Stream, StreamError> {
+    pub(super) fn new(tls: Option<&Arc<rustls::ServerConfig>>, open: Open) -> Result<Stream, StreamError> {
         let tls = match tls {
             Some(config) => {
                 let mut tls = Box::new(rustls::ServerConnection::new(config.clone())?);
@@ -71,7 +75,7 @@ impl Stream {
             None => None,
         };
         let http = ServerConnection::new(MessageLimits::default());
-        Ok(Stream { tls, http, plain_out: Vec::new(), response: None, ending: false })
+        Ok(Stream { tls, http, plain_out: Vec::new(), response: None, ending: false, watch_events: 0, _open: open })
     }
 
     /// Takes bytes from the peer; `scratch` is overwritten.
@@ -95,6 +99,11 @@ impl Stream {
     /// Bytes received whose turn has not come: the measure of back pressure.
     pub(super) fn buffered(&self) -> usize {
         self.http.buffered()
+    }
+
+    /// How many events were sent on watches since the last call.
+    pub(super) fn take_watch_events(&mut self) -> u64 {
+        std::mem::take(&mut self.watch_events).into()
     }
 
     /// Whether a streaming response is under way, which a change of the cluster may feed.
@@ -191,6 +200,8 @@ impl Stream {
                     let mut piece = Vec::new();
                     let progress = streaming.poll(cluster, clock.wall, &mut piece, PIECE_BYTES);
                     if !piece.is_empty() {
+                        // Watches and logs are lines.
+                        self.watch_events += piece.iter().filter(|byte| **byte == b'\n').count() as u32;
                         self.http.data(&piece, plain);
                     }
                     progress

@@ -284,6 +284,10 @@ impl Worker {
         if !counted.is_empty() {
             self.events.push_back(Event::Counted(counted));
         }
+        let stats = &self.config.stats;
+        stats.clusters.set(self.members.len() as i64);
+        stats.waiting_dials.set(self.dials.len() as i64);
+        stats.lag_micros.set(self.late_by.as_micros() as i64);
         self.events.push_back(Event::Lag { worker: self.index, late_by: std::mem::take(&mut self.late_by) });
     }
 

@@ -32,7 +32,7 @@ pub enum Heartbeat {
 }
 
 /// How much a cluster holds, by kind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[allow(missing_docs)]
 pub struct Counts {
     pub nodes: u32,

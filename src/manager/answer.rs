@@ -5,6 +5,7 @@ use super::{JobError, RampView, State};
 use crate::kube::{ClusterInfo, Counts};
 use crate::ramp::Results;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -105,7 +106,7 @@ impl From<JobError> for Refusal {
 }
 
 /// A cluster as the REST API shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct ClusterView {
@@ -143,7 +144,7 @@ pub struct ClusterView {
 }
 
 /// A cluster as Rancher shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct StandingView {
@@ -164,7 +165,7 @@ pub struct StandingView {
 }
 
 /// Work on many clusters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct OperationView {
@@ -189,7 +190,7 @@ pub struct OperationView {
 }
 
 /// How far an operation is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OperationState {
     /// More clusters will be started, or are under way.
@@ -201,7 +202,7 @@ pub enum OperationState {
 }
 
 /// One of a cluster's tunnels.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct TunnelView {
@@ -216,7 +217,7 @@ pub struct TunnelView {
 }
 
 /// How the agent fares.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct HealthView {
@@ -235,7 +236,7 @@ pub struct HealthView {
 }
 
 /// What is known of Rancher.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct RancherView {

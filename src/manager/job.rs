@@ -1,6 +1,7 @@
 //! What the registrars do: one call to the outside each, so that none waits on another's behalf.
 
 use super::ClusterName;
+use super::stats::Call;
 use crate::config::Secret;
 use crate::rancher::{Cluster, ClusterPage};
 use jiff::Timestamp;
@@ -52,7 +53,7 @@ pub enum Job {
 
 /// How a job's call fared.
 #[derive(Debug, Clone, Copy)]
-pub struct Call {
+pub struct Called {
     /// What was called; none for what is no call to Rancher.
     pub endpoint: Option<&'static str>,
     /// How long it took.
@@ -62,33 +63,33 @@ pub struct Call {
 }
 
 impl Job {
-    /// The endpoint of Rancher's that it calls.
-    pub(super) fn endpoint(&self) -> Option<&'static str> {
-        Some(match self {
-            Job::Create { .. } => "POST /v3/clusters",
-            Job::FetchToken { .. } => "GET /v3/clusterregistrationtokens",
-            Job::Delete { .. } => "DELETE /v3/clusters/ID",
-            Job::Find(_) => "GET /v3/clusters?name=NAME",
-            Job::LookUp { .. } => "GET /v3/clusters/ID",
-            Job::List(_) => "GET /v3/clusters",
-            Job::Probe => "GET /v3/clusters?limit=1",
-            Job::Resolve => return None,
-        })
+    /// The kind of call it is.
+    pub(super) fn call(&self) -> Call {
+        match self {
+            Job::Create { .. } => Call::Create,
+            Job::FetchToken { .. } => Call::Token,
+            Job::Delete { .. } => Call::Delete,
+            Job::Find(_) => Call::Find,
+            Job::LookUp { .. } => Call::LookUp,
+            Job::List(_) => Call::List,
+            Job::Probe => Call::Probe,
+            Job::Resolve => Call::Resolve,
+        }
     }
 }
 
 impl Outcome {
-    /// Whether the call failed.
-    pub(super) fn is_error(&self) -> bool {
+    /// Why it failed, if it did.
+    pub(super) fn error(&self) -> Option<&JobError> {
         match self {
-            Outcome::Created(_, result) => result.is_err(),
-            Outcome::Token(_, result) => result.is_err(),
-            Outcome::Deleted(_, result) => result.is_err(),
-            Outcome::Found(_, result) => result.is_err(),
-            Outcome::LookedUp(_, result) => result.is_err(),
-            Outcome::Listed(result) => result.is_err(),
-            Outcome::Probed(result) => result.is_err(),
-            Outcome::Resolved(result) => result.is_err(),
+            Outcome::Created(_, result) => result.as_ref().err(),
+            Outcome::Token(_, result) => result.as_ref().err(),
+            Outcome::Deleted(_, result) => result.as_ref().err(),
+            Outcome::Found(_, result) => result.as_ref().err(),
+            Outcome::LookedUp(_, result) => result.as_ref().err(),
+            Outcome::Listed(result) => result.as_ref().err(),
+            Outcome::Probed(result) => result.as_ref().err(),
+            Outcome::Resolved(result) => result.as_ref().err(),
         }
     }
 }

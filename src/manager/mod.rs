@@ -16,6 +16,7 @@ mod ramp_view;
 mod record;
 mod registrar;
 mod retry;
+mod stats;
 mod thread;
 
 pub use answer::{

@@ -2,11 +2,12 @@
 
 use crate::ramp::{Milestone, Tally, Verdict};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A ramp at one moment. Times in seconds count from the intended start of each cluster.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct RampView {
@@ -51,7 +52,7 @@ pub struct RampView {
 }
 
 /// What a ramp is at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RampState {
     /// More clusters are to start.
@@ -91,7 +92,7 @@ impl RampState {
 }
 
 /// How long clusters took to get to a milestone, those that did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct MilestoneView {
@@ -104,7 +105,7 @@ pub struct MilestoneView {
 }
 
 /// Clusters that failed for the same reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs)]
 pub struct FailureView {
     pub cause: String,

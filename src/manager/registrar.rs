@@ -1,9 +1,11 @@
 //! The registrar threads: they make the calls that block.
 
-use super::job::{Call, Job, JobError, JobErrorKind, Outcome};
+use super::job::{Called, Job, JobError, JobErrorKind, Outcome};
+use super::stats::Stats;
 use crate::rancher::{Client, Creation, RancherError};
 use crossbeam_channel::{Receiver, Sender};
 use std::net::ToSocketAddrs;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What a registrar works with.
@@ -16,16 +18,19 @@ pub(super) struct Registrar {
     pub(super) rancher: usize,
     /// Host and port to resolve.
     pub(super) server: (String, u16),
+    pub(super) stats: Arc<Stats>,
 }
 
 impl Registrar {
     /// Works until the manager is gone.
-    pub(super) fn run(self, jobs: Receiver<Job>, outcomes: Sender<(usize, Outcome, Call)>) {
+    pub(super) fn run(self, jobs: Receiver<Job>, outcomes: Sender<(usize, Outcome, Called)>) {
         for job in jobs {
-            let (endpoint, begin) = (job.endpoint(), Instant::now());
+            let (call, begun) = (job.call(), Instant::now());
             let outcome = self.work(job);
-            let call = Call { endpoint, took: begin.elapsed(), failed: outcome.is_error() };
-            if outcomes.send((self.rancher, outcome, call)).is_err() {
+            let took = begun.elapsed();
+            self.stats.called(call, took, outcome.error());
+            let called = Called { endpoint: call.endpoint(), took, failed: outcome.error().is_some() };
+            if outcomes.send((self.rancher, outcome, called)).is_err() {
                 return;
             }
         }

@@ -2,12 +2,12 @@
 
 use super::command::Command;
 use super::fleet::{Effect, Fleet, FleetConfig, Now};
-use super::job::{Call, Job, JobError, Outcome};
+use super::job::{Called, Job, JobError, Outcome};
 use super::registrar::Registrar;
 use crate::engine::{Assignment, Engine, Event, Server};
 use crate::journal::{JournalHandle, KeptCluster, RecordChange};
 use crate::rancher::{Client, RancherError};
-use crate::telemetry::rss_bytes;
+use crate::telemetry::{Source, rss_bytes};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never, select, unbounded};
 use jiff::Timestamp;
 use std::collections::VecDeque;
@@ -59,10 +59,10 @@ struct Desk {
 }
 
 /// The running manager.
-#[derive(Debug)]
 pub struct ManagerHandle {
     commands: Sender<Command>,
     stop: Sender<Duration>,
+    stats: Vec<Arc<dyn Source>>,
     thread: JoinHandle<usize>,
 }
 
@@ -73,7 +73,7 @@ pub struct Manager {
     desks: Vec<Desk>,
     commands: Receiver<Command>,
     events: Receiver<Event>,
-    outcomes: Receiver<(usize, Outcome, Call)>,
+    outcomes: Receiver<(usize, Outcome, Called)>,
     stop: Receiver<Duration>,
     past: Receiver<KeptCluster>,
     journal: JournalHandle,
@@ -105,6 +105,7 @@ impl Manager {
                 label: label.clone(),
                 rancher: index,
                 server: rancher.server.next_hop(),
+                stats: fleet.stats().clone(),
             };
             for number in 0..registrars {
                 let (registrar, job_queue, outcomes) = (registrar.clone(), job_queue.clone(), outcomes.clone());
@@ -114,6 +115,7 @@ impl Manager {
             }
             desks.push(Desk { server: rancher.server, relocated: false, jobs, waiting: VecDeque::new() });
         }
+        let stats = vec![fleet.stats().clone() as Arc<dyn Source>, config.engine.stats()];
         let manager = Manager {
             fleet,
             engine: config.engine,
@@ -130,7 +132,7 @@ impl Manager {
             next_usage: Instant::now(),
         };
         let thread = std::thread::Builder::new().name("manager".into()).spawn(move || manager.run())?;
-        Ok(ManagerHandle { commands, stop, thread })
+        Ok(ManagerHandle { commands, stop, stats, thread })
     }
 
     fn run(mut self) -> usize {
@@ -145,9 +147,9 @@ impl Manager {
                     Err(_) => self.commands = never(),
                 },
                 // A registrar that is done is free for the next job.
-                recv(self.outcomes) -> outcome => if let Ok((rancher, outcome, call)) = outcome {
-                    if let Some(endpoint) = call.endpoint {
-                        self.fleet.called_for(endpoint, call.took, call.failed);
+                recv(self.outcomes) -> outcome => if let Ok((rancher, outcome, called)) = outcome {
+                    if let Some(endpoint) = called.endpoint {
+                        self.fleet.called_for(endpoint, called.took, called.failed);
                     }
                     self.fleet.outcome(rancher, outcome, now());
                 },
@@ -274,6 +276,11 @@ impl ManagerHandle {
     /// A way to queue commands from other threads.
     pub fn sender(&self) -> Sender<Command> {
         self.commands.clone()
+    }
+
+    /// What the fleet, the registrars and the workers count.
+    pub fn stats(&self) -> &[Arc<dyn Source>] {
+        &self.stats
     }
 
     /// Closes every tunnel and ends the workers within the given time; returns how many workers did not end in time.

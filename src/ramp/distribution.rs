@@ -18,7 +18,8 @@ impl Distribution {
     /// Adds a time in seconds; more than a week counts as a week.
     pub fn record(&mut self, seconds: f64) {
         let microseconds = ((seconds.max(0.0) * 1e6).round() as u64).min(LONGEST_US);
-        self.microseconds.saturating_record(microseconds);
+        // It grows as it needs to.
+        let _ = self.microseconds.record(microseconds);
     }
 
     /// How many there are.
@@ -68,7 +69,7 @@ impl From<Buckets> for Distribution {
     fn from(Buckets(buckets): Buckets) -> Distribution {
         let mut distribution = Distribution::default();
         for (microseconds, count) in buckets {
-            distribution.microseconds.saturating_record_n(microseconds.min(LONGEST_US), count);
+            let _ = distribution.microseconds.record_n(microseconds.min(LONGEST_US), count);
         }
         distribution
     }

@@ -36,7 +36,8 @@ impl Schedule {
             begin_s += length_s;
             before += stage.clusters();
         }
-        let length = stages.iter().map(|stage| stage.length).sum();
+        let ends_with_hold = stages.iter().last().is_some_and(|stage| stage.rates.is_none());
+        let length = if ends_with_hold { stages.iter().map(|stage| stage.length).sum() } else { Duration::ZERO };
         Schedule { segments, clusters, jitter: jitter.clamp(0.0, 1.0), seed, length }
     }
 
@@ -50,7 +51,7 @@ impl Schedule {
         self.clusters
     }
 
-    /// How long the stages take, those that start nothing included.
+    /// How long the stages take, if they end with one that starts nothing; otherwise the last start is the end.
     pub fn length(&self) -> Duration {
         self.length
     }
@@ -128,7 +129,8 @@ mod tests {
         assert_eq!(starts_ms(&rising)[3], 2_649);
         assert_eq!(rising.due(Duration::from_secs(20)), 40);
         let falling = schedule("20s:3/s..1/s", 40);
-        assert_eq!(starts_ms(&falling)[1], 337);
+        // 3 t - t²/20 = 1 after 3 - sqrt(8.8) tenths of a second.
+        assert_eq!(starts_ms(&falling)[1], 335);
     }
 
     #[test]

@@ -127,7 +127,7 @@ impl Spec {
             width: fields.number("width", 0, 63)?.map_or(usual.width, |width| width as u8),
             stages: fields.parsed("stages", |text| Stages::parse(text).map_err(|misread| misread.to_string()))?,
             jitter: fields.parsed("jitter", parse_share)?.unwrap_or(usual.jitter),
-            seed: fields.number("seed", 0, u64::MAX)?.unwrap_or(usual.seed),
+            seed: fields.number("seed", 0, u32::MAX.into())?.unwrap_or(usual.seed),
             max_in_flight: fields.number("maxInFlight", 1, MAX_CLUSTERS.into())?.map(|limit| limit as u32),
             in_flight_until: fields.parsed("inFlightUntil", InFlightUntil::parse)?.unwrap_or(usual.in_flight_until),
             timeout: fields.time("timeout")?.unwrap_or(usual.timeout),
@@ -184,9 +184,9 @@ impl Spec {
         Ok(())
     }
 
-    /// Its form in JSON, defaults included.
+    /// Its form in JSON, with the defaults of what has one.
     pub fn to_json(&self) -> Value {
-        json!({
+        let mut value = json!({
             "prefix": self.prefix,
             "clusters": self.clusters,
             "start": self.start,
@@ -203,7 +203,9 @@ impl Spec {
             "adopt": self.adopt,
             "thresholds": self.thresholds.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "abortOnFail": self.abort_on_fail,
-        })
+        });
+        value.as_object_mut().into_iter().for_each(|object| object.retain(|_, value| !value.is_null()));
+        value
     }
 
     /// The name of the cluster at `position`, from 0.

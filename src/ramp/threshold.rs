@@ -4,6 +4,7 @@ use super::metric::{METRICS, Metric, MetricKind};
 use super::{Misread, Tally};
 use crate::config::parse_duration;
 use crate::yaml::nearest;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -20,7 +21,7 @@ pub struct Threshold {
 }
 
 /// What became of a condition.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// The metric's name.
     pub metric: String,

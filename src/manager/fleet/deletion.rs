@@ -120,6 +120,9 @@ impl Fleet {
     pub(super) fn forget(&mut self, name: &ClusterName) {
         if let Some(record) = self.records.remove(name) {
             log::info!("cluster {name} is gone");
+            if record.id.is_some() {
+                self.stats.deleted.increment();
+            }
             self.erase(name);
             if let (Some(ramp), Some(journey)) = (record.ramp, record.journey) {
                 self.bury(ramp, journey);

@@ -19,6 +19,7 @@ use super::command::{Action, Command, Reply};
 use super::health::Host;
 use super::job::{Job, Outcome};
 use super::record::Record;
+use super::stats::Stats;
 use super::{ClusterName, State};
 use crate::engine::{Assignment, Event};
 use crate::kube::Baseline;
@@ -131,6 +132,7 @@ pub struct Fleet {
     random: fastrand::Rng,
     started: Instant,
     stopping: bool,
+    stats: Arc<Stats>,
 }
 
 /// What happens by itself.
@@ -170,9 +172,15 @@ impl Fleet {
             effects: Vec::new(),
             started: now.instant,
             stopping: false,
+            stats: Arc::default(),
         };
         (0..fleet.upstreams.len()).for_each(|server| fleet.resolve(server, now));
         fleet
+    }
+
+    /// What is counted.
+    pub(super) fn stats(&self) -> &Arc<Stats> {
+        &self.stats
     }
 
     /// What is to be done now; the caller carries it out in order.
