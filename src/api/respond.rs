@@ -51,6 +51,8 @@ pub(super) fn answer(answer: Answer) -> Result<Page, Problem> {
         Answer::Ramp(view) => Page::json(200, &*view),
         Answer::Ramps(views) => Page::json(200, &RampList { ramps: views }),
         Answer::RampResults(results) => Page::json(200, &*results),
+        Answer::ClusterRequests(requests) => Page::json(200, &*requests),
+        Answer::Requests(totals) => Page::json(200, &*totals),
         Answer::Gone => Page::new(204, "", ""),
         Answer::Health(health) => Page::json(if health.problems.is_empty() { 200 } else { 503 }, &*health),
         Answer::Refused(refusal) => return Err(refusal.into()),

@@ -8,7 +8,7 @@ use super::route::{Answered, Content, Route, json};
 use crate::config::Role;
 use crate::manager::{ClusterView, HealthView, OperationView, RampView, State};
 use crate::ramp::MAX_CLUSTERS;
-use crate::telemetry::Exposition;
+use crate::telemetry::{ClusterRequests, Exposition, RequestTotals};
 
 /// Every route, in the order in which people read them.
 pub(super) static ROUTES: &[Route] = &[
@@ -47,6 +47,17 @@ pub(super) static ROUTES: &[Route] = &[
         answers: &[Answered { status: 200, help: "An OpenAPI 3.1 document.", content: json::<serde_json::Value>() }],
         problems: &[],
         handle: about::openapi,
+    },
+    Route {
+        method: "GET",
+        path: "/requests",
+        role: Some(Role::Viewer),
+        summary: "What Rancher asked of all clusters since the agent began: verb, resource and code, bytes, latency.",
+        query: &[],
+        body: None,
+        answers: &[Answered { status: 200, help: "The totals of a second ago.", content: json::<RequestTotals>() }],
+        problems: &[],
+        handle: about::requests,
     },
     Route {
         method: "GET",
@@ -119,6 +130,17 @@ pub(super) static ROUTES: &[Route] = &[
         answers: &[Answered { status: 200, help: "The cluster.", content: json::<ClusterView>() }],
         problems: &[Kind::UnknownCluster],
         handle: clusters::show,
+    },
+    Route {
+        method: "GET",
+        path: "/clusters/{name}/requests",
+        role: Some(Role::Viewer),
+        summary: "What Rancher asked of a cluster since the agent began, and which watches it keeps open.",
+        query: &[],
+        body: None,
+        answers: &[Answered { status: 200, help: "The counts.", content: json::<ClusterRequests>() }],
+        problems: &[Kind::UnknownCluster],
+        handle: clusters::requests,
     },
     Route {
         method: "PATCH",

@@ -2,6 +2,7 @@
 
 use super::cause::{Cause, Lost};
 use super::clock::Clock;
+use super::context::Context;
 use super::stats::{Open, Stats};
 use super::stream::{Service, Step, Stream, StreamError};
 use super::{Transport, Tunnel, WorkerConfig};
@@ -71,12 +72,7 @@ impl Channel {
     }
 
     /// Reads what the socket has, up to a budget, and answers it.
-    pub(super) fn receive(
-        &mut self,
-        service: &mut Service<'_>,
-        config: &WorkerConfig,
-        clock: &Clock,
-    ) -> Result<(), Lost> {
+    pub(super) fn receive(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Result<(), Lost> {
         self.unread = false;
         for _ in 0..MESSAGES_PER_TURN {
             let message = match self.socket.read() {
@@ -88,12 +84,12 @@ impl Channel {
                 Message::Binary(frame) => {
                     self.stats.frames_received.increment();
                     self.stats.bytes_received.add(frame.len() as u64);
-                    self.dispatch(&frame, service, config, clock)?;
+                    self.dispatch(&frame, service, context)?;
                 }
-                Message::Ping(_) => self.keepalive.pinged(clock.now),
+                Message::Ping(_) => self.keepalive.pinged(context.clock.now),
                 Message::Pong(_) => {
                     self.keepalive
-                        .pong(clock.now)
+                        .pong(context.clock.now)
                         .into_iter()
                         .for_each(|took| self.stats.ping_round_trip.observe(took));
                 }
@@ -113,22 +109,18 @@ impl Channel {
     }
 
     /// Lets every stream with a streaming response look for changes of the cluster.
-    pub(super) fn feed(&mut self, service: &mut Service<'_>, clock: &Clock) -> Result<(), Lost> {
-        self.pump_where(Stream::is_streaming, service, clock)
+    pub(super) fn feed(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Result<(), Lost> {
+        self.pump_where(Stream::is_streaming, service, context)
     }
 
     /// Lets every stream that was held back by the socket go on.
-    pub(super) fn resume(&mut self, service: &mut Service<'_>, clock: &Clock) -> Result<(), Lost> {
-        if std::mem::take(&mut self.choked) { self.pump_where(|_| true, service, clock) } else { Ok(()) }
+    pub(super) fn resume(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Result<(), Lost> {
+        if std::mem::take(&mut self.choked) { self.pump_where(|_| true, service, context) } else { Ok(()) }
     }
 
     /// Pings, announces open connections and wakes watches when their time has come.
-    pub(super) fn on_time(
-        &mut self,
-        service: &mut Service<'_>,
-        config: &WorkerConfig,
-        clock: &Clock,
-    ) -> Result<(), Lost> {
+    pub(super) fn on_time(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Result<(), Lost> {
+        let (config, clock) = (context.config, context.clock);
         match self.keepalive.poll(clock.now) {
             Due::Ping => {
                 self.stats.pings.increment();
@@ -145,7 +137,7 @@ impl Channel {
             self.next_sync = clock.now + config.settings.sync_interval;
             self.post()?;
         }
-        self.pump_where(|stream| stream.wake_at().is_some_and(|at| at <= clock.wall), service, clock)
+        self.pump_where(|stream| stream.wake_at().is_some_and(|at| at <= clock.wall), service, context)
     }
 
     /// When [`Channel::on_time`] has something to do next.
@@ -175,17 +167,11 @@ impl Channel {
         self.socket
     }
 
-    fn dispatch(
-        &mut self,
-        frame: &[u8],
-        service: &mut Service<'_>,
-        config: &WorkerConfig,
-        clock: &Clock,
-    ) -> Result<(), Lost> {
+    fn dispatch(&mut self, frame: &[u8], service: &mut Service<'_>, context: &mut Context<'_>) -> Result<(), Lost> {
         let event = self.session.receive(frame, &mut self.outbox);
         let event = event.map_err(|error| Lost::new(Cause::Protocol, error.to_string()))?;
         match event {
-            Event::Connect { connection, network, address } => match self.accept(network, address, config) {
+            Event::Connect { connection, network, address } => match self.accept(network, address, context.config) {
                 Ok(stream) => {
                     self.stats.streams.increment();
                     self.streams.insert(connection, Box::new(stream));
@@ -202,16 +188,18 @@ impl Channel {
                         Ok(()) => {
                             // Told before the pump, which does nothing for a stream that the peer has paused.
                             self.session.buffered(connection, stream.buffered(), &mut self.outbox);
-                            self.pump(connection, service, clock)?;
+                            self.pump(connection, service, context)?;
                         }
-                        Err(error) => self.abort(connection, &error),
+                        Err(error) => self.abort(connection, &error, service, context),
                     }
                 }
             }
             Event::Closed { connection, .. } => {
-                self.streams.remove(&connection);
+                if let Some(stream) = self.streams.remove(&connection) {
+                    stream.leave(service, context.recorder);
+                }
             }
-            Event::Resumed { connection } => self.pump(connection, service, clock)?,
+            Event::Resumed { connection } => self.pump(connection, service, context)?,
             // Dropped is the server role's.
             Event::Paused { .. } | Event::Dropped(_) | Event::Nothing => {}
         }
@@ -235,18 +223,23 @@ impl Channel {
         &mut self,
         wanted: impl Fn(&Stream) -> bool,
         service: &mut Service<'_>,
-        clock: &Clock,
+        context: &mut Context<'_>,
     ) -> Result<(), Lost> {
         let wanted: Vec<ConnectionId> =
             self.streams.iter().filter(|(_, stream)| wanted(stream)).map(|(connection, _)| *connection).collect();
         for connection in wanted {
-            self.pump(connection, service, clock)?;
+            self.pump(connection, service, context)?;
         }
         Ok(())
     }
 
     /// Lets one stream work until it has nothing to say, the peer paused it, or the socket is full.
-    fn pump(&mut self, connection: ConnectionId, service: &mut Service<'_>, clock: &Clock) -> Result<(), Lost> {
+    fn pump(
+        &mut self,
+        connection: ConnectionId,
+        service: &mut Service<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<(), Lost> {
         let mut spent = 0;
         loop {
             let Some(stream) = self.streams.get_mut(&connection) else { return Ok(()) };
@@ -257,10 +250,10 @@ impl Channel {
                 self.choked = true;
                 return Ok(());
             }
-            let step = match stream.step(service, clock) {
+            let step = match stream.step(service, context.clock, context.recorder) {
                 Ok(step) => step,
                 Err(error) => {
-                    self.abort(connection, &error);
+                    self.abort(connection, &error, service, context);
                     return self.post();
                 }
             };
@@ -271,7 +264,7 @@ impl Channel {
             if stream.wants_send() {
                 let mut wire = Vec::new();
                 if let Err(error) = stream.take(&mut wire) {
-                    self.abort(connection, &error);
+                    self.abort(connection, &error, service, context);
                     return self.post();
                 }
                 spent += wire.len();
@@ -287,10 +280,17 @@ impl Channel {
         }
     }
 
-    fn abort(&mut self, connection: ConnectionId, error: &StreamError) {
+    fn abort(
+        &mut self,
+        connection: ConnectionId,
+        error: &StreamError,
+        service: &mut Service<'_>,
+        context: &mut Context<'_>,
+    ) {
         self.stats.stream_errors.increment();
         // TLS has queued the alert that tells the peer why.
         if let Some(mut stream) = self.streams.remove(&connection) {
+            stream.leave(service, context.recorder);
             let mut wire = Vec::new();
             if stream.take(&mut wire).is_ok() && !wire.is_empty() && self.session.may_send(connection) {
                 self.session.send(connection, &wire, &mut self.outbox);

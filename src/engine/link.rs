@@ -161,7 +161,7 @@ impl Link {
                     let mut channel =
                         Box::new(Channel::new(socket, self.tunnel, config, clock.now, context.random.f64()));
                     // The peer may have sent its first messages together with its answer.
-                    let received = channel.receive(service, config, clock).and_then(|()| channel.flush());
+                    let received = channel.receive(service, context).and_then(|()| channel.flush());
                     self.state = State::Open(channel);
                     self.backoff.up(clock.now);
                     self.registered = true;
@@ -174,9 +174,9 @@ impl Link {
             },
             State::Open(channel) => {
                 let outcome = channel
-                    .receive(service, config, clock)
+                    .receive(service, context)
                     .and_then(|()| channel.flush())
-                    .and_then(|()| channel.resume(service, clock))
+                    .and_then(|()| channel.resume(service, context))
                     .and_then(|()| channel.flush());
                 outcome.err().map(|lost| self.lost(lost, context))
             }
@@ -193,7 +193,7 @@ impl Link {
     /// The cluster changed: watches have something to say.
     pub(super) fn feed(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Option<Change> {
         let State::Open(channel) = &mut self.state else { return None };
-        let outcome = channel.feed(service, context.clock).and_then(|()| channel.flush());
+        let outcome = channel.feed(service, context).and_then(|()| channel.flush());
         outcome.err().map(|lost| self.lost(lost, context))
     }
 
@@ -207,7 +207,7 @@ impl Link {
                 Some(self.down(DialError { kind: Cause::Timeout, cause, refused: None }, context))
             }
             State::Open(channel) => {
-                let outcome = channel.on_time(service, config, clock).and_then(|()| channel.flush());
+                let outcome = channel.on_time(service, context).and_then(|()| channel.flush());
                 outcome.err().map(|lost| self.lost(lost, context))
             }
             State::Closing { until, .. } if *until <= clock.now => {

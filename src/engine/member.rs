@@ -4,10 +4,12 @@ use super::clock::Clock;
 use super::context::Context;
 use super::dial::Announcement;
 use super::link::{Change, Credentials, Link};
-use super::stream::Service;
+use super::stream::{PING, Service, UNKNOWN};
 use super::{Attachment, Event, Server, Tunnel, WorkerConfig};
 use crate::config::{HeartbeatMode, Secret};
-use crate::kube::{Cluster, ClusterInfo, Counts, DurableError, Heartbeat, Identity, Limits, Size, Written};
+use crate::kube::{Cluster, ClusterInfo, Counts, DurableError, Heartbeat, Identity, Limits, Size, Verb, Written};
+use crate::ramp::Milestone;
+use crate::telemetry::Tally;
 use mio::Token;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +24,8 @@ pub(super) struct Member {
     credentials: Credentials,
     api: Link,
     steve: Link,
+    /// What was asked of it.
+    tally: Tally,
     next_report: Instant,
     next_node_heartbeat: Instant,
     /// The revision every watch has seen.
@@ -32,6 +36,8 @@ pub(super) struct Member {
     counts: Option<Counts>,
     /// Whether the manager knows that Rancher takes its leave.
     farewell_told: bool,
+    /// Whether the manager knows that Rancher asked for something.
+    request_told: bool,
     detaching: bool,
     /// The timer that is set for this member; older ones that still fire are ignored.
     armed: Option<Instant>,
@@ -68,10 +74,12 @@ impl Member {
             credentials: Credentials { registration_token: attachment.registration_token, announcement },
             api,
             steve: Link::new(Tunnel::Steve),
+            tally: Tally::default(),
             next_report: clock.now + settings.report_interval.mul_f64(random.f64()),
             next_node_heartbeat: clock.now,
             counts: None,
             farewell_told: false,
+            request_told: false,
             detaching: false,
             armed: None,
             queued: false,
@@ -86,6 +94,11 @@ impl Member {
     /// Which of the servers it connects to.
     pub(super) fn server(&self) -> usize {
         self.server
+    }
+
+    /// What was asked of it.
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// What the cluster holds.
@@ -197,10 +210,11 @@ impl Member {
     }
 
     /// Closes both tunnels; the member is gone once [`Member::is_gone`] says so.
-    pub(super) fn detach(&mut self, clock: &Clock) {
+    pub(super) fn detach(&mut self, context: &mut Context<'_>) {
         self.detaching = true;
-        self.api.close(clock);
-        self.steve.close(clock);
+        self.api.close(context.clock);
+        self.steve.close(context.clock);
+        context.recorder.end_all(&mut self.tally);
     }
 
     /// Whether a detached member holds nothing any more.
@@ -261,12 +275,29 @@ impl Member {
     /// Lets watches see what changed, until no answer changes anything more.
     fn feed(&mut self, context: &mut Context<'_>) {
         self.note_farewell(context);
+        self.note_firsts(context);
         while self.fed_revision != self.cluster.revision() {
             self.fed_revision = self.cluster.revision();
             for tunnel in TUNNELS {
                 let (link, mut service) = self.link_and_service(tunnel);
                 let change = link.feed(&mut service, context);
                 self.note(tunnel, change, context);
+            }
+        }
+    }
+
+    /// Tells the manager what was asked for the first time.
+    fn note_firsts(&mut self, context: &mut Context<'_>) {
+        let at = context.clock.now;
+        for (verb, resource, code) in context.recorder.take_firsts(&mut self.tally) {
+            let name = self.name.clone();
+            if !self.request_told && ![PING, UNKNOWN].contains(&&**resource) {
+                self.request_told = true;
+                context.events.push_back(Event::Reached { name: name.clone(), milestone: Milestone::FirstRequest, at });
+            }
+            let is_watch = **verb == *Verb::Watch.as_str();
+            if code == 200 && (is_watch || **verb == *Verb::List.as_str()) {
+                context.events.push_back(Event::Asked { name, resource: resource.clone(), is_watch, at });
             }
         }
     }
@@ -290,6 +321,9 @@ impl Member {
                 context.events.push_back(Event::TunnelUp { name, tunnel });
             }
             Some(Change::Down { cause, refused, retry_in }) => {
+                if tunnel == Tunnel::Api {
+                    context.recorder.end_all(&mut self.tally);
+                }
                 context.events.push_back(Event::TunnelDown { name, tunnel, cause, refused, retry_in });
             }
         }
@@ -301,8 +335,8 @@ impl Member {
 
     fn link_and_service(&mut self, tunnel: Tunnel) -> (&mut Link, Service<'_>) {
         match tunnel {
-            Tunnel::Api => (&mut self.api, Service::Kube(&mut self.cluster)),
-            Tunnel::Steve => (&mut self.steve, Service::Steve),
+            Tunnel::Api => (&mut self.api, Service { cluster: Some(&mut self.cluster), tally: &mut self.tally }),
+            Tunnel::Steve => (&mut self.steve, Service { cluster: None, tally: &mut self.tally }),
         }
     }
 }

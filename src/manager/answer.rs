@@ -4,6 +4,7 @@ use super::job::JobErrorKind;
 use super::{JobError, RampView, State};
 use crate::kube::{ClusterInfo, Counts};
 use crate::ramp::Results;
+use crate::telemetry::{ClusterRequests, RequestTotals};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -41,6 +42,10 @@ pub enum Answer {
     Ramps(Vec<RampView>),
     /// The raw results of a ramp.
     RampResults(Box<Results>),
+    /// What was asked of the cluster.
+    ClusterRequests(Box<ClusterRequests>),
+    /// What was asked of all clusters.
+    Requests(Box<RequestTotals>),
     /// The cluster is gone.
     Gone,
     /// How the agent fares.

@@ -83,7 +83,7 @@ pub static METRICS: &[Metric] = &[
     time(Milestone::Token, "time_to_token", "until its registration token was read"),
     time(Milestone::ApiTunnel, "time_to_api_tunnel", "until the tunnel of its Kubernetes API was up"),
     time(Milestone::SteveTunnel, "time_to_steve_tunnel", "until the tunnel of steve was up"),
-    time(Milestone::FirstConnection, "time_to_first_connection", "until Rancher connected to its API"),
+    time(Milestone::FirstRequest, "time_to_first_request", "until Rancher asked its API for something"),
     time(Milestone::FirstList, "time_to_first_list", "until Rancher asked for a list"),
     time(Milestone::Watches, "time_to_watches", "until the last of its first watches was opened"),
     time(Milestone::Connected, "time_to_connected", "until Rancher said Connected"),

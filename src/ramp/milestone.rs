@@ -13,8 +13,8 @@ pub enum Milestone {
     ApiTunnel,
     /// The tunnel of steve is up.
     SteveTunnel,
-    /// Rancher opened the first connection to its Kubernetes API.
-    FirstConnection,
+    /// Rancher asked its Kubernetes API for something and was answered.
+    FirstRequest,
     /// The first list was asked for, by LIST or by a watch that begins with one.
     FirstList,
     /// The last of its first watches was opened: no other kind was watched for the first time before it was Active.
@@ -33,7 +33,7 @@ impl Milestone {
         Milestone::Token,
         Milestone::ApiTunnel,
         Milestone::SteveTunnel,
-        Milestone::FirstConnection,
+        Milestone::FirstRequest,
         Milestone::FirstList,
         Milestone::Watches,
         Milestone::Connected,
@@ -48,7 +48,7 @@ impl Milestone {
             Milestone::Token => "token",
             Milestone::ApiTunnel => "API tunnel",
             Milestone::SteveTunnel => "steve tunnel",
-            Milestone::FirstConnection => "first connection in",
+            Milestone::FirstRequest => "first request in",
             Milestone::FirstList => "first list",
             Milestone::Watches => "all watches up",
             Milestone::Connected => "Connected",
@@ -64,7 +64,7 @@ impl Milestone {
             Milestone::Token => "time_to_token",
             Milestone::ApiTunnel => "time_to_api_tunnel",
             Milestone::SteveTunnel => "time_to_steve_tunnel",
-            Milestone::FirstConnection => "time_to_first_connection",
+            Milestone::FirstRequest => "time_to_first_request",
             Milestone::FirstList => "time_to_first_list",
             Milestone::Watches => "time_to_watches",
             Milestone::Connected => "time_to_connected",

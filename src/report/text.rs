@@ -216,7 +216,7 @@ created                              4    100 ms    100 ms    100 ms    100 ms  
 token                                0
 API tunnel                           0
 steve tunnel                         0
-first connection in                  0
+first request in                     0
 first list                           0
 all watches up                       0
 Connected                            0

@@ -9,6 +9,10 @@ pub(in crate::api) fn health(_: &Call<'_>) -> Result<Reaction, Problem> {
     Ok(Reaction::Ask(Action::Health))
 }
 
+pub(in crate::api) fn requests(_: &Call<'_>) -> Result<Reaction, Problem> {
+    Ok(Reaction::Ask(Action::Requests))
+}
+
 pub(in crate::api) fn metrics(_: &Call<'_>) -> Result<Reaction, Problem> {
     Ok(Reaction::AskFor(Action::Health, metrics::page))
 }

@@ -71,6 +71,10 @@ pub(in crate::api) fn show(call: &Call<'_>) -> Result<Reaction, Problem> {
     Ok(Reaction::Ask(Action::Get(call.name("name"))))
 }
 
+pub(in crate::api) fn requests(call: &Call<'_>) -> Result<Reaction, Problem> {
+    Ok(Reaction::Ask(Action::ClusterRequests(call.name("name"))))
+}
+
 pub(in crate::api) fn resize(call: &Call<'_>) -> Result<Reaction, Problem> {
     let size = Size { nodes: call.body.whole("nodes"), pods: call.body.whole("pods") };
     if size == Size::default() {

@@ -24,6 +24,7 @@ use super::{ClusterName, State};
 use crate::engine::{Assignment, Event};
 use crate::kube::Baseline;
 use crate::ramp::Milestone;
+use crate::telemetry::RequestTotals;
 use jiff::Timestamp;
 use operations::Operations;
 use std::collections::{BTreeMap, BTreeSet};
@@ -125,6 +126,8 @@ pub struct Fleet {
     /// What happens by itself, and when.
     timers: BTreeSet<(Instant, u64, Timer)>,
     timer_number: u64,
+    /// What each worker's clusters were asked in all.
+    requests: BTreeMap<usize, Box<RequestTotals>>,
     /// Requests for what a cluster holds, by number.
     descriptions: BTreeMap<u64, (ClusterName, Reply)>,
     description_number: u64,
@@ -167,6 +170,7 @@ impl Fleet {
             last_version: 0,
             timers: BTreeSet::new(),
             timer_number: 0,
+            requests: BTreeMap::new(),
             descriptions: BTreeMap::new(),
             description_number: 0,
             effects: Vec::new(),
@@ -229,6 +233,11 @@ impl Fleet {
             Action::Resize(name, size) => self.resize(&name, size, reply, now),
             Action::Get(name) => self.describe(&name, reply, now),
             Action::List { state, limit, after } => reply.send(self.list(state, limit, after)),
+            Action::ClusterRequests(name) => self.describe_requests(&name, reply, now),
+            Action::Requests => {
+                let totals = RequestTotals::sum(self.requests.values().map(|totals| &**totals));
+                reply.send(Answer::Requests(Box::new(totals)));
+            }
             Action::Health => reply.send(Answer::Health(Box::new(self.health(now)))),
         }
     }
@@ -289,6 +298,8 @@ impl Fleet {
                     self.answer_with(&name, info, reply);
                 }
             }
+            Event::RequestsDescribed(number, requests) => self.requests_described(number, requests),
+            Event::Requested { worker, totals } => _ = self.requests.insert(worker, totals),
             Event::Resized(number, outcome) => self.resized(number, outcome),
             Event::Detached(name) => self.detached(&name),
             Event::NotAttached(name, problem) => self.not_attached(&name, problem, now),
