@@ -115,16 +115,16 @@ impl Client {
             cause: error.to_string(),
         };
         let request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
-        let response = match body {
-            Some(body) => {
-                let request = request.header("Content-Type", "application/json").body(body.to_string());
-                request.map_err(|error| unreachable(error.into())).and_then(|r| self.http.run(r).map_err(unreachable))
+        let request = request.header("Content-Type", "application/json");
+        let response = match (method, body) {
+            ("GET", None) => request.body(()).map(|request| self.http.run(request)),
+            // A body without a length is sent in pieces, of which nobody here reads the end.
+            (_, body) => {
+                let text = body.map(Value::to_string).unwrap_or_default();
+                request.body(text).map(|request| self.http.run(request))
             }
-            None => request
-                .body(())
-                .map_err(|error| unreachable(error.into()))
-                .and_then(|r| self.http.run(r).map_err(unreachable)),
         };
+        let response = response.map_err(ureq::Error::from).flatten().map_err(unreachable);
         let mut response = response?;
         let status = response.status();
         let text = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string().map_err(unreachable)?;
