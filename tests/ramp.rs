@@ -162,11 +162,7 @@ fn a_ramp_of_the_command_line_leaves_its_results_and_an_exit_code() {
     assert_eq!(summary["metrics"]["time_to_active"]["thresholds"]["p(95)<60s"]["ok"], true);
     let run = read_json(&folder.join("run.json"));
     assert_eq!((&run["outcome"], &run["figures"]["active"]), (&json!("passed"), &json!(8)));
-    assert_eq!(
-        run["results"]["agent"]["settings"]["BearerToken"]["value"], "***",
-        "{:#}",
-        run["results"]["agent"]
-    );
+    assert_eq!(run["results"]["agent"]["settings"]["BearerToken"]["value"], "***", "{:#}", run["results"]["agent"]);
     let csv = std::fs::read_to_string(folder.join("clusters.csv")).unwrap();
     assert_eq!(csv.lines().count(), 9, "{csv}");
     assert!(csv.lines().last().unwrap().starts_with("edge-0008,0.175000,active,true,"), "{csv}");

@@ -87,14 +87,15 @@ pub(super) fn percentiles(times: &Distribution) -> String {
         let at = y(value);
         let _ =
             write!(svg, "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>", HALF - RIGHT);
-        let text = duration(seconds(value)).replace(".00", "").replace(".0 ", " ");
+        let text =
+            if value > 0.0 { duration(seconds(value)).replace(".00", "").replace(".0 ", " ") } else { "0".into() };
         let _ = write!(svg, "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>", LEFT - 8.0, at + 4.0);
         value += step;
     }
     for (share, name) in
         [(0.0, "0"), (0.5, "50 %"), (0.9, "90 %"), (0.99, "99 %"), (0.999, "99.9 %"), (0.9999, "99.99 %")]
     {
-        if -(1.0 - share as f64).log10() <= nines + 1e-9 {
+        if -f64::log10(1.0 - share) <= nines + 1e-9 {
             let (at, foot) = (x(share), HEIGHT - BOTTOM);
             let _ = write!(svg, "<line class=\"grid\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{TOP}\" y2=\"{foot}\"/>");
             let _ = write!(svg, "<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{name}</text>", foot + 18.0);

@@ -85,9 +85,9 @@ fn thresholds(run: &Run) -> String {
 fn course(run: &Run) -> String {
     let marks: Vec<(f64, String)> = run.faults.iter().map(|fault| (fault.at_seconds, fault.fault.clone())).collect();
     let lines: [chart::Line; 5] = [
-        ("planned", "--soft", true, |point| point.due.into()),
         ("started", "--b", false, |point| point.started.into()),
         ("created", "--a", false, |point| point.created.into()),
+        ("planned", "--soft", true, |point| point.due.into()),
         ("failed", "--bad", false, |point| point.failed.into()),
         ("Active", "--ok", false, |point| point.active.into()),
     ];
@@ -234,9 +234,9 @@ fn setting(run: &Run) -> String {
                 text("origin")
             );
         }
-        let _ = write!(
+        let _ = writeln!(
             html,
-            "<section><h2>Agent and host</h2>{}<details><summary>Configuration, secrets masked</summary><table>{rows}</table></details></section>\n",
+            "<section><h2>Agent and host</h2>{}<details><summary>Configuration, secrets masked</summary><table>{rows}</table></details></section>",
             pairs(&about)
         );
     }
