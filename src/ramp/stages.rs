@@ -38,6 +38,15 @@ impl Stages {
         (length <= LONGEST).then(|| Stages(vec![Stage { length, rates: Some((rate.clone(), rate.clone())) }]))
     }
 
+    /// The same rates in a share of the time.
+    pub fn scaled(&self, factor: f64) -> Stages {
+        let scaled = |stage: &Stage| {
+            let length = Duration::from_millis((stage.length.as_secs_f64() * factor * 1e3).round().max(1.0) as u64);
+            Stage { length, rates: stage.rates.clone() }
+        };
+        Stages(self.iter().map(scaled).collect())
+    }
+
     /// The stages in order.
     pub fn iter(&self) -> impl Iterator<Item = &Stage> {
         self.0.iter()

@@ -75,6 +75,7 @@ pub fn drive(
     }
     let mut run = Run::new(plan.name.clone(), client.results(view.id)?, interrupted);
     run.faults = injected;
+    run.refresh();
     // An agent that does not record them has none.
     run.requests = client.requests().unwrap_or_default();
     Ok(run)

@@ -5,6 +5,8 @@
 
 mod client;
 mod drive;
+mod scenario;
 
 pub use client::{Client, ClientError};
 pub use drive::{Plan, Planned, drive};
+pub use scenario::{ScenarioError, parse as parse_scenario};

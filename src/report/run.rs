@@ -51,7 +51,7 @@ pub struct Run {
 pub enum Outcome {
     /// Every threshold holds; without thresholds, every cluster became Active and stayed so.
     Passed,
-    /// There are no thresholds, and some cluster did not become Active or did not stay so.
+    /// There are no thresholds, and some cluster did not become Active or did not stay so; or a fault could not be injected.
     Failed,
     /// A threshold does not hold.
     ThresholdsFailed,
@@ -103,6 +103,9 @@ impl Run {
         let figures = &self.figures;
         self.outcome = if self.interrupted || self.results.end == crate::ramp::End::Stopped {
             Outcome::Interrupted
+        } else if self.faults.iter().any(|fault| fault.problem.is_some()) {
+            // What was not tried did not pass.
+            Outcome::Failed
         } else if figures.thresholds.iter().any(|verdict| verdict.ok != Some(true)) {
             Outcome::ThresholdsFailed
         } else if !figures.thresholds.is_empty() || figures.is_complete() {

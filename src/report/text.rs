@@ -1,7 +1,7 @@
 //! A run as text for people.
 
 use super::units::three_digits;
-use super::{Column, Hold, Percentiles, Run, Stage, Table, bytes, count, duration};
+use super::{Column, Hold, Injected, Percentiles, Run, Stage, Table, bytes, count, duration};
 use crate::ramp::{Metric, MetricKind, Verdict};
 use std::fmt;
 use std::time::Duration;
@@ -15,6 +15,13 @@ impl fmt::Display for Run {
         if !self.figures.thresholds.is_empty() {
             writeln!(f)?;
             self.figures.thresholds.iter().try_for_each(|verdict| writeln!(f, "{}", threshold(verdict)))?;
+        }
+        if !self.faults.is_empty() {
+            writeln!(f)?;
+        }
+        for Injected { at_seconds, fault, problem } in &self.faults {
+            let problem = problem.as_ref().map(|problem| format!(" FAILED: {problem}")).unwrap_or_default();
+            writeln!(f, "after {}: {fault}{problem}", duration(seconds(*at_seconds)))?;
         }
         writeln!(f, "\n{}", stage_table("time from intended start to", &self.figures.stages))?;
         if !self.figures.lists.is_empty() {
