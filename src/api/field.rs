@@ -99,6 +99,11 @@ impl Values {
         self.0.contains_key(name)
     }
 
+    /// All of them.
+    pub(super) fn object(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
     /// Text, if the field is there.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         self.0.get(name)?.as_str().map(str::to_owned)
@@ -117,11 +122,6 @@ impl Values {
     /// True or false, if the field is there.
     pub(super) fn flag(&self, name: &str) -> Option<bool> {
         self.0.get(name)?.as_bool()
-    }
-
-    /// All of them, as they were sent.
-    pub(super) fn object(&self) -> &Map<String, Value> {
-        &self.0
     }
 
     /// Any value, if the field is there.

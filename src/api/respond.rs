@@ -2,7 +2,7 @@
 
 use super::call::Page;
 use super::problem::Problem;
-use crate::manager::{Answer, ClusterView, OperationView, RampView};
+use crate::manager::{Answer, ClusterView, FaultView, OperationView, RampView};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::Cursor;
@@ -34,6 +34,13 @@ pub(super) struct RampList {
     ramps: Vec<RampView>,
 }
 
+/// Faults.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct FaultList {
+    /// The latest first.
+    faults: Vec<FaultView>,
+}
+
 /// The page of the manager's answer.
 pub(super) fn answer(answer: Answer) -> Result<Page, Problem> {
     Ok(match answer {
@@ -51,6 +58,9 @@ pub(super) fn answer(answer: Answer) -> Result<Page, Problem> {
         Answer::Ramp(view) => Page::json(200, &*view),
         Answer::Ramps(views) => Page::json(200, &RampList { ramps: views }),
         Answer::RampResults(results) => Page::json(200, &*results),
+        Answer::FaultStarted(view) => located(201, &*view, format!("/faults/{}", view.id)),
+        Answer::Fault(view) => Page::json(200, &*view),
+        Answer::Faults(views) => Page::json(200, &FaultList { faults: views }),
         Answer::ClusterRequests(requests) => Page::json(200, &*requests),
         Answer::Requests(totals) => Page::json(200, &*totals),
         Answer::Gone => Page::new(204, "", ""),

@@ -2,10 +2,12 @@
 
 mod about;
 mod agent;
+mod agent_api;
 mod args;
 mod check_config;
 mod clean;
 mod failure;
+mod fault;
 mod instance;
 mod live;
 mod output;
@@ -50,6 +52,7 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
         Subcommand::Ramp(ramp) => ramp::run(loaded, &ramp),
         Subcommand::Report(report) => report::run(&report),
         Subcommand::Clean(clean) => clean::run(loaded, &clean),
+        Subcommand::Fault(fault) => fault::run(&loaded, fault),
         Subcommand::CheckConfig(check) => check_config::run(&loaded, &check),
         Subcommand::Render(render) => render::run(&loaded, &render),
     }

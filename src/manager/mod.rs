@@ -20,8 +20,8 @@ mod stats;
 mod thread;
 
 pub use answer::{
-    Answer, ClusterView, HealthView, OperationState, OperationView, RancherView, Refusal, RefusalKind, StandingView,
-    TunnelView,
+    Answer, ClusterView, FaultState, FaultView, HealthView, OperationState, OperationView, RancherView, Refusal,
+    RefusalKind, StandingView, SufferedView, TunnelView,
 };
 pub use command::{Action, Command, Reply, Steer};
 pub use creation::{Stray, Wanted, check_names};
