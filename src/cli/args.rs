@@ -4,6 +4,7 @@ use super::fault;
 use super::pace::{PaceArgs, ShapeArgs};
 use super::ramp::Target;
 use super::rehearse::{parse_setting, read_profile};
+use super::run_scenario::parse_scale;
 use crate::config::{Flags, SETTINGS};
 use crate::rehearsal::Profile;
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
@@ -59,6 +60,8 @@ pub(super) enum Subcommand {
     Rehearse(RehearseArgs),
     /// Bring up clusters by a plan, measure each on its way to Active, and report.
     Ramp(RampArgs),
+    /// Run a ramp, faults at times and thresholds from a file; config/scenarios has examples.
+    RunScenario(RunScenarioArgs),
     /// Make all reports of a run anew from its raw results, or one run of several.
     Report(ReportArgs),
     /// Delete every cluster that this agent created, here and in Rancher, and nothing else.
@@ -86,6 +89,10 @@ pub struct RehearseArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub pace: PaceArgs,
+
+    /// Grow the fleet until this host or a threshold gives out, at most to --clusters, and say what gave out first.
+    #[arg(long, conflicts_with_all = ["rate", "stages", "results"])]
+    pub find_max: bool,
 
     /// How many clusters are asked for at once, where no rate or stages pace them.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -127,6 +134,29 @@ pub(super) struct RampArgs {
     /// Print the plan and do nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
+}
+
+/// Flags of `run-scenario`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct RunScenarioArgs {
+    /// The scenario file.
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+
+    /// Only check the file and print what it would do; asks nobody.
+    #[arg(long)]
+    pub(super) check: bool,
+
+    /// Run it in a share of its time with a share of its clusters, at the same rates.
+    #[arg(long, value_name = "SHARE", value_parser = parse_scale)]
+    pub(super) scale: Option<f64>,
+
+    /// Play it against the embedded stand-in for a Rancher server.
+    #[arg(long, conflicts_with_all = ["agent", "clean"])]
+    pub(super) rehearse: bool,
+
+    #[command(flatten)]
+    pub(super) target: Target,
 }
 
 /// Flags of `report`.

@@ -19,6 +19,7 @@ mod render;
 mod report;
 mod results;
 mod run;
+mod run_scenario;
 mod signals;
 mod template_file;
 
@@ -50,6 +51,7 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
         Subcommand::Run(run) => run::run(loaded, &run, move || load(&args)),
         Subcommand::Rehearse(rehearse) => rehearse::run(loaded, rehearse),
         Subcommand::Ramp(ramp) => ramp::run(loaded, &ramp),
+        Subcommand::RunScenario(scenario) => run_scenario::run(loaded, &scenario),
         Subcommand::Report(report) => report::run(&report),
         Subcommand::Clean(clean) => clean::run(loaded, &clean),
         Subcommand::Fault(fault) => fault::run(&loaded, fault),

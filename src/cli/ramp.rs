@@ -38,7 +38,7 @@ pub(super) struct Target {
 
     /// Folder for the results, made if it is not there; by default one for each run in the agent's directory.
     #[arg(long, value_name = "DIR")]
-    results: Option<PathBuf>,
+    pub(super) results: Option<PathBuf>,
 
     /// Delete the clusters afterwards, here and in Rancher.
     #[arg(long)]
@@ -46,7 +46,7 @@ pub(super) struct Target {
 
     /// How the run is printed.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
-    output: ReportFormat,
+    pub(super) output: ReportFormat,
 }
 
 /// Runs a plan and writes its results.

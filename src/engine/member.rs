@@ -300,7 +300,7 @@ impl Member {
     /// Tells the manager what was asked for the first time.
     fn note_firsts(&mut self, context: &mut Context<'_>) {
         let at = context.clock.now;
-        for (verb, resource, code) in context.recorder.take_firsts(&mut self.tally) {
+        for (verb, resource, code) in context.recorder.take_firsts() {
             let name = self.name.clone();
             if !self.request_told && ![PING, UNKNOWN].contains(&&**resource) {
                 self.request_told = true;

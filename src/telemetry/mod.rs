@@ -11,4 +11,4 @@ pub use latency::Latency;
 pub use logging::{LogGuard, init, set_level};
 pub use metrics::{Counter, Exposition, Gauge, Histogram, Metrics, Process, Source};
 pub use requests::{ClusterRequestRow, ClusterRequests, Recorded, Recorder, Request, RequestRow, RequestTotals, Tally};
-pub use usage::{Usage, rss_bytes};
+pub use usage::{Usage, available_memory_bytes, rss_bytes};

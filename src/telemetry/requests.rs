@@ -21,6 +21,8 @@ pub struct Recorder {
     agents: Vec<Arc<str>>,
     scratch: String,
     changed: bool,
+    /// The places of what the cluster whose turn it is was asked for the first time.
+    firsts: Vec<u16>,
 }
 
 /// What was asked in all.
@@ -73,8 +75,6 @@ pub struct Tally {
     seen_s: Option<(i64, i64)>,
     received_bytes: u64,
     sent_bytes: u64,
-    /// The places of what was asked for the first time, until somebody takes note of it.
-    firsts: Vec<u16>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -156,7 +156,7 @@ impl Recorder {
             count.watches_open = count.watches_open.saturating_add(1);
         }
         if is_first {
-            tally.firsts.push(place);
+            self.firsts.push(place);
         }
         tally.received_bytes += request.received_bytes;
         let first = tally.seen_s.map_or(now.as_second(), |(first, _)| first);
@@ -197,9 +197,9 @@ impl Recorder {
         }
     }
 
-    /// What was asked of a cluster for the first time since this was called last: verb, resource and code.
-    pub fn take_firsts(&self, tally: &mut Tally) -> impl Iterator<Item = (&Arc<str>, &Arc<str>, u16)> {
-        let firsts = std::mem::take(&mut tally.firsts);
+    /// What the cluster whose turn it is was asked for the first time: verb, resource and code. To be taken in the same turn.
+    pub fn take_firsts(&mut self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>, u16)> {
+        let firsts = std::mem::take(&mut self.firsts);
         let rows = firsts.into_iter().filter_map(|place| self.totals.requests.get(usize::from(place)));
         rows.map(|row| (&row.verb, &row.resource, row.code))
     }

@@ -25,6 +25,11 @@ impl Usage {
     }
 }
 
+/// Memory of the host that can be had without swapping, in bytes.
+pub fn available_memory_bytes() -> Option<u64> {
+    kibibytes(&std::fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")
+}
+
 /// Resident set size of this process in bytes: one short read, unlike [`Usage::of`].
 pub fn rss_bytes() -> Option<u64> {
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
