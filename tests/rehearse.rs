@@ -123,6 +123,28 @@ fn the_text_for_people_ends_with_what_a_cluster_costs() {
 }
 
 #[test]
+fn the_search_for_the_largest_fleet_says_what_came_first() {
+    let scratch = tempfile::tempdir().unwrap();
+    let search = |args: &[&str]| {
+        let args = [&["--find-max", "--profile", "idle", "--clusters", "60", "--output", "json"], args].concat();
+        let output = rehearse(scratch.path(), &args);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let enough = search(&[]);
+    assert_eq!(
+        (&enough["clusters"], &enough["limit"]["what"]),
+        (&60.into(), &"the 60 clusters that were asked for".into())
+    );
+    assert_eq!(enough["steps"].as_array().map(Vec::len), Some(2), "{enough:#}");
+    // Nothing is Active so soon: every step fails, and the steps get smaller.
+    let none = search(&["--threshold", "time_to_active:p(50)<1ms"]);
+    let what = "the threshold time_to_active:p(50)<1ms";
+    assert_eq!((&none["clusters"], &none["limit"]["what"]), (&0.into(), &what.into()), "{none:#}");
+    assert!(is_empty(scratch.path()), "the agent's home is gone");
+}
+
+#[test]
 fn a_setting_that_the_agent_refuses_is_shown_in_its_words() {
     let scratch = tempfile::tempdir().unwrap();
     let output = rehearse(scratch.path(), &["--clusters", "1", "--set", "NoSuchKey=1"]);
