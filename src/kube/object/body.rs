@@ -1,7 +1,7 @@
 //! What clients and controllers wrote of one object.
 
 use super::marks::{Fill, first};
-use super::own::{Flat, Own};
+use super::own::{Flat, MOST_OWN, Own};
 use super::shared::{Piece, share};
 use super::{Particulars, Stamp, Uid, micro_time, time};
 use serde_json::{Map, Value};
@@ -174,9 +174,9 @@ impl ObjectBody {
 
     /// Whether an object's uid occurs in it.
     pub(in crate::kube) fn mentions_uid(&self, uid: Uid) -> bool {
-        // Bodies that are too large to be shared have their uids in the text.
+        // Bodies that are too large to be shared, or say too much of their own, have uids in their texts.
         self.own.contains(&Own::Uid(uid))
-            || self.own.is_empty()
+            || (self.own.is_empty() || self.own.len() == MOST_OWN)
                 && [&self.front, &self.back].into_iter().any(|piece| contains(&piece.text, &uid.to_string()))
     }
 

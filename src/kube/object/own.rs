@@ -103,7 +103,9 @@ fn find(text: &[u8], after_quote: bool, cluster: Option<&str>, names: &[&str]) -
     if let Some(name) = names.iter().find(|name| text.starts_with(name.as_bytes())) {
         return Some((Some(Own::Name((*name).into())), name.len()));
     }
-    if let Some(name) = cluster.filter(|name| text.starts_with(name.as_bytes())) {
+    // As a part of a longer word, which somebody may look for, it is not the cluster's name.
+    let is_whole = |name: &str| text.get(name.len()).is_none_or(|next| !next.is_ascii_alphanumeric());
+    if let Some(name) = cluster.filter(|name| text.starts_with(name.as_bytes()) && is_whole(name)) {
         return Some((None, name.len()));
     }
     if !first.is_ascii_hexdigit() {
@@ -128,4 +130,4 @@ const UID_BYTES: usize = 36;
 /// A shorter name stands in too many words.
 pub(in crate::kube) const SHORTEST_NAME_BYTES: usize = 6;
 /// More are of a list, such as the endpoints of many pods, that is equal to no other anyway.
-const MOST_OWN: usize = 24;
+pub(super) const MOST_OWN: usize = 24;
