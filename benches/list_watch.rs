@@ -206,7 +206,7 @@ fn now() -> Timestamp {
 }
 
 /// Clusters that are measured together.
-const FLEET: usize = 500;
+const FLEET: usize = 100;
 /// Objects that each of them is given.
 const WRITES: usize = 30;
 const DEPLOYMENT: &str = r#"{"metadata":{"name":"agent"},"spec":{"selector":{"matchLabels":{"app":"agent"}},"template":{"metadata":{"labels":{"app":"agent"}},"spec":{"containers":[{"name":"agent","image":"rancher/rancher-agent:v2.12.1","env":[{"name":"CATTLE_SERVER","value":"https://rancher.example.com"}]}]}}}}"#;
