@@ -13,6 +13,7 @@
 //! | [`api`] | the operator's REST API | sockets to Rancher, clusters' insides |
 //! | [`manager`] | the registry and lifecycle of every cluster | HTTP, TLS, Kubernetes |
 //! | [`rancher`] | Rancher's own REST API as a client sees it | clusters' lifecycle |
+//! | [`doctor`] | looks whether host and Ranchers will bear a fleet | how it is printed |
 //! | [`engine`] | workers: epoll, timers, sockets, TLS; drives the protocols below | Rancher's REST, the operator's REST |
 //! | [`tunnel`] | the remotedialer protocol, no I/O | sockets, clocks, Kubernetes |
 //! | [`http1`] | HTTP/1.1 framing, no I/O | sockets, clocks, Kubernetes |
@@ -28,6 +29,7 @@
 pub mod api;
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod engine;
 pub mod faults;
 pub mod http1;

@@ -5,15 +5,19 @@ mod agent_api;
 mod args;
 mod check_config;
 mod clean;
+mod completions;
+mod doctor;
 mod failure;
 mod fault;
 mod instance;
+mod man;
 mod output;
 mod rehearse;
 mod reload;
 mod render;
 mod run;
 mod signals;
+mod status;
 mod template_file;
 
 pub use args::{Args, RehearseArgs, ReportFormat};
@@ -39,12 +43,22 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(args: Args) -> Result<ExitCode, Failure> {
+    // These need no configuration, and work with a wrong one.
+    match &args.subcommand {
+        Some(Subcommand::Completions(completions)) => return completions::run(completions),
+        Some(Subcommand::Man(man)) => return man::run(man),
+        _ => {}
+    }
     let loaded = load(&args)?;
     match args.subcommand.clone().unwrap_or_else(|| Subcommand::Run(RunArgs::default())) {
         Subcommand::Run(run) => run::run(loaded, &run, move || load(&args)),
         Subcommand::Rehearse(rehearse) => rehearse::run(loaded, rehearse),
         Subcommand::Clean(clean) => clean::run(loaded, &clean),
         Subcommand::Fault(fault) => fault::run(&loaded, fault),
+        Subcommand::Status(status) => status::run(&loaded, &status),
+        Subcommand::Doctor(doctor) => doctor::run(&loaded, &doctor),
+        Subcommand::Completions(completions) => completions::run(&completions),
+        Subcommand::Man(man) => man::run(&man),
         Subcommand::CheckConfig(check) => check_config::run(&loaded, &check),
         Subcommand::Render(render) => render::run(&loaded, &render),
     }

@@ -1,7 +1,7 @@
 //! What the manager answers, in the shape in which the REST API shows it.
 
 use super::job::JobErrorKind;
-use super::{JobError, State};
+use super::{JobError, OverviewView, State};
 use crate::kube::{ClusterInfo, Counts};
 use crate::telemetry::{ClusterRequests, RequestTotals};
 use jiff::Timestamp;
@@ -45,6 +45,8 @@ pub enum Answer {
     Requests(Box<RequestTotals>),
     /// The cluster is gone.
     Gone,
+    /// The whole fleet.
+    Overview(Box<OverviewView>),
     /// How the agent fares.
     Health(Box<HealthView>),
     /// What was asked cannot be done.

@@ -4,7 +4,7 @@ mod percentiles;
 mod summary;
 mod table;
 mod text;
-mod units;
+pub mod units;
 
 pub use percentiles::Percentiles;
 pub use summary::{Cpu, Failure, Hold, Memory, Outcome, Stage, Summary};
