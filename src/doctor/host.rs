@@ -108,7 +108,7 @@ fn memory_for(bytes: u64, clusters: u64) -> Finding {
     }
 }
 
-/// `32768	60999` is 28,232 ports.
+/// `32768 60999` is 28,232 ports.
 fn ports(range: &str) -> Option<u64> {
     let mut ends = range.split_whitespace().map(str::parse::<u64>);
     let (first, last) = (ends.next()?.ok()?, ends.next()?.ok()?);
