@@ -51,7 +51,7 @@ fn shells_complete_it_and_man_shows_it() {
     std::fs::write(&script, run(&["completions", "bash"])).unwrap();
     // What bash offers behind a subcommand.
     let ask = "source \"$0\"; COMP_WORDS=(scale-cluster-agent doctor --cl); COMP_CWORD=2; \
-               _scale-cluster-agent scale-cluster-agent --cl doctor; echo \"${COMPREPLY[*]}\"";
+               _scale__cluster__agent scale-cluster-agent --cl doctor; echo \"${COMPREPLY[*]}\"";
     let offered = Command::new("bash").args(["-c", ask]).arg(&script).output().unwrap();
     assert_eq!(text(&offered).trim(), "--clusters");
     for shell in ["zsh", "fish"] {

@@ -70,10 +70,11 @@ fn what_clusters_are_called_and_rancher_says_is_text_and_nothing_else() {
     rancher.always(
         "POST",
         "/v3/clusters",
-        Answer::error(422, "InvalidFormat", "<img src=x onerror=\"document.title='broken in'\">"),
+        Answer::error(403, "Forbidden", "<img src=x onerror=\"document.title='broken in'\">"),
     );
     let agent = Agent::start_for(&rancher, "");
-    agent.create("edge");
+    let url = format!("{}/clusters?wait=false", agent.url);
+    assert_eq!(request("POST", &url, Some(r#"{"name":"edge"}"#)).0, 202);
     agent.await_state("edge", "failed");
     browser.go(&format!("{}/", agent.url));
     let text = browser.await_text("1\nfailed");

@@ -8,6 +8,11 @@ use std::process::ExitCode;
 pub(super) fn run(args: &CompletionsArgs) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Args::full_command(), env!("CARGO_PKG_NAME"), &mut script);
-    print_stdout(&String::from_utf8_lossy(&script))?;
+    // clap_complete 4.6 names the branches of a program with dashes in its name otherwise than it looks for them.
+    let script = String::from_utf8_lossy(&script).replace(WRONG_BRANCH, RIGHT_BRANCH);
+    print_stdout(&script)?;
     Ok(ExitCode::SUCCESS)
 }
+
+const WRONG_BRANCH: &str = "scale__subcmd__cluster__subcmd__agent";
+const RIGHT_BRANCH: &str = "scale__cluster__agent";
