@@ -91,6 +91,8 @@ pub struct Settings {
     pub max_request_bytes: usize,
     /// `WatchHistory`: events a cluster keeps for watches that resume; default 512.
     pub watch_history: usize,
+    /// `PodStartup`: how long pods take to become ready, about; default 2 s.
+    pub pod_startup: Duration,
     /// `MaxObjects`: objects that clients may add to one cluster; default 20,000.
     pub max_objects: usize,
     /// `APIAddress`: the address announced for the clusters' API; nobody dials it; default `10.43.0.1:443`.
@@ -135,6 +137,7 @@ impl Default for Settings {
             max_streams: 256,
             max_request_bytes: 1 << 20,
             watch_history: 512,
+            pod_startup: Duration::from_secs(2),
             max_objects: 20_000,
             api_address: "10.43.0.1:443".into(),
             kubernetes_version: "v1.31.4".into(),

@@ -253,6 +253,11 @@ pub static SETTINGS: &[Setting] = &[
         "Objects that Rancher and other clients may add to one cluster.",
     ),
     setting(
+        "PodStartup",
+        Kind::Time(|s| &mut s.pod_startup, Duration::ZERO, HOUR),
+        "How long pods take to become ready once they have a node: each between a half and one and a half of it.",
+    ),
+    setting(
         "APIAddress",
         Kind::Text(|s| &mut s.api_address, "10.43.0.1:443"),
         "Address that clusters announce for their Kubernetes API, HOST:PORT; nobody dials it.",

@@ -64,7 +64,8 @@ impl Member {
             object_bytes: MAX_OBJECT_BYTES,
         };
         let name = identity.name.clone();
-        let cluster = Cluster::restored(identity, attachment.baseline, limits, attachment.past, clock.wall)?;
+        let mut cluster = Cluster::restored(identity, attachment.baseline, limits, attachment.past, clock.wall)?;
+        cluster.set_pod_startup(settings.pod_startup);
         let mut api = Link::new(Tunnel::Api);
         api.want(clock.now);
         Ok(Member {
