@@ -1,11 +1,11 @@
 //! A headless Chromium that a test looks through, by the DevTools protocol.
 
-use super::eventually;
+use super::{chromium, eventually};
 use base64::Engine as _;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tungstenite::{Message, WebSocket};
@@ -24,7 +24,7 @@ pub struct Browser {
 impl Browser {
     /// Opens an empty page; `None`, with a word, where there is no Chromium and nobody requires it.
     pub fn open(width: u32, height: u32) -> Option<Browser> {
-        let program = find()?;
+        let program = chromium::find()?;
         let profile = tempfile::tempdir().unwrap();
         let mut child = Command::new(program)
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
@@ -130,14 +130,4 @@ impl Drop for Browser {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn find() -> Option<PathBuf> {
-    let names = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-    let found = names.into_iter().map(PathBuf::from).find(|path| path.exists());
-    if found.is_none() {
-        assert!(std::env::var_os("SCALE_AGENT_REQUIRE_PEERS").is_none(), "Chromium is required and not installed");
-        eprintln!("skipped: Chromium is not installed");
-    }
-    found
 }

@@ -43,7 +43,7 @@ impl Curve {
 
 impl Fleet {
     /// Counts the clusters by state if it is time to.
-    pub(super) fn sample(&mut self, now: Now) {
+    pub(super) fn sample_states(&mut self, now: Now) {
         if self.curve.next <= now.instant {
             let sample = self.count_states(now.wall);
             self.curve.add(sample, now);
@@ -51,7 +51,8 @@ impl Fleet {
     }
 
     pub(super) fn overview(&self, now: Now) -> OverviewView {
-        let mut samples = self.curve.samples.clone();
+        let earlier = self.curve.samples.iter().filter(|sample| sample.at < now.wall);
+        let mut samples: Vec<Sample> = earlier.cloned().collect();
         samples.push(self.count_states(now.wall));
         let totals = RequestTotals::sum(self.requests.values().map(|totals| &**totals));
         let mut asked: Vec<_> = totals.requests.iter().collect();
