@@ -172,6 +172,8 @@ impl Fleet {
             Steer::Resume => ramp.pace.resume(now.instant),
             Steer::Stop => ramp.stop(End::Stopped, now),
         }
+        // Its next look comes of this one.
+        self.timers.retain(|(_, _, timer)| *timer != Timer::Operation(number));
         self.advance(number, now);
         self.ramp(number, false, reply, now);
     }
@@ -208,8 +210,6 @@ impl Fleet {
             Work::Delete(deletion) => self.advance_deletion(deletion, now),
         };
         if let Some(patience) = patience {
-            // One that was steered meanwhile is looked after once, not twice.
-            self.timers.retain(|(_, _, timer)| *timer != Timer::Operation(number));
             self.set_timer(patience, Timer::Operation(number), now);
         }
         self.operations.known.insert(number, operation);
