@@ -23,6 +23,10 @@ pub(super) struct Ramp {
     /// The positions of those without an end.
     open: Vec<u32>,
     in_flight: u32,
+    /// How many of them Rancher has not been asked for yet, beyond what its registrars are busy with.
+    queued: u32,
+    /// Whether some that were Active are not at present.
+    misses: bool,
     already: u32,
     failed: u32,
     /// The latest reasons.
@@ -68,6 +72,8 @@ impl Ramp {
             members: Vec::new(),
             open: Vec::new(),
             in_flight: 0,
+            queued: 0,
+            misses: false,
             already: 0,
             failed: 0,
             errors: VecDeque::new(),
@@ -91,7 +97,8 @@ impl Ramp {
 
     /// Whether it waits for Rancher's opinion of its clusters.
     pub(super) fn wants_news(&self) -> bool {
-        self.end == End::Running && self.is_measured() && !(self.open.is_empty() && self.pace.is_through())
+        let waits = self.misses || !self.open.is_empty() || !self.pace.is_through();
+        self.end == End::Running && self.is_measured() && waits
     }
 
     /// Whether its clusters are measured beyond their creation.
@@ -207,9 +214,7 @@ impl Fleet {
         ramp.in_flight = in_flight;
         // What more than one call each of the registrars is busy with waits for its turn: Rancher does not keep up.
         let registrars = u32::try_from(self.config.registrars * self.upstreams.len()).unwrap_or(u32::MAX);
-        let queued = if ramp.spec.stages.is_some() { uncreated.saturating_sub(registrars) } else { 0 };
-        ramp.behind = ramp.pace.behind(now.instant) + queued;
-        ramp.behind_max = ramp.behind_max.max(ramp.behind);
+        ramp.queued = if ramp.spec.stages.is_some() { uncreated.saturating_sub(registrars) } else { 0 };
     }
 
     /// Looks whether the ramp is over, and how it stands.
@@ -217,6 +222,8 @@ impl Fleet {
         if ramp.end != End::Running {
             return;
         }
+        ramp.behind = ramp.pace.behind(now.instant) + ramp.queued;
+        ramp.behind_max = ramp.behind_max.max(ramp.behind);
         if ramp.pace.is_over(now.instant) && ramp.open.is_empty() && !ramp.pace.is_paused() {
             let since = *ramp.holding.get_or_insert(now.instant);
             if now.instant.saturating_duration_since(since) >= ramp.spec.hold {
@@ -230,6 +237,8 @@ impl Fleet {
         let seconds = now.instant.saturating_duration_since(ramp.began.instant).as_secs_f64();
         if ramp.timeline.is_due(seconds) || over {
             let census = self.census(number, ramp);
+            let (taken, already, failed, open) = ramp.counts();
+            ramp.misses = census.active < u64::from(taken - already - failed - open);
             ramp.timeline.push(Point {
                 seconds,
                 due: ramp.pace.due(now.instant),
