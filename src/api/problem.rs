@@ -1,10 +1,11 @@
 //! Errors as `application/problem+json` (RFC 9457), with the next step as an extension member.
 
 use crate::manager::{Refusal, RefusalKind};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// An error answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(super) struct Problem {
     #[serde(rename = "type")]
     kind: &'static str,
@@ -61,6 +62,16 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// Its HTTP status.
+    pub(super) fn status(self) -> u16 {
+        self.facts().0
+    }
+
+    /// What it is, for people.
+    pub(super) fn title(self) -> &'static str {
+        self.facts().2
+    }
+
     fn facts(self) -> (u16, &'static str, &'static str) {
         match self {
             Kind::BadRequest => (400, "urn:scale-cluster-agent:bad-request", "The request cannot be understood"),

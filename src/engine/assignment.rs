@@ -2,6 +2,7 @@
 
 use crate::config::Secret;
 use crate::kube;
+use crate::telemetry::{ClusterRequests, RequestTotals};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,6 +89,8 @@ pub enum Assignment {
     UpdateServer(usize, Arc<Server>),
     /// Report what the cluster holds; answered by [`Event::Described`] with the same number.
     Describe(Arc<str>, u64),
+    /// Tell what was asked of a cluster; answered by [`Event::RequestsDescribed`] with the same number.
+    DescribeRequests(Arc<str>, u64),
     /// Give a cluster another size; answered by [`Event::Resized`] with the same number.
     Resize(Arc<str>, u64, kube::Size),
     /// Close every tunnel with a close frame, then end the worker.
@@ -102,6 +105,16 @@ pub enum Tunnel {
     Api,
     /// Carries steve (session key `stv-cluster-<cluster id>`).
     Steve,
+}
+
+impl Tunnel {
+    /// Its name as a label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Tunnel::Api => "api",
+            Tunnel::Steve => "steve",
+        }
+    }
 }
 
 /// How Rancher refused to open a tunnel.
@@ -142,6 +155,15 @@ pub enum Event {
     Counted(Vec<(Arc<str>, kube::Counts)>),
     /// Answer to [`Assignment::Describe`]; `None` if the worker does not hold the cluster.
     Described(u64, Option<Box<kube::ClusterInfo>>),
+    /// Answer to [`Assignment::DescribeRequests`]; `None` if the worker does not hold the cluster.
+    RequestsDescribed(u64, Option<Box<ClusterRequests>>),
+    /// What a worker's clusters were asked in all, at most once a second and if it changed.
+    Requested {
+        /// The worker's index.
+        worker: usize,
+        /// Since the worker began.
+        totals: Box<RequestTotals>,
+    },
     /// Answer to [`Assignment::Resize`]: what the cluster holds then, or why it cannot have that size.
     Resized(u64, Result<Box<kube::ClusterInfo>, String>),
     /// Answer to [`Assignment::Detach`].

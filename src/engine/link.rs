@@ -1,12 +1,13 @@
 //! One of a cluster's two tunnels over its whole life: waiting, being dialled, open, lost, dialled again.
 
 use super::backoff::{Backoff, BackoffLimits};
-use super::channel::{Channel, Lost};
+use super::cause::Lost;
+use super::channel::Channel;
 use super::clock::Clock;
 use super::context::Context;
 use super::dial::{self, Announcement, Dial, DialError};
 use super::stream::Service;
-use super::{Refused, Server, Transport, Tunnel};
+use super::{Cause, Refused, Server, Transport, Tunnel};
 use crate::config::Secret;
 use mio::Token;
 use std::io;
@@ -128,7 +129,10 @@ impl Link {
         context: &Context<'_>,
     ) -> Result<Dial, DialError> {
         let address = match server.addresses.len() {
-            0 => return Err(DialError { cause: format!("{} has no address yet", server.host), refused: None }),
+            0 => {
+                let cause = format!("{} has no address yet", server.host);
+                return Err(DialError { kind: Cause::Unreachable, cause, refused: None });
+            }
             count => server.addresses[self.attempts % count],
         };
         self.attempts += 1;
@@ -157,7 +161,7 @@ impl Link {
                     let mut channel =
                         Box::new(Channel::new(socket, self.tunnel, config, clock.now, context.random.f64()));
                     // The peer may have sent its first messages together with its answer.
-                    let received = channel.receive(service, config, clock).and_then(|()| channel.flush());
+                    let received = channel.receive(service, context).and_then(|()| channel.flush());
                     self.state = State::Open(channel);
                     self.backoff.up(clock.now);
                     self.registered = true;
@@ -170,9 +174,9 @@ impl Link {
             },
             State::Open(channel) => {
                 let outcome = channel
-                    .receive(service, config, clock)
+                    .receive(service, context)
                     .and_then(|()| channel.flush())
-                    .and_then(|()| channel.resume(service, clock))
+                    .and_then(|()| channel.resume(service, context))
                     .and_then(|()| channel.flush());
                 outcome.err().map(|lost| self.lost(lost, context))
             }
@@ -189,7 +193,7 @@ impl Link {
     /// The cluster changed: watches have something to say.
     pub(super) fn feed(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Option<Change> {
         let State::Open(channel) = &mut self.state else { return None };
-        let outcome = channel.feed(service, context.clock).and_then(|()| channel.flush());
+        let outcome = channel.feed(service, context).and_then(|()| channel.flush());
         outcome.err().map(|lost| self.lost(lost, context))
     }
 
@@ -200,10 +204,10 @@ impl Link {
             State::Dialing(dial) if dial.deadline <= clock.now => {
                 let cause =
                     format!("no tunnel within {} s (ConnectTimeout)", config.settings.connect_timeout.as_secs_f64());
-                Some(self.down(DialError { cause, refused: None }, context))
+                Some(self.down(DialError { kind: Cause::Timeout, cause, refused: None }, context))
             }
             State::Open(channel) => {
-                let outcome = channel.on_time(service, config, clock).and_then(|()| channel.flush());
+                let outcome = channel.on_time(service, context).and_then(|()| channel.flush());
                 outcome.err().map(|lost| self.lost(lost, context))
             }
             State::Closing { until, .. } if *until <= clock.now => {
@@ -244,18 +248,22 @@ impl Link {
         if !matches!(self.state, State::Open(_) | State::Dialing(_)) {
             return None;
         }
-        let change = self.down(DialError { cause: why.to_owned(), refused: None }, context);
+        let change = self.down(DialError { kind: Cause::Reopened, cause: why.to_owned(), refused: None }, context);
         // A tunnel that was registered is not announced again until it is (see `dial::request`).
         self.registered = false;
         self.hasten(context.clock.now);
         Some(change)
     }
 
-    fn lost(&mut self, cause: Lost, context: &mut Context<'_>) -> Change {
-        self.down(DialError { cause, refused: None }, context)
+    fn lost(&mut self, lost: Lost, context: &mut Context<'_>) -> Change {
+        self.down(DialError { kind: lost.cause, cause: lost.text, refused: None }, context)
     }
 
     fn down(&mut self, error: DialError, context: &mut Context<'_>) -> Change {
+        let stats = context.config.stats.of(self.tunnel);
+        let was_open = matches!(self.state, State::Open(_));
+        let counters = if was_open { &stats.disconnects } else { &stats.failures };
+        counters[error.kind as usize].increment();
         if let State::Open(channel) = std::mem::replace(&mut self.state, State::Idle) {
             // Rancher keeps using a session until its read fails: an orderly end spares it the wait.
             channel.close().get_mut().shutdown();

@@ -8,6 +8,7 @@ use super::stream::Service;
 use super::{Attachment, Event, Server, Tunnel, WorkerConfig};
 use crate::config::{HeartbeatMode, Secret};
 use crate::kube::{Cluster, ClusterInfo, Counts, DurableError, Heartbeat, Identity, Limits, Size, Written};
+use crate::telemetry::Tally;
 use mio::Token;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +23,8 @@ pub(super) struct Member {
     credentials: Credentials,
     api: Link,
     steve: Link,
+    /// What was asked of it.
+    tally: Tally,
     next_report: Instant,
     next_node_heartbeat: Instant,
     /// The revision every watch has seen.
@@ -68,6 +71,7 @@ impl Member {
             credentials: Credentials { registration_token: attachment.registration_token, announcement },
             api,
             steve: Link::new(Tunnel::Steve),
+            tally: Tally::default(),
             next_report: clock.now + settings.report_interval.mul_f64(random.f64()),
             next_node_heartbeat: clock.now,
             counts: None,
@@ -86,6 +90,11 @@ impl Member {
     /// Which of the servers it connects to.
     pub(super) fn server(&self) -> usize {
         self.server
+    }
+
+    /// What was asked of it.
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// What the cluster holds.
@@ -197,10 +206,11 @@ impl Member {
     }
 
     /// Closes both tunnels; the member is gone once [`Member::is_gone`] says so.
-    pub(super) fn detach(&mut self, clock: &Clock) {
+    pub(super) fn detach(&mut self, context: &mut Context<'_>) {
         self.detaching = true;
-        self.api.close(clock);
-        self.steve.close(clock);
+        self.api.close(context.clock);
+        self.steve.close(context.clock);
+        context.recorder.end_all(&mut self.tally);
     }
 
     /// Whether a detached member holds nothing any more.
@@ -286,9 +296,13 @@ impl Member {
             Some(Change::Up) => {
                 // As the real agent: the second tunnel is opened by what the first one brings up.
                 self.steve.want(context.clock.now);
+                context.config.stats.of(tunnel).connects.increment();
                 context.events.push_back(Event::TunnelUp { name, tunnel });
             }
             Some(Change::Down { cause, refused, retry_in }) => {
+                if tunnel == Tunnel::Api {
+                    context.recorder.end_all(&mut self.tally);
+                }
                 context.events.push_back(Event::TunnelDown { name, tunnel, cause, refused, retry_in });
             }
         }
@@ -300,8 +314,8 @@ impl Member {
 
     fn link_and_service(&mut self, tunnel: Tunnel) -> (&mut Link, Service<'_>) {
         match tunnel {
-            Tunnel::Api => (&mut self.api, Service::Kube(&mut self.cluster)),
-            Tunnel::Steve => (&mut self.steve, Service::Steve),
+            Tunnel::Api => (&mut self.api, Service { cluster: Some(&mut self.cluster), tally: &mut self.tally }),
+            Tunnel::Steve => (&mut self.steve, Service { cluster: None, tally: &mut self.tally }),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::custom::CustomKinds;
 use super::object::Particulars;
 use super::served::Served;
 use super::store::{Store, Write};
-use super::{ClusterInfo, Identity, ResourceId, Response, catalog};
+use super::{ClusterInfo, Identity, ResourceId, Response, Route, Subject, catalog};
 use crate::http1::Request;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -32,7 +32,7 @@ pub enum Heartbeat {
 }
 
 /// How much a cluster holds, by kind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[allow(missing_docs)]
 pub struct Counts {
     pub nodes: u32,
@@ -89,9 +89,15 @@ impl Cluster {
 
     /// Answers one request. Never panics, whatever the request holds.
     pub fn handle(&mut self, request: &Request, now: Timestamp) -> Response {
-        let response = self.dispatch(request, now).unwrap_or_else(Response::from);
+        self.serve(request, now).0
+    }
+
+    /// The same, and what the request was about.
+    pub fn serve(&mut self, request: &Request, now: Timestamp) -> (Response, Subject) {
+        let mut subject = Subject::of_route(&request.method, &Route::Unknown);
+        let response = self.dispatch(request, now, &mut subject).unwrap_or_else(Response::from);
         self.settle(now);
-        response
+        (response, subject)
     }
 
     /// The periodic report: renews node leases, node heartbeats and the pod-requests and pod-limits annotations of nodes whose

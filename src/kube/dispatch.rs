@@ -5,8 +5,8 @@ use super::render::Asked;
 use super::served::Served;
 use super::table::IncludeObject;
 use super::{
-    Cluster, Query, ResourcePath, Response, Route, Status, Verb, catalog, discovery, health, openapi, page_not_found,
-    path,
+    Cluster, Query, ResourcePath, Response, Route, Status, Subject, Verb, catalog, discovery, health, openapi,
+    page_not_found, path,
 };
 use crate::http1::{Method, Request};
 use jiff::Timestamp;
@@ -45,12 +45,18 @@ impl Call<'_> {
 }
 
 impl Cluster {
-    /// Answers a request; an error is the answer just as well.
-    pub(super) fn dispatch(&mut self, request: &Request, now: Timestamp) -> Result<Response, Status> {
+    /// Answers a request; an error is the answer just as well. What it is about is told in `subject`.
+    pub(super) fn dispatch(
+        &mut self,
+        request: &Request,
+        now: Timestamp,
+        subject: &mut Subject,
+    ) -> Result<Response, Status> {
         let (route, query) = path::parse(&request.target)?;
         if let Route::Resource(path) = route {
-            return self.dispatch_resource(request, path, query, now);
+            return self.dispatch_resource(request, path, query, now, subject);
         }
+        *subject = Subject::of_route(&request.method, &route);
         if !matches!(request.method, Method::Get | Method::Head) {
             return Err(Status::method_not_allowed());
         }
@@ -76,6 +82,7 @@ impl Cluster {
         path: ResourcePath,
         query: Query,
         now: Timestamp,
+        subject: &mut Subject,
     ) -> Result<Response, Status> {
         let Some(served) = self.resolve(&path.group, &path.version, &path.plural) else {
             return if self.has_group_version(&path.group, &path.version) {
@@ -97,6 +104,7 @@ impl Cluster {
         }
         let verbs = below.as_ref().map_or(served.verbs, |below| below.verbs);
         let verb = verb(&request.method, &path, &query).filter(|verb| verbs.contains(*verb));
+        *subject = Subject::of_resource(verb, &served, below.as_ref().map(|below| below.name.clone()));
         let verb = verb.ok_or_else(Status::method_not_allowed)?;
         // Objects are made and collections emptied in one namespace at a time.
         if served.namespaced && path.namespace.is_none() && matches!(verb, Verb::Create | Verb::DeleteCollection) {

@@ -37,6 +37,7 @@ mod served;
 mod status;
 mod store;
 mod strategy;
+mod subject;
 mod subresources;
 pub mod table;
 #[cfg(test)]
@@ -58,3 +59,4 @@ pub use query::Query;
 pub use resize::Size;
 pub use selector::{FieldSelector, LabelSelector};
 pub use status::{Cause, Details, Status, page_not_found};
+pub use subject::Subject;

@@ -3,7 +3,9 @@
 use super::job::JobErrorKind;
 use super::{JobError, State};
 use crate::kube::{ClusterInfo, Counts};
+use crate::telemetry::{ClusterRequests, RequestTotals};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -31,6 +33,10 @@ pub enum Answer {
     Operation(Box<OperationView>),
     /// The latest operations, the latest first.
     Operations(Vec<OperationView>),
+    /// What was asked of the cluster.
+    ClusterRequests(Box<ClusterRequests>),
+    /// What was asked of all clusters.
+    Requests(Box<RequestTotals>),
     /// The cluster is gone.
     Gone,
     /// How the agent fares.
@@ -96,7 +102,7 @@ impl From<JobError> for Refusal {
 }
 
 /// A cluster as the REST API shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct ClusterView {
@@ -134,7 +140,7 @@ pub struct ClusterView {
 }
 
 /// A cluster as Rancher shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct StandingView {
@@ -155,7 +161,7 @@ pub struct StandingView {
 }
 
 /// Work on many clusters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct OperationView {
@@ -180,7 +186,7 @@ pub struct OperationView {
 }
 
 /// How far an operation is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OperationState {
     /// More clusters will be started, or are under way.
@@ -192,7 +198,7 @@ pub enum OperationState {
 }
 
 /// One of a cluster's tunnels.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct TunnelView {
@@ -207,7 +213,7 @@ pub struct TunnelView {
 }
 
 /// How the agent fares.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct HealthView {
@@ -226,7 +232,7 @@ pub struct HealthView {
 }
 
 /// What is known of Rancher.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct RancherView {

@@ -61,6 +61,10 @@ pub enum Action {
     Operations,
     /// Start no more clusters of an operation.
     Cancel(u64),
+    /// Tell what was asked of one cluster.
+    ClusterRequests(String),
+    /// Tell what was asked of all clusters.
+    Requests,
     /// Say how the agent fares.
     Health,
 }

@@ -15,6 +15,7 @@ mod name;
 mod record;
 mod registrar;
 mod retry;
+mod stats;
 mod thread;
 
 pub use answer::{

@@ -2,6 +2,7 @@
 
 use super::answer::{ClusterView, StandingView, TunnelView};
 use super::command::Reply;
+use super::stats::Stats;
 use super::{ClusterName, State};
 use crate::config::Secret;
 use crate::engine::Tunnel;
@@ -72,6 +73,8 @@ pub(super) struct Record {
     standing: Option<StandingView>,
     /// When it entered each state first, in the order of [`State::ALL`].
     reached: [Option<Timestamp>; State::ALL.len()],
+    /// Where its progress is counted.
+    pub(super) stats: Option<Arc<Stats>>,
 }
 
 impl Record {
@@ -112,6 +115,7 @@ impl Record {
             steve: TunnelView::default(),
             standing: None,
             reached: [None; State::ALL.len()],
+            stats: None,
         }
     }
 
@@ -172,7 +176,12 @@ impl Record {
             log::debug!("cluster {}: {} -> {}", self.name, self.state.as_str(), state.as_str());
             self.state = state;
             self.since = now;
-            self.reached[state as usize].get_or_insert(now);
+            if self.reached(state).is_none() {
+                self.reached[state as usize] = Some(now);
+                if let Some(stats) = &self.stats {
+                    stats.reached(state, now.duration_since(self.created).unsigned_abs());
+                }
+            }
         }
     }
 

@@ -18,9 +18,11 @@ use super::command::{Action, Command, Reply};
 use super::health::Host;
 use super::job::{Job, Outcome};
 use super::record::Record;
+use super::stats::Stats;
 use super::{ClusterName, State};
 use crate::engine::{Assignment, Event};
 use crate::kube::Baseline;
+use crate::telemetry::RequestTotals;
 use jiff::Timestamp;
 use operations::Operations;
 use std::collections::{BTreeMap, BTreeSet};
@@ -116,6 +118,8 @@ pub struct Fleet {
     /// What happens by itself, and when.
     timers: BTreeSet<(Instant, u64, Timer)>,
     timer_number: u64,
+    /// What each worker's clusters were asked in all.
+    requests: BTreeMap<usize, Box<RequestTotals>>,
     /// Requests for what a cluster holds, by number.
     descriptions: BTreeMap<u64, (ClusterName, Reply)>,
     description_number: u64,
@@ -123,6 +127,7 @@ pub struct Fleet {
     random: fastrand::Rng,
     started: Instant,
     stopping: bool,
+    stats: Arc<Stats>,
 }
 
 /// What happens by itself.
@@ -157,14 +162,21 @@ impl Fleet {
             last_version: 0,
             timers: BTreeSet::new(),
             timer_number: 0,
+            requests: BTreeMap::new(),
             descriptions: BTreeMap::new(),
             description_number: 0,
             effects: Vec::new(),
             started: now.instant,
             stopping: false,
+            stats: Arc::default(),
         };
         (0..fleet.upstreams.len()).for_each(|server| fleet.resolve(server, now));
         fleet
+    }
+
+    /// What is counted.
+    pub(super) fn stats(&self) -> &Arc<Stats> {
+        &self.stats
     }
 
     /// What is to be done now; the caller carries it out in order.
@@ -207,6 +219,11 @@ impl Fleet {
             Action::Resize(name, size) => self.resize(&name, size, reply, now),
             Action::Get(name) => self.describe(&name, reply, now),
             Action::List { state, limit, after } => reply.send(self.list(state, limit, after)),
+            Action::ClusterRequests(name) => self.describe_requests(&name, reply, now),
+            Action::Requests => {
+                let totals = RequestTotals::sum(self.requests.values().map(|totals| &**totals));
+                reply.send(Answer::Requests(Box::new(totals)));
+            }
             Action::Health => reply.send(Answer::Health(Box::new(self.health(now)))),
         }
     }
@@ -267,6 +284,8 @@ impl Fleet {
                     self.answer_with(&name, info, reply);
                 }
             }
+            Event::RequestsDescribed(number, requests) => self.requests_described(number, requests),
+            Event::Requested { worker, totals } => _ = self.requests.insert(worker, totals),
             Event::Resized(number, outcome) => self.resized(number, outcome),
             Event::Detached(name) => self.detached(&name),
             Event::NotAttached(name, problem) => self.not_attached(&name, problem, now),
