@@ -21,6 +21,7 @@ mod member;
 mod proxy;
 mod stats;
 mod stream;
+mod tls;
 mod transport;
 mod wheel;
 mod worker;
@@ -28,6 +29,7 @@ mod worker;
 pub use assignment::{Assignment, Attachment, Event, Refused, Server, Tunnel, Via};
 pub use authority::Authority;
 pub use cause::Cause;
+pub use tls::Tls;
 pub use transport::Transport;
 pub use wheel::TimerWheel;
 

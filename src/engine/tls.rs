@@ -16,8 +16,16 @@ pub struct Tls {
     partial: Vec<u8>,
     /// What was to be sent before the handshake was over; empty afterwards.
     early: Vec<u8>,
-    may_send: bool,
+    phase: Phase,
     is_ended_by_peer: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Handshake,
+    /// It may send.
+    Open,
+    Failed,
 }
 
 enum Side {
@@ -53,7 +61,13 @@ impl Tls {
     }
 
     fn new(side: Side) -> Tls {
-        Tls { side: Box::new(side), partial: Vec::new(), early: Vec::new(), may_send: false, is_ended_by_peer: false }
+        Tls {
+            side: Box::new(side),
+            partial: Vec::new(),
+            early: Vec::new(),
+            phase: Phase::Handshake,
+            is_ended_by_peer: false,
+        }
     }
 
     /// Appends to `wire` what a client says first.
@@ -62,22 +76,11 @@ impl Tls {
     }
 
     /// Takes bytes of the peer. Appends what they say to `plain`, and to `wire` what TLS itself answers: after an error,
-    /// the alert that tells the peer why.
+    /// which is final, the alert that tells the peer why.
     pub fn receive(&mut self, bytes: &[u8], plain: &mut Vec<u8>, wire: &mut Vec<u8>) -> Result<(), rustls::Error> {
-        let mut input = std::mem::take(&mut self.partial);
-        input.extend_from_slice(bytes);
-        let used = match self.drive(&mut input, Wish::Nothing, plain, wire) {
-            Ok(used) => used,
-            Err(error) => {
-                // rustls hands out the alert before it repeats the error.
-                let _ = self.drive(&mut [], Wish::Nothing, plain, wire);
-                return Err(error);
-            }
-        };
-        if used < input.len() {
-            self.partial = input[used..].to_vec();
-        }
-        if self.may_send && !self.early.is_empty() {
+        self.partial.extend_from_slice(bytes);
+        self.drive(Wish::Nothing, plain, wire)?;
+        if self.phase == Phase::Open && !self.early.is_empty() {
             let early = std::mem::take(&mut self.early);
             self.send(&early, wire)?;
         }
@@ -86,18 +89,20 @@ impl Tls {
 
     /// Encrypts `plain` to the end of `wire`; before the handshake is over it waits, bounded by what the caller sends.
     pub fn send(&mut self, plain: &[u8], wire: &mut Vec<u8>) -> Result<(), rustls::Error> {
-        if !self.may_send {
-            self.early.extend_from_slice(plain);
-            return Ok(());
+        match self.phase {
+            Phase::Handshake => self.early.extend_from_slice(plain),
+            // Whatever was received is read already: nothing comes out but what is encrypted.
+            Phase::Open => self.drive(Wish::Send(plain), &mut Vec::new(), wire)?,
+            Phase::Failed => return Err(rustls::Error::General("the TLS connection has failed before".into())),
         }
-        self.drive(&mut [], Wish::Send(plain), &mut Vec::new(), wire).map(drop)
+        Ok(())
     }
 
     /// Appends TLS's goodbye to `wire`, if the handshake is over.
     pub fn close(&mut self, wire: &mut Vec<u8>) {
-        if self.may_send {
-            // A connection that failed before has said so.
-            let _ = self.drive(&mut [], Wish::Close, &mut Vec::new(), wire);
+        if self.phase == Phase::Open {
+            // There is nobody left to tell that it could not be said.
+            _ = self.drive(Wish::Close, &mut Vec::new(), wire);
         }
     }
 
@@ -106,95 +111,106 @@ impl Tls {
         self.is_ended_by_peer
     }
 
-    /// Lets rustls work on `input` until it wants more; how much of it is used up.
-    fn drive(
-        &mut self,
-        input: &mut [u8],
-        wish: Wish<'_>,
-        plain: &mut Vec<u8>,
-        wire: &mut Vec<u8>,
-    ) -> Result<usize, rustls::Error> {
+    /// Lets rustls work on what was received until it wants more. What it has not used up has to be there with its next turn, whatever
+    /// that is for.
+    fn drive(&mut self, wish: Wish<'_>, plain: &mut Vec<u8>, wire: &mut Vec<u8>) -> Result<(), rustls::Error> {
+        let Tls { side, phase, is_ended_by_peer, .. } = self;
+        let mut input = std::mem::take(&mut self.partial);
+        let mut work = Work { wish, plain, wire, phase, is_ended_by_peer };
         let mut used = 0;
+        let mut failure = None;
         loop {
             let left = &mut input[used..];
-            let outcome = match &mut *self.side {
-                Side::Client(client) => take(
-                    client.process_tls_records(left),
-                    wish,
-                    plain,
-                    wire,
-                    &mut self.may_send,
-                    &mut self.is_ended_by_peer,
-                ),
-                Side::Server(server) => take(
-                    server.process_tls_records(left),
-                    wish,
-                    plain,
-                    wire,
-                    &mut self.may_send,
-                    &mut self.is_ended_by_peer,
-                ),
+            let (discard, outcome) = match &mut **side {
+                Side::Client(client) => work.take(client.process_tls_records(left)),
+                Side::Server(server) => work.take(server.process_tls_records(left)),
             };
-            let (discard, turn) = outcome?;
             used += discard;
-            if matches!(turn, Turn::Rest) {
-                return Ok(used);
+            match (outcome, failure.take()) {
+                (Ok(Turn::GoOn), failed) => failure = failed,
+                (Ok(Turn::Rest), None) => break,
+                // rustls hands out the alert before it repeats the error.
+                (Err(error), None) => failure = Some(error),
+                (_, Some(error)) => {
+                    *work.phase = Phase::Failed;
+                    return Err(error);
+                }
             }
         }
+        if used < input.len() {
+            input.drain(..used);
+            input.shrink_to_fit();
+            self.partial = input;
+        }
+        Ok(())
     }
 }
 
-/// Deals with one state of a connection; how many bytes of the input it is done with.
-fn take<Data>(
-    status: UnbufferedStatus<'_, '_, Data>,
-    wish: Wish<'_>,
-    plain: &mut Vec<u8>,
-    wire: &mut Vec<u8>,
-    may_send: &mut bool,
-    is_ended_by_peer: &mut bool,
-) -> Result<(usize, Turn), rustls::Error> {
-    let UnbufferedStatus { mut discard, state } = status;
-    let turn = match state? {
-        ConnectionState::ReadTraffic(mut traffic) => {
-            while let Some(record) = traffic.next_record() {
-                let record = record?;
-                discard += record.discard;
-                plain.extend_from_slice(record.payload);
+/// What the states of a connection are to bring about, and where it goes.
+struct Work<'a> {
+    wish: Wish<'a>,
+    plain: &'a mut Vec<u8>,
+    wire: &'a mut Vec<u8>,
+    phase: &'a mut Phase,
+    is_ended_by_peer: &'a mut bool,
+}
+
+impl Work<'_> {
+    /// Deals with one state; how many bytes of the input it is done with.
+    fn take<Data>(&mut self, status: UnbufferedStatus<'_, '_, Data>) -> (usize, Result<Turn, rustls::Error>) {
+        let UnbufferedStatus { mut discard, state } = status;
+        let outcome = state.and_then(|state| self.settle(state, &mut discard));
+        (discard, outcome)
+    }
+
+    fn settle<Data>(
+        &mut self,
+        state: ConnectionState<'_, '_, Data>,
+        discard: &mut usize,
+    ) -> Result<Turn, rustls::Error> {
+        match state {
+            ConnectionState::ReadTraffic(mut traffic) => {
+                while let Some(record) = traffic.next_record() {
+                    let record = record?;
+                    *discard += record.discard;
+                    self.plain.extend_from_slice(record.payload);
+                }
+                Ok(Turn::GoOn)
             }
-            Turn::GoOn
+            ConnectionState::EncodeTlsData(mut data) => {
+                append(self.wire, |room| {
+                    data.encode(room).map_err(|error| match error {
+                        EncodeError::InsufficientSize(size) => Some(size.required_size),
+                        EncodeError::AlreadyEncoded => None,
+                    })
+                })?;
+                Ok(Turn::GoOn)
+            }
+            ConnectionState::TransmitTlsData(data) => {
+                // It goes with whatever else is in `wire`.
+                data.done();
+                Ok(Turn::GoOn)
+            }
+            ConnectionState::PeerClosed => {
+                *self.is_ended_by_peer = true;
+                Ok(Turn::GoOn)
+            }
+            ConnectionState::WriteTraffic(mut traffic) => {
+                if *self.phase == Phase::Handshake {
+                    *self.phase = Phase::Open;
+                }
+                fulfil(self.wish, &mut traffic, self.wire)?;
+                Ok(Turn::Rest)
+            }
+            // Early data is not accepted by our configurations.
+            ConnectionState::BlockedHandshake | ConnectionState::Closed | ConnectionState::ReadEarlyData(_) => {
+                Ok(Turn::Rest)
+            }
+            state => {
+                Err(rustls::Error::General(format!("rustls is in a state that this program does not know: {state:?}")))
+            }
         }
-        ConnectionState::EncodeTlsData(mut data) => {
-            append(wire, |room| {
-                data.encode(room).map_err(|error| match error {
-                    EncodeError::InsufficientSize(size) => Some(size.required_size),
-                    EncodeError::AlreadyEncoded => None,
-                })
-            })?;
-            Turn::GoOn
-        }
-        ConnectionState::TransmitTlsData(data) => {
-            // It goes with whatever else is in `wire`.
-            data.done();
-            Turn::GoOn
-        }
-        ConnectionState::PeerClosed => {
-            *is_ended_by_peer = true;
-            Turn::GoOn
-        }
-        ConnectionState::WriteTraffic(mut traffic) => {
-            *may_send = true;
-            fulfil(wish, &mut traffic, wire)?;
-            Turn::Rest
-        }
-        // Early data is not accepted by our configurations.
-        ConnectionState::BlockedHandshake | ConnectionState::Closed | ConnectionState::ReadEarlyData(_) => Turn::Rest,
-        state => {
-            return Err(rustls::Error::General(format!(
-                "rustls is in a state that this program does not know: {state:?}"
-            )));
-        }
-    };
-    Ok((discard, turn))
+    }
 }
 
 fn fulfil<Data>(wish: Wish<'_>, traffic: &mut WriteTraffic<'_, Data>, wire: &mut Vec<u8>) -> Result<(), rustls::Error> {
