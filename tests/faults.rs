@@ -121,13 +121,12 @@ impl Cable {
         set
     }
 
-    /// Loses this share of the packets, each way; false where there is no iptables.
+    /// Loses this share of the packets that go to the other end; false where there is no iptables.
     fn lose(&self, share: &str) -> bool {
-        let lost = [("INPUT", "-i"), ("OUTPUT", "-o")].into_iter().all(|(chain, side)| {
-            let rule = ["iptables", "-A", chain, "!", side, "lo", "-m", "statistic", "--mode", "random"];
+        let rule = ["iptables", "-A", "INPUT", "!", "-i", "lo", "-m", "statistic", "--mode", "random"];
+        let lost =
             run(&[&["ip", "netns", "exec", &self.namespace], &rule[..], &["--probability", share, "-j", "DROP"]]
-                .concat())
-        });
+                .concat());
         if !lost {
             println!("skipped: packets cannot be lost here (that needs iptables)");
         }

@@ -28,7 +28,6 @@ pub(super) enum Shape {
     /// True or false.
     Flag,
     /// Any JSON, as this schema describes it; whoever uses it checks it. Of bodies only.
-    #[allow(dead_code)]
     Json(fn() -> Value),
 }
 
@@ -98,6 +97,11 @@ impl Values {
     /// Whether the field is there.
     pub(super) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
+    }
+
+    /// All of them.
+    pub(super) fn object(&self) -> &Map<String, Value> {
+        &self.0
     }
 
     /// Text, if the field is there.

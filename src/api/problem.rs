@@ -50,6 +50,8 @@ pub(super) enum Kind {
     UnknownServer,
     UnknownTemplate,
     UnknownOperation,
+    UnknownFault,
+    NothingSelected,
     MethodNotAllowed,
     Conflict,
     TooLarge,
@@ -80,6 +82,10 @@ impl Kind {
             Kind::OutOfReach => (422, "urn:scale-cluster-agent:out-of-reach", "The cluster cannot have that size"),
             Kind::UnknownTemplate => (422, "urn:scale-cluster-agent:unknown-template", "There is no such template"),
             Kind::UnknownOperation => (404, "urn:scale-cluster-agent:unknown-operation", "There is no such operation"),
+            Kind::UnknownFault => (404, "urn:scale-cluster-agent:unknown-fault", "There is no such fault"),
+            Kind::NothingSelected => {
+                (422, "urn:scale-cluster-agent:nothing-selected", "The selection meets no cluster that runs")
+            }
             Kind::UnknownServer => (422, "urn:scale-cluster-agent:unknown-server", "There is no such Rancher server"),
             Kind::MethodNotAllowed => {
                 (405, "urn:scale-cluster-agent:method-not-allowed", "The path does not know this method")
@@ -103,6 +109,8 @@ impl From<Refusal> for Problem {
             RefusalKind::OutOfReach => Kind::OutOfReach,
             RefusalKind::UnknownTemplate => Kind::UnknownTemplate,
             RefusalKind::UnknownOperation => Kind::UnknownOperation,
+            RefusalKind::UnknownFault => Kind::UnknownFault,
+            RefusalKind::NothingSelected => Kind::NothingSelected,
             RefusalKind::InvalidName => Kind::InvalidName,
             RefusalKind::Conflict => Kind::Conflict,
             RefusalKind::LimitReached => Kind::LimitReached,

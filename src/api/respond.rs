@@ -2,7 +2,7 @@
 
 use super::call::Page;
 use super::problem::Problem;
-use crate::manager::{Answer, ClusterView, OperationView};
+use crate::manager::{Answer, ClusterView, FaultView, OperationView};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::Cursor;
@@ -27,6 +27,13 @@ pub(super) struct OperationList {
     operations: Vec<OperationView>,
 }
 
+/// Faults.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct FaultList {
+    /// The latest first.
+    faults: Vec<FaultView>,
+}
+
 /// The page of the manager's answer.
 pub(super) fn answer(answer: Answer) -> Result<Page, Problem> {
     Ok(match answer {
@@ -40,6 +47,9 @@ pub(super) fn answer(answer: Answer) -> Result<Page, Problem> {
         Answer::OperationStarted(view) => located(202, &*view, format!("/operations/{}", view.id)),
         Answer::Operation(view) => Page::json(200, &*view),
         Answer::Operations(views) => Page::json(200, &OperationList { operations: views }),
+        Answer::FaultStarted(view) => located(201, &*view, format!("/faults/{}", view.id)),
+        Answer::Fault(view) => Page::json(200, &*view),
+        Answer::Faults(views) => Page::json(200, &FaultList { faults: views }),
         Answer::ClusterRequests(requests) => Page::json(200, &*requests),
         Answer::Requests(totals) => Page::json(200, &*totals),
         Answer::Gone => Page::new(204, "", ""),

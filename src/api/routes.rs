@@ -1,12 +1,12 @@
 //! The table of routes.
 
 use super::field::{Field, Shape, optional, required};
-use super::handlers::{about, clusters, operations};
+use super::handlers::{about, clusters, faults, operations};
 use super::problem::Kind;
-use super::respond::{ClusterList, OperationList};
+use super::respond::{ClusterList, FaultList, OperationList};
 use super::route::{Answered, Content, Route, json};
 use crate::config::Role;
-use crate::manager::{ClusterView, HealthView, OperationView, State};
+use crate::manager::{ClusterView, FaultView, HealthView, OperationView, State};
 use crate::telemetry::{ClusterRequests, Exposition, RequestTotals};
 
 /// Every route, in the order in which people read them.
@@ -223,6 +223,70 @@ pub(super) static ROUTES: &[Route] = &[
         answers: &[Answered { status: 200, help: "The operation.", content: json::<OperationView>() }],
         problems: &[Kind::UnknownOperation],
         handle: operations::cancel,
+    },
+    Route {
+        method: "GET",
+        path: "/faults",
+        role: Some(Role::Viewer),
+        summary: "The latest faults, the latest first.",
+        query: &[],
+        body: None,
+        answers: &[Answered { status: 200, help: "Faults.", content: json::<FaultList>() }],
+        problems: &[],
+        handle: faults::list,
+    },
+    Route {
+        method: "POST",
+        path: "/faults",
+        role: Some(Role::Operator),
+        summary: "Lets a selection of clusters suffer a fault, or those of a preset; it ends by itself.",
+        query: &[],
+        body: Some(&[
+            required(
+                "fault",
+                Shape::Choice(faults::names),
+                "a fault or a preset; `scale-cluster-agent fault --help` tells of each",
+            ),
+            optional(
+                "select",
+                Shape::Text(None),
+                "which clusters: `all`, `prefix=edge-,10%`, `name=edge-1`, `server=east,count=50`",
+            ),
+            optional("duration", Shape::Text(None), "for how long, such as `5m`"),
+            optional("seed", Shape::Json(faults::scalar), "seed of everything random; the agent's choice if not given"),
+            optional("every", Shape::Text(None), "how often, of flap, close-watches, churn and node-churn"),
+            optional("down", Shape::Text(None), "how long the tunnels stay down each time, of flap"),
+            optional("bytes-per-second", Shape::Json(faults::scalar), "how much each tunnel carries, of slow"),
+            optional("p50", Shape::Text(None), "the median of the delay, of latency and slow-lists"),
+            optional("p99", Shape::Text(None), "its 99th percentile"),
+            optional("status", Shape::Json(faults::scalar), "429, 500 or 503, of errors"),
+            optional("share", Shape::Text(None), "such as `20%`, of errors, expire-watches, not-ready and crash-loop"),
+        ]),
+        answers: &[Answered { status: 201, help: "It has begun.", content: json::<FaultView>() }],
+        problems: &[Kind::NothingSelected, Kind::LimitReached],
+        handle: faults::start,
+    },
+    Route {
+        method: "GET",
+        path: "/faults/{id}",
+        role: Some(Role::Viewer),
+        summary: "One fault: which clusters suffer it, until when, how often it was felt.",
+        query: &[],
+        body: None,
+        answers: &[Answered { status: 200, help: "The fault.", content: json::<FaultView>() }],
+        problems: &[Kind::UnknownFault],
+        handle: faults::show,
+    },
+    Route {
+        method: "DELETE",
+        path: "/faults/{id}",
+        role: Some(Role::Operator),
+        summary: "Ends a fault before its time.",
+        query: &[],
+        body: None,
+        answers: &[Answered { status: 200, help: "The fault.", content: json::<FaultView>() }],
+        problems: &[Kind::UnknownFault],
+        handle: faults::end,
     },
 ];
 

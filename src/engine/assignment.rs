@@ -1,5 +1,6 @@
 //! What the manager asks of a worker, and what a worker tells the manager.
 
+use super::Imposition;
 use crate::config::Secret;
 use crate::kube;
 use crate::telemetry::{ClusterRequests, RequestTotals};
@@ -93,6 +94,10 @@ pub enum Assignment {
     DescribeRequests(Arc<str>, u64),
     /// Give a cluster another size; answered by [`Event::Resized`] with the same number.
     Resize(Arc<str>, u64, kube::Size),
+    /// Have a cluster suffer faults until they end by themselves or are lifted; counted in [`Event::FaultsFelt`].
+    Impose(Arc<str>, Arc<Imposition>),
+    /// End a cluster's faults of this number now.
+    Lift(Arc<str>, u64),
     /// Close every tunnel with a close frame, then end the worker.
     Shutdown,
 }
@@ -172,6 +177,8 @@ pub enum Event {
     NotAttached(Arc<str>, String),
     /// Rancher had the cluster clean up after itself, which it does once it deletes it.
     CleanupAsked(Arc<str>),
+    /// How often faults made themselves felt since that was told last, by their number; at most once a second.
+    FaultsFelt(Vec<(u64, u64)>),
     /// How late the worker's loop ran its timers in the last second, at most.
     Lag {
         /// The worker's index.

@@ -19,6 +19,8 @@ pub enum Cause {
     Protocol,
     /// The agent closed it to open it anew.
     Reopened,
+    /// A fault on purpose.
+    Fault,
 }
 
 /// What happened to a tunnel, by kind and for people.
@@ -30,7 +32,7 @@ pub(super) struct Lost {
 
 impl Cause {
     /// All causes.
-    pub const ALL: [Cause; 8] = [
+    pub const ALL: [Cause; 9] = [
         Cause::Unreachable,
         Cause::Timeout,
         Cause::Refused,
@@ -39,6 +41,7 @@ impl Cause {
         Cause::Silent,
         Cause::Protocol,
         Cause::Reopened,
+        Cause::Fault,
     ];
 
     /// The cause as a label.
@@ -52,6 +55,7 @@ impl Cause {
             Cause::Silent => "silent",
             Cause::Protocol => "protocol",
             Cause::Reopened => "reopened",
+            Cause::Fault => "fault",
         }
     }
 }

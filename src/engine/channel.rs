@@ -3,6 +3,7 @@
 use super::cause::{Cause, Lost};
 use super::clock::Clock;
 use super::context::Context;
+use super::imposed::Greeting;
 use super::stats::{Open, Stats};
 use super::stream::{Service, Step, Stream, StreamError};
 use super::{Transport, Tunnel, WorkerConfig};
@@ -145,9 +146,50 @@ impl Channel {
         self.pump_where(|stream| stream.wake_at().is_some_and(|at| at <= clock.wall), service, context)
     }
 
+    /// Carries only so many bytes a second from now on, or as many as it can.
+    pub(super) fn set_pace(&mut self, bytes_per_second: Option<u64>, now: Instant) {
+        self.socket.get_mut().set_pace(bytes_per_second, now);
+        self.unread = true;
+    }
+
+    /// Lets a slow tunnel make use of the time that has passed; what it held back is read and sent then.
+    pub(super) fn keep_pace(&mut self, now: Instant) -> bool {
+        self.socket.get_mut().keep_pace(now)
+    }
+
+    /// Goes on after a time in which nothing was read or sent.
+    pub(super) fn thaw(&mut self, now: Instant) {
+        self.keepalive.pinged(now);
+        self.unread = true;
+    }
+
+    /// Ends every watch under way as if its time were up; tells how many.
+    pub(super) fn end_watches(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Result<u64, Lost> {
+        let now = context.clock.wall;
+        let ended = self.streams.values_mut().map(|stream| u64::from(stream.end_watch(now))).sum();
+        self.feed(service, context)?;
+        Ok(ended)
+    }
+
+    /// Breaks off every connection through the tunnel; tells how many.
+    pub(super) fn break_connections(
+        &mut self,
+        service: &mut Service<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<u64, Lost> {
+        let streams = std::mem::take(&mut self.streams);
+        for (connection, stream) in &streams {
+            stream.leave(service, context.recorder);
+            self.session.close(*connection, CONNECTION_RESET, &mut self.outbox);
+        }
+        self.post()?;
+        Ok(streams.len() as u64)
+    }
+
     /// When [`Channel::on_time`] has something to do next.
     pub(super) fn next_due(&self, clock: &Clock) -> Instant {
         let wakes = self.streams.values().filter_map(|stream| stream.wake_at()).map(|at| clock.instant_of(at));
+        let wakes = wakes.chain(self.socket.get_ref().next_due());
         wakes.fold(self.keepalive.next_due().min(self.next_sync), Instant::min)
     }
 
@@ -159,6 +201,11 @@ impl Channel {
     /// Whether there is work left that no readiness report will announce.
     pub(super) fn has_more(&self) -> bool {
         self.unread || (self.choked && self.socket.get_ref().backlog() < HIGH_WATER_BYTES)
+    }
+
+    /// Breaks the connection off: whatever is said from now on is not heard.
+    pub(super) fn cut(&mut self) {
+        self.socket.get_mut().cut();
     }
 
     /// Says goodbye: what comes back is only good for reading until the peer has closed.
@@ -176,16 +223,18 @@ impl Channel {
         let event = self.session.receive(frame, &mut self.outbox);
         let event = event.map_err(|error| Lost::new(Cause::Protocol, error.to_string()))?;
         match event {
-            Event::Connect { connection, network, address } => match self.accept(network, address, context.config) {
-                Ok(stream) => {
-                    self.stats.streams.increment();
-                    self.streams.insert(connection, Box::new(stream));
+            Event::Connect { connection, network, address } => {
+                match self.accept(network, address, service, context.config) {
+                    Ok(stream) => {
+                        self.stats.streams.increment();
+                        self.streams.insert(connection, Box::new(stream));
+                    }
+                    Err(reason) => {
+                        self.stats.stream_errors.increment();
+                        self.session.close(connection, &reason, &mut self.outbox);
+                    }
                 }
-                Err(reason) => {
-                    self.stats.stream_errors.increment();
-                    self.session.close(connection, &reason, &mut self.outbox);
-                }
-            },
+            }
             Event::Data { connection, payload } => {
                 if let Some(stream) = self.streams.get_mut(&connection) {
                     match stream.receive(payload) {
@@ -212,9 +261,19 @@ impl Channel {
 
     /// The API tunnel leads to the announced address only; the steve tunnel answers whatever address it is asked for, as the
     /// real agent's in-process listener does.
-    fn accept(&self, network: &str, address: &str, config: &WorkerConfig) -> Result<Stream, String> {
+    fn accept(
+        &self,
+        network: &str,
+        address: &str,
+        service: &mut Service<'_>,
+        config: &WorkerConfig,
+    ) -> Result<Stream, String> {
         let tls = match self.tunnel {
-            Tunnel::Api if network == "tcp" && address == config.settings.api_address => Some(&config.api_tls),
+            Tunnel::Api if network == "tcp" && address == config.settings.api_address => match service.greet() {
+                Greeting::Refuse => return Err(format!("dial {network} {address}: connect: connection refused")),
+                Greeting::Expired => Some(&config.expired_tls),
+                Greeting::Usual => Some(&config.api_tls),
+            },
             Tunnel::Api => {
                 return Err(format!("dial {network} {address}: not reachable from this virtual cluster"));
             }
@@ -328,6 +387,8 @@ pub(super) fn describe(error: Error) -> Lost {
 
 /// How remotedialer says that a stream ended in order.
 const END_OF_STREAM: &str = "EOF";
+/// What a dialler sees of a server that died.
+const CONNECTION_RESET: &str = "connection reset by peer";
 /// How many messages one tunnel may have answered before its neighbours get their turn.
 const MESSAGES_PER_TURN: usize = 64;
 /// How much one stream may produce before its neighbours get their turn.

@@ -1,8 +1,11 @@
 //! A cluster as its worker holds it: the virtual API, the two tunnels to it and the periodic report.
 
+mod suffering;
+
 use super::clock::Clock;
 use super::context::Context;
 use super::dial::Announcement;
+use super::imposed::Faults;
 use super::link::{Change, Credentials, Link};
 use super::stream::Service;
 use super::{Attachment, Event, Server, Tunnel, WorkerConfig};
@@ -35,6 +38,8 @@ pub(super) struct Member {
     counts: Option<Counts>,
     /// Whether the manager knows that Rancher takes its leave.
     farewell_told: bool,
+    /// What is going wrong on purpose; hardly ever anything.
+    faults: Option<Box<Faults>>,
     detaching: bool,
     /// The timer that is set for this member; older ones that still fire are ignored.
     armed: Option<Instant>,
@@ -76,6 +81,7 @@ impl Member {
             next_node_heartbeat: clock.now,
             counts: None,
             farewell_told: false,
+            faults: None,
             detaching: false,
             armed: None,
             queued: false,
@@ -165,6 +171,9 @@ impl Member {
 
     /// Does what is due by the clock.
     pub(super) fn on_time(&mut self, context: &mut Context<'_>) {
+        if self.faults.is_some() {
+            self.advance_faults(context);
+        }
         for tunnel in TUNNELS {
             let (link, mut service) = self.link_and_service(tunnel);
             let change = link.on_time(&mut service, context);
@@ -227,7 +236,9 @@ impl Member {
     pub(super) fn arm(&mut self, clock: &Clock) -> Option<Instant> {
         let report = (!self.detaching).then_some(self.next_report);
         let wake = self.cluster.wake_at().map(|at| clock.instant_of(at));
-        let due = [report, wake, self.api.next_due(clock), self.steve.next_due(clock)].into_iter().flatten().min()?;
+        let fault = self.faults.as_ref().and_then(|faults| faults.next_due());
+        let due = [report, wake, fault, self.api.next_due(clock), self.steve.next_due(clock)];
+        let due = due.into_iter().flatten().min()?;
         if self.armed.is_some_and(|armed| armed <= due) {
             return None;
         }
@@ -314,8 +325,11 @@ impl Member {
 
     fn link_and_service(&mut self, tunnel: Tunnel) -> (&mut Link, Service<'_>) {
         match tunnel {
-            Tunnel::Api => (&mut self.api, Service { cluster: Some(&mut self.cluster), tally: &mut self.tally }),
-            Tunnel::Steve => (&mut self.steve, Service { cluster: None, tally: &mut self.tally }),
+            Tunnel::Api => {
+                let faults = self.faults.as_deref_mut();
+                (&mut self.api, Service { cluster: Some(&mut self.cluster), faults, tally: &mut self.tally })
+            }
+            Tunnel::Steve => (&mut self.steve, Service { cluster: None, faults: None, tally: &mut self.tally }),
         }
     }
 }

@@ -15,9 +15,11 @@ mod channel;
 mod clock;
 mod context;
 mod dial;
+mod imposed;
 mod keeping;
 mod link;
 mod member;
+mod pace;
 mod proxy;
 mod stats;
 mod stream;
@@ -27,8 +29,9 @@ mod wheel;
 mod worker;
 
 pub use assignment::{Assignment, Attachment, Event, Refused, Server, Tunnel, Via};
-pub use authority::Authority;
+pub use authority::{Authority, Validity};
 pub use cause::Cause;
+pub use imposed::Imposition;
 pub use tls::Tls;
 pub use transport::Transport;
 pub use wheel::TimerWheel;
@@ -95,6 +98,8 @@ struct WorkerConfig {
     ca_pem: Arc<str>,
     journal: JournalHandle,
     api_tls: Arc<rustls::ServerConfig>,
+    /// The same with a certificate that has expired.
+    expired_tls: Arc<rustls::ServerConfig>,
     /// What this worker counts.
     stats: Arc<stats::Stats>,
 }
@@ -112,8 +117,10 @@ impl Engine {
     pub fn start(config: Config, events: Sender<Event>) -> Result<Engine, EngineError> {
         let settings = config.settings;
         let api_host = settings.api_address.rsplit_once(':').map_or(settings.api_address.as_str(), |(host, _)| host);
+        let api_host = api_host.trim_matches(['[', ']']);
         let shared = WorkerConfig {
-            api_tls: config.authority.server_config(api_host.trim_matches(['[', ']']))?,
+            api_tls: config.authority.server_config(api_host, Validity::Lasting)?,
+            expired_tls: config.authority.server_config(api_host, Validity::Expired)?,
             ca_pem: config.authority.certificate_pem().into(),
             settings: settings.clone(),
             journal: config.journal,

@@ -2,6 +2,7 @@
 
 use super::Tls;
 use super::clock::Clock;
+use super::imposed::{Faults, Greeting};
 use super::stats::Open;
 use crate::http1::{self, BodyFraming, MessageLimits, Method, Request, ResponseHead, ServerConnection};
 use crate::kube::{self, Body, Cluster, Progress, Streaming, Subject};
@@ -17,6 +18,8 @@ use std::time::Instant;
 pub(super) struct Service<'a> {
     /// The virtual Kubernetes API; `None` for what the steve tunnel serves.
     pub(super) cluster: Option<&'a mut Cluster>,
+    /// What comes between.
+    pub(super) faults: Option<&'a mut Faults>,
     pub(super) tally: &'a mut Tally,
 }
 
@@ -28,6 +31,8 @@ pub(super) struct Stream {
     /// Bytes for the peer.
     out: Vec<u8>,
     exchange: Option<Exchange>,
+    /// A request whose answer a fault holds back.
+    delayed: Option<Box<Delayed>>,
     /// No further request is answered; the connection closes once everything is sent.
     ending: bool,
     /// Lines sent on watches since they were taken.
@@ -41,6 +46,14 @@ struct Exchange {
     response: Response,
     recorded: Recorded,
     asked: Instant,
+}
+
+/// A request that is answered later than it could be.
+#[derive(Debug)]
+struct Delayed {
+    request: Request,
+    asked: Instant,
+    due: Timestamp,
 }
 
 #[derive(Debug)]
@@ -75,7 +88,16 @@ impl Stream {
     pub(super) fn new(tls: Option<&Arc<rustls::ServerConfig>>, open: Open) -> Result<Stream, StreamError> {
         let tls = tls.map(|config| UnbufferedServerConnection::new(config.clone())).transpose()?.map(Tls::server);
         let http = ServerConnection::new(MessageLimits::default());
-        Ok(Stream { tls, http, out: Vec::new(), exchange: None, ending: false, watch_events: 0, _open: open })
+        Ok(Stream {
+            tls,
+            http,
+            out: Vec::new(),
+            exchange: None,
+            delayed: None,
+            ending: false,
+            watch_events: 0,
+            _open: open,
+        })
     }
 
     /// Takes bytes from the peer.
@@ -108,9 +130,20 @@ impl Stream {
 
     /// When the response under way wants a step though nothing changed.
     pub(super) fn wake_at(&self) -> Option<Timestamp> {
+        if let Some(delayed) = &self.delayed {
+            return Some(delayed.due);
+        }
         match &self.exchange.as_ref()?.response {
             Response::Streaming(streaming) => streaming.wake_at(),
             Response::Bytes { .. } | Response::Shared { .. } => None,
+        }
+    }
+
+    /// Has a watch under way end as if its time were up; tells whether there is one.
+    pub(super) fn end_watch(&mut self, now: Timestamp) -> bool {
+        match &mut self.exchange {
+            Some(Exchange { response: Response::Streaming(streaming), .. }) => streaming.end_watch(now),
+            _ => false,
         }
     }
 
@@ -123,6 +156,9 @@ impl Stream {
     ) -> Result<Step, StreamError> {
         if self.ending && self.exchange.is_none() {
             return Ok(Step::End);
+        }
+        if self.delayed.as_ref().is_some_and(|delayed| delayed.due > clock.wall) {
+            return Ok(Step::Idle);
         }
         let mut plain = Vec::new();
         let progress = match self.exchange.take() {
@@ -166,11 +202,24 @@ impl Stream {
         plain: &mut Vec<u8>,
     ) -> Progress {
         let (request, answer, subject, asked);
-        match self.http.next_request(plain) {
+        let received = match self.delayed.take() {
+            Some(delayed) => Ok(Some((delayed.request, delayed.asked))),
+            None => match self.http.next_request(plain) {
+                Ok(Some(request)) => match service.due(&request, clock) {
+                    Some(due) => {
+                        self.delayed = Some(Box::new(Delayed { request, asked: Instant::now(), due }));
+                        return Progress::Idle;
+                    }
+                    None => Ok(Some((request, Instant::now()))),
+                },
+                Ok(None) => Ok(None),
+                Err(refusal) => Err(refusal),
+            },
+        };
+        match received {
             Ok(None) => return Progress::Idle,
             Ok(Some(received)) => {
-                request = received;
-                asked = Instant::now();
+                (request, asked) = received;
                 (answer, subject) = service.answer(&request, clock);
             }
             Err(refusal) => {
@@ -249,10 +298,23 @@ impl Stream {
 }
 
 impl Service<'_> {
+    /// How a new connection is received.
+    pub(super) fn greet(&mut self) -> Greeting {
+        self.faults.as_mut().map_or(Greeting::Usual, |faults| faults.greet())
+    }
+
+    /// When a request is to be answered, if that is later than now.
+    fn due(&mut self, request: &Request, clock: &Clock) -> Option<Timestamp> {
+        let delay = self.faults.as_mut()?.delay(request)?;
+        clock.wall.checked_add(delay).ok()
+    }
+
     fn answer(&mut self, request: &Request, clock: &Clock) -> (kube::Response, Subject) {
-        match &mut self.cluster {
-            Some(cluster) => cluster.serve(request, clock.wall),
-            None => {
+        let refusal = self.faults.as_mut().and_then(|faults| faults.refusal(request));
+        match (&mut self.cluster, refusal) {
+            (Some(cluster), Some(status)) => cluster.refuse(request, status),
+            (Some(cluster), None) => cluster.serve(request, clock.wall),
+            (None, _) => {
                 let (head, body) = steve::handle(request);
                 let path = if head.status == 200 { "/ping" } else { UNKNOWN };
                 let response = kube::Response { status: head.status, headers: head.headers, body: Body::Bytes(body) };

@@ -259,7 +259,7 @@ impl fmt::Debug for Side {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Authority;
+    use super::super::authority::{Authority, Validity};
     use super::*;
     use proptest::prelude::*;
     use rustls::pki_types::CertificateDer;
@@ -279,7 +279,9 @@ mod tests {
     }
 
     fn server(authority: &Authority) -> Tls {
-        Tls::server(UnbufferedServerConnection::new(authority.server_config("10.43.0.1").unwrap()).unwrap())
+        Tls::server(
+            UnbufferedServerConnection::new(authority.server_config("10.43.0.1", Validity::Lasting).unwrap()).unwrap(),
+        )
     }
 
     /// Two sides and what is on its way between them.

@@ -4,9 +4,11 @@
 //! never has to repeat a half-written frame; whoever produces data looks at [`Transport::backlog`] first.
 
 use super::Tls;
+use super::pace::Pace;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use std::io::{self, Read, Write};
+use std::time::Instant;
 
 /// A TCP connection, perhaps under TLS.
 #[derive(Debug)]
@@ -19,12 +21,14 @@ pub struct Transport {
     /// Bytes for the socket that it did not take yet; `[..sent]` is gone already.
     outgoing: Vec<u8>,
     sent: usize,
+    /// How fast it may go, if a fault slows it down.
+    pace: Option<Box<Pace>>,
 }
 
 impl Transport {
     /// Wraps a socket that is connected or still connecting.
     pub fn new(socket: TcpStream) -> Transport {
-        Transport { socket, tls: None, incoming: Vec::new(), read: 0, outgoing: Vec::new(), sent: 0 }
+        Transport { socket, tls: None, incoming: Vec::new(), read: 0, outgoing: Vec::new(), sent: 0, pace: None }
     }
 
     /// Speaks TLS from now on.
@@ -67,9 +71,18 @@ impl Transport {
     /// Gives the socket as much as it takes; what remains is written when it becomes writable.
     pub fn flush_socket(&mut self) -> io::Result<()> {
         while self.backlog() > 0 {
-            match self.socket.write(&self.outgoing[self.sent..]) {
+            let allowed = self.pace.as_mut().map_or(usize::MAX, |pace| pace.may_write(self.outgoing.len() - self.sent));
+            let end = self.outgoing.len().min(self.sent.saturating_add(allowed));
+            if end == self.sent {
+                self.compact();
+                return Ok(());
+            }
+            match self.socket.write(&self.outgoing[self.sent..end]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => self.sent += written,
+                Ok(written) => {
+                    self.sent += written;
+                    self.pace.iter_mut().for_each(|pace| pace.wrote(written));
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.compact();
                     return Ok(());
@@ -82,6 +95,27 @@ impl Transport {
         self.outgoing = Vec::new();
         self.sent = 0;
         Ok(())
+    }
+
+    /// Carries only so many bytes a second in each direction from now on, or as many as it can.
+    pub(super) fn set_pace(&mut self, bytes_per_second: Option<u64>, now: Instant) {
+        self.pace = bytes_per_second.map(|bytes_per_second| Box::new(Pace::new(bytes_per_second, now)));
+    }
+
+    /// Lets a slow connection make use of the time that has passed; tells whether it is one.
+    pub(super) fn keep_pace(&mut self, now: Instant) -> bool {
+        self.pace.as_mut().map(|pace| pace.refill(now)).is_some()
+    }
+
+    /// When a slow connection goes on with what it has held back.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.pace.as_ref().and_then(|pace| pace.next_due())
+    }
+
+    /// Ends the connection in both directions, without a word on the layers above.
+    pub(super) fn cut(&mut self) {
+        // A connection that is gone already is as good.
+        _ = self.socket.shutdown(std::net::Shutdown::Both);
     }
 
     /// Says goodbye on the TLS layer and closes the sending direction of the socket.
@@ -109,7 +143,10 @@ impl Read for Transport {
                 return Ok(0);
             }
             let mut bytes = [0; READ_BYTES];
-            let length = self.socket.read(&mut bytes)?;
+            let length = match &mut self.pace {
+                None => self.socket.read(&mut bytes)?,
+                Some(pace) => pace.read(&mut self.socket, &mut bytes)?,
+            };
             let received = &bytes[..length];
             match &mut self.tls {
                 // Only TLS itself can tell the end of the stream from a cut.

@@ -10,7 +10,7 @@ use crate::telemetry::Recorder;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use mio::{Events, Poll, Token};
 use slab::Slab;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -162,6 +162,16 @@ impl Worker {
                     }
                     self.events.push_back(Event::Resized(number, outcome));
                 }
+                Ok(Assignment::Impose(name, imposition)) => {
+                    if let Some(&key) = self.names.get(&name) {
+                        self.turn(key, |member, context| member.impose(&imposition, context));
+                    }
+                }
+                Ok(Assignment::Lift(name, id)) => {
+                    if let Some(&key) = self.names.get(&name) {
+                        self.turn(key, |member, context| member.lift(|active| active.id == id, context));
+                    }
+                }
                 Ok(Assignment::Shutdown) => self.stop(),
                 Err(crossbeam_channel::TryRecvError::Empty) => return,
                 // The manager is gone: nobody is left to serve for.
@@ -198,8 +208,12 @@ impl Worker {
         if std::mem::replace(&mut self.stopping, true) {
             return;
         }
-        self.keeping.finish(&mut self.members);
         let keys: Vec<usize> = self.members.iter().map(|(key, _)| key).collect();
+        for key in &keys {
+            // What they did to nodes and pods would outlive them.
+            self.turn(*key, |member, context| member.lift(|_| true, context));
+        }
+        self.keeping.finish(&mut self.members);
         for key in keys {
             self.turn(key, |member, context| member.detach(context));
         }
@@ -292,6 +306,11 @@ impl Worker {
             .collect();
         if !counted.is_empty() {
             self.events.push_back(Event::Counted(counted));
+        }
+        let mut felt = BTreeMap::new();
+        self.members.iter_mut().for_each(|(_, member)| member.take_effects(&mut felt));
+        if !felt.is_empty() {
+            self.events.push_back(Event::FaultsFelt(felt.into_iter().collect()));
         }
         if let Some(totals) = self.recorder.take_changed() {
             self.events.push_back(Event::Requested { worker: self.index, totals: Box::new(totals) });

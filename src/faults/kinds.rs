@@ -74,7 +74,7 @@ impl Values<'_> {
     }
 
     fn times_of_responses(&self) -> Result<(Duration, Duration), FaultError> {
-        let p50 = self.time("p50", Duration::ZERO)?;
+        let p50 = self.time("p50", Duration::from_millis(1))?;
         match self.given.contains_key("p99") {
             false => Ok((p50, p50.max(self.time("p99", Duration::ZERO)?))),
             true => Ok((p50, self.time("p99", p50)?)),

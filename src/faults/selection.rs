@@ -1,6 +1,7 @@
 //! Which clusters a fault hits.
 
 use super::{FaultError, Share};
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -32,13 +33,13 @@ pub enum Amount {
 
 impl Selection {
     /// The clusters among `candidates` (name and server, in the order of their names); the same seed takes the same ones.
-    pub fn resolve<'a, N: AsRef<str> + Clone + 'a>(
+    pub fn resolve<'a, N: Borrow<str> + Clone + 'a>(
         &self,
         candidates: impl Iterator<Item = (&'a N, &'a str)>,
         seed: u64,
     ) -> Vec<N> {
         let matching = candidates.filter(|(name, server)| {
-            let name = (*name).as_ref();
+            let name = Borrow::<str>::borrow(*name);
             self.prefix.as_ref().is_none_or(|prefix| name.starts_with(prefix))
                 && (self.names.is_empty() || self.names.contains(name))
                 && self.server.as_ref().is_none_or(|wanted| wanted == server)

@@ -132,6 +132,23 @@ impl Cluster {
         }
     }
 
+    /// Answers a request with this status, whatever it asks for.
+    pub fn refuse(&self, request: &Request, status: Status) -> (Response, Subject) {
+        let subject = match path::parse(&request.target) {
+            Ok((Route::Resource(path), query)) => match self.resolve(&path.group, &path.version, &path.plural) {
+                Some(served) => {
+                    let below = path.subresource.as_deref().and_then(|name| served.subresource(name));
+                    let below = below.map(|below| below.name.clone());
+                    Subject::of_resource(verb(&request.method, &path, &query), &served, below)
+                }
+                None => Subject::of_route(&request.method, &Route::Unknown),
+            },
+            Ok((route, _)) => Subject::of_route(&request.method, &route),
+            Err(_) => Subject::of_route(&request.method, &Route::Unknown),
+        };
+        (status.into(), subject)
+    }
+
     fn has_group_version(&self, group: &str, version: &str) -> bool {
         let builtin = catalog::builtin().iter();
         builtin.chain(self.kinds.resources()).any(|resource| resource.group == group && resource.version == version)

@@ -44,6 +44,7 @@ pub mod table;
 mod testing;
 mod token;
 mod tree;
+mod trouble;
 mod verbs;
 mod watching;
 

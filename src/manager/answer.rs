@@ -33,6 +33,12 @@ pub enum Answer {
     Operation(Box<OperationView>),
     /// The latest operations, the latest first.
     Operations(Vec<OperationView>),
+    /// The faults have begun.
+    FaultStarted(Box<FaultView>),
+    /// The fault asked for.
+    Fault(Box<FaultView>),
+    /// The latest faults, the latest first.
+    Faults(Vec<FaultView>),
     /// What was asked of the cluster.
     ClusterRequests(Box<ClusterRequests>),
     /// What was asked of all clusters.
@@ -65,6 +71,10 @@ pub enum RefusalKind {
     UnknownOperation,
     /// No such template.
     UnknownTemplate,
+    /// No such fault, or one of long ago.
+    UnknownFault,
+    /// No cluster is selected.
+    NothingSelected,
     /// The name cannot be a cluster's.
     InvalidName,
     /// No such Rancher in the configuration.
@@ -134,6 +144,9 @@ pub struct ClusterView {
     pub next_attempt: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counts: Option<Counts>,
+    /// What is going wrong with it on purpose.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<SufferedView>,
     /// What the cluster holds; only where one cluster is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub info: Option<Box<ClusterInfo>>,
@@ -195,6 +208,56 @@ pub enum OperationState {
     Done,
     /// An operator wanted no more.
     Cancelled,
+}
+
+/// A fault, or those of a preset together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct FaultView {
+    pub id: u64,
+    /// What goes wrong, as on a command line.
+    pub faults: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<&'static str>,
+    /// Which clusters were chosen, as on a command line.
+    pub select: String,
+    /// The seed: with the same clusters it repeats the fault.
+    pub seed: u64,
+    pub state: FaultState,
+    /// How many clusters it was begun in.
+    pub clusters: usize,
+    /// The first of them.
+    pub names: Vec<String>,
+    pub started: Timestamp,
+    /// When it ends by itself.
+    pub until: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// How often it made itself felt: tunnels broken or held, requests delayed or refused, watches ended, objects changed.
+    pub felt: u64,
+}
+
+/// Whether a fault is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum FaultState {
+    /// It is.
+    Active,
+    /// Its time is up.
+    Ended,
+    /// An operator ended it.
+    Cancelled,
+}
+
+/// A fault as the cluster shows that suffers it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct SufferedView {
+    pub id: u64,
+    pub faults: Vec<String>,
+    pub until: Timestamp,
 }
 
 /// One of a cluster's tunnels.

@@ -1,6 +1,6 @@
 //! What the registry keeps of one cluster.
 
-use super::answer::{ClusterView, StandingView, TunnelView};
+use super::answer::{ClusterView, StandingView, SufferedView, TunnelView};
 use super::command::Reply;
 use super::stats::Stats;
 use super::{ClusterName, State};
@@ -66,6 +66,8 @@ pub(super) struct Record {
     /// Whether Rancher had it clean up after itself.
     pub(super) cleanup_asked: bool,
     pub(super) counts: Option<Counts>,
+    /// The faults it suffers.
+    pub(super) faults: Vec<SufferedView>,
     /// Who waits for the present step, until when.
     pub(super) waiters: Vec<(Reply, Instant)>,
     api: TunnelView,
@@ -110,6 +112,7 @@ impl Record {
             looked_up: false,
             cleanup_asked: false,
             counts: None,
+            faults: Vec::new(),
             waiters: Vec::new(),
             api: TunnelView::default(),
             steve: TunnelView::default(),
@@ -248,6 +251,11 @@ impl Record {
         !self.attached && !self.looked_up && (self.state == State::Failed || is_overdue)
     }
 
+    /// What the configuration calls its Rancher.
+    pub(super) fn server_name(&self) -> &str {
+        &self.server_name
+    }
+
     /// How many tunnels are up.
     pub(super) fn tunnels_up(&self) -> usize {
         usize::from(self.api.up) + usize::from(self.steve.up)
@@ -270,6 +278,7 @@ impl Record {
             last_error: self.last_error.clone(),
             next_attempt: self.next_attempt,
             counts: self.counts,
+            faults: self.faults.clone(),
             info,
         })
     }

@@ -2,4 +2,5 @@
 
 pub(super) mod about;
 pub(super) mod clusters;
+pub(super) mod faults;
 pub(super) mod operations;

@@ -1,6 +1,7 @@
 //! The registry and what moves it: a state machine that neither blocks nor reads a clock.
 
 mod deletion;
+mod faults;
 mod keeping;
 mod operations;
 mod poll;
@@ -23,6 +24,7 @@ use super::{ClusterName, State};
 use crate::engine::{Assignment, Event};
 use crate::kube::Baseline;
 use crate::telemetry::RequestTotals;
+use faults::Injections;
 use jiff::Timestamp;
 use operations::Operations;
 use std::collections::{BTreeMap, BTreeSet};
@@ -115,6 +117,7 @@ pub struct Fleet {
     upstreams: Vec<Upstream>,
     host: Host,
     operations: Operations,
+    injections: Injections,
     /// What happens by itself, and when.
     timers: BTreeSet<(Instant, u64, Timer)>,
     timer_number: u64,
@@ -145,6 +148,8 @@ enum Timer {
     LookUp(ClusterName),
     /// Look after an operation.
     Operation(u64),
+    /// The time of a fault is up.
+    Fault(u64),
     /// Ask a Rancher what it thinks of its clusters.
     Poll(usize),
 }
@@ -156,6 +161,7 @@ impl Fleet {
             upstreams: config.ranchers.iter().map(|rancher| Upstream::new(rancher.clone(), now)).collect(),
             host: Host::new(config.workers),
             operations: Operations::default(),
+            injections: Injections::default(),
             random: fastrand::Rng::with_seed(config.seed),
             config,
             records: BTreeMap::new(),
@@ -200,6 +206,7 @@ impl Fleet {
             | Action::CreateMany(_)
             | Action::DeleteMany(_)
             | Action::Clean(_)
+            | Action::Inject(_)
                 if self.stopping =>
             {
                 let refusal =
@@ -213,6 +220,10 @@ impl Fleet {
             Action::Operation(number) => self.operation(number, reply),
             Action::Operations => self.all_operations(reply),
             Action::Cancel(number) => self.cancel(number, reply, now),
+            Action::Inject(injection) => self.inject(*injection, reply, now),
+            Action::Fault(id) => self.fault(id, reply),
+            Action::Faults => self.all_faults(reply),
+            Action::EndFault(id) => self.end_fault(id, reply, now),
             Action::Delete { name, wait } => self.delete(&name, wait, reply, now),
             Action::Retry(name) => self.retry_now(&name, reply, now),
             Action::RotateToken(name) => self.rotate_token(&name, reply, now),
@@ -290,6 +301,7 @@ impl Fleet {
             Event::Detached(name) => self.detached(&name),
             Event::NotAttached(name, problem) => self.not_attached(&name, problem, now),
             Event::CleanupAsked(name) => self.cleanup_asked(&name, now),
+            Event::FaultsFelt(felt) => self.injections.felt(&felt),
             Event::Lag { worker, late_by } => self.host.lagged(worker, late_by),
         }
     }
@@ -311,6 +323,7 @@ impl Fleet {
                 Some((_, _, Timer::LookUp(name))) => self.look_up(&name),
                 Some((_, _, Timer::Keep(name))) => self.keep_again(&name),
                 Some((_, _, Timer::Operation(number))) => self.advance(number, now),
+                Some((_, _, Timer::Fault(id))) => self.fault_is_over(id, now),
                 Some((_, _, Timer::Poll(server))) => self.poll(server, now),
                 None => return,
             }
