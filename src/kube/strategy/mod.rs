@@ -98,6 +98,11 @@ impl Cluster {
     }
 }
 
+/// Fills in the defaults of an object's kind.
+pub(super) fn defaulted(served: &Served, object: &mut Value) {
+    default_spec(served, object);
+}
+
 /// A new object has the status that its kind begins with, whatever a client sends. Kubelets register nodes with theirs.
 fn reset_status(served: &Served, object: &mut Value) {
     if !served.has_status() || served.is("", "nodes") {

@@ -128,7 +128,8 @@ mod tests {
         assert_eq!(metadata["generation"], 1);
         assert_ne!(metadata["uid"], "mine");
         assert_eq!(made["status"], json!({}));
-        // By the next request its controller has seen it.
+        // In a while its controller has seen to it.
+        bench.pass(5);
         let seen = bench.get("/apis/apps/v1/namespaces/web/deployments/x").ok();
         assert_eq!(seen["status"]["availableReplicas"], 1);
         assert_eq!(seen["status"]["observedGeneration"], 1);

@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(updated["metadata"]["generation"], 2);
         assert_eq!(updated["status"]["readyReplicas"], 3);
         let mut object = bench.get(target).ok();
-        assert_eq!(object["status"]["readyReplicas"], 5, "the controller followed");
+        assert_eq!(object["status"]["observedGeneration"], 2, "the controller followed");
         object["spec"]["replicas"] = json!(9);
         object["status"]["readyReplicas"] = json!(4);
         let updated = bench.put(&format!("{target}/status"), &object).ok();
