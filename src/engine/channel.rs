@@ -369,7 +369,7 @@ impl Channel {
             frame.format(&mut wire).map_err(describe)?;
         }
         // Past tungstenite, whose own buffer would keep the size of the largest frame for ever.
-        self.socket.get_mut().write_all(&wire).map_err(|error| Lost::new(Cause::Broken, &error.to_string()))
+        self.socket.get_mut().write_all(&wire).map_err(|error| Lost::new(Cause::Broken, error.to_string()))
     }
 }
 
