@@ -100,8 +100,8 @@ impl Fleet {
         self.started(number, reply);
     }
 
-    /// Deletes everything of this agent: what it knows, and what it knew once.
-    pub(super) fn clean(&mut self, strays: Vec<Stray>, reply: Reply, now: Now) {
+    /// Deletes what this agent knows and what it knew once, as far as the names begin so.
+    pub(super) fn clean(&mut self, prefix: String, strays: Vec<Stray>, reply: Reply, now: Now) {
         for Stray { name, server } in strays {
             if !self.records.contains_key(&name) {
                 self.enlist(&name, Wanted { server: Some(server), ..Wanted::default() }, now);
@@ -110,7 +110,7 @@ impl Fleet {
                 }
             }
         }
-        self.delete_many(String::new(), reply, now);
+        self.delete_many(prefix, reply, now);
     }
 
     pub(super) fn operation(&self, number: u64, reply: Reply) {
