@@ -17,6 +17,7 @@ mod gate;
 mod handlers;
 mod metrics;
 mod openapi;
+mod page;
 mod problem;
 mod respond;
 mod route;

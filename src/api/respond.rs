@@ -2,7 +2,7 @@
 
 use super::call::Page;
 use super::problem::Problem;
-use crate::manager::{Answer, ClusterView, FaultView, HealthView, OperationView};
+use crate::manager::{Answer, ClusterView, FaultView, HealthView, OperationView, RampView};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::Cursor;
@@ -27,6 +27,13 @@ pub(super) struct OperationList {
     operations: Vec<OperationView>,
 }
 
+/// Ramps.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RampList {
+    /// The latest first.
+    ramps: Vec<RampView>,
+}
+
 /// Faults.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct FaultList {
@@ -47,12 +54,17 @@ pub(super) fn answer(answer: Answer) -> Result<Page, Problem> {
         Answer::OperationStarted(view) => located(202, &*view, format!("/operations/{}", view.id)),
         Answer::Operation(view) => Page::json(200, &*view),
         Answer::Operations(views) => Page::json(200, &OperationList { operations: views }),
+        Answer::RampStarted(view) => located(202, &*view, format!("/ramps/{}", view.id)),
+        Answer::Ramp(view) => Page::json(200, &*view),
+        Answer::Ramps(views) => Page::json(200, &RampList { ramps: views }),
+        Answer::RampResults(results) => Page::json(200, &*results),
         Answer::FaultStarted(view) => located(201, &*view, format!("/faults/{}", view.id)),
         Answer::Fault(view) => Page::json(200, &*view),
         Answer::Faults(views) => Page::json(200, &FaultList { faults: views }),
         Answer::ClusterRequests(requests) => Page::json(200, &*requests),
         Answer::Requests(totals) => Page::json(200, &*totals),
         Answer::Gone => Page::new(204, "", ""),
+        Answer::Overview(view) => Page::json(200, &*view),
         Answer::Health(view) => health(&view),
         Answer::Metrics(view) => health(&view.0),
         Answer::Refused(refusal) => return Err(refusal.into()),

@@ -105,6 +105,8 @@ pub struct Settings {
     pub reconnect_max: Duration,
     /// `PollInterval`: how often Rancher is asked what it thinks of the clusters; default 15 s, as often as Rancher itself looks.
     pub poll_interval: Duration,
+    /// `RampPollInterval`: the same while a ramp waits for its clusters; default 2 s.
+    pub ramp_poll_interval: Duration,
     /// `FailedRetryInterval`: after how long a cluster that Rancher refused is tried again by itself; default 60 s, 0 is never.
     pub failed_retry_interval: Duration,
     /// `JournalInterval`: what is written in a cluster is on disk after this long; default 500 ms.
@@ -174,6 +176,7 @@ impl Default for Settings {
             reconnect_min: Duration::from_secs(1),
             reconnect_max: Duration::from_secs(30),
             poll_interval: Duration::from_secs(15),
+            ramp_poll_interval: Duration::from_secs(2),
             failed_retry_interval: Duration::from_secs(60),
             journal_interval: Duration::from_millis(500),
             workers: 0,

@@ -276,6 +276,11 @@ pub static SETTINGS: &[Setting] = &[
         "How often Rancher is asked what it thinks of the clusters; longer by itself where the answer takes long.",
     ),
     setting(
+        "RampPollInterval",
+        Kind::Time(|s| &mut s.ramp_poll_interval, TENTH, HOUR),
+        "The same while a ramp waits for its clusters: its times to Active are as exact as this.",
+    ),
+    setting(
         "FailedRetryInterval",
         Kind::Time(|s| &mut s.failed_retry_interval, Duration::ZERO, HOUR),
         "After how long a cluster that Rancher refused is tried again by itself; 0s is never.",

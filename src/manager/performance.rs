@@ -1,7 +1,7 @@
 //! A line now and then that says how the agent fares, for those who have the log and nothing else.
 
 use super::answer::HealthView;
-use crate::telemetry::{RequestTotals, Usage};
+use crate::telemetry::{ProcessUsage, RequestTotals};
 use std::time::{Duration, Instant};
 
 /// When the next line is due, and what the last one saw.
@@ -15,7 +15,7 @@ pub(super) struct Performance {
 
 impl Performance {
     /// A line each `interval` from `now` on; none if that is zero.
-    pub(super) fn new(interval: Duration, usage: Usage, now: Instant) -> Performance {
+    pub(super) fn new(interval: Duration, usage: ProcessUsage, now: Instant) -> Performance {
         Performance { interval, last: now, cpu_seconds: usage.cpu_seconds, requests: 0 }
     }
 
@@ -25,7 +25,13 @@ impl Performance {
     }
 
     /// The line of the time since the last one.
-    pub(super) fn line(&mut self, health: &HealthView, requests: &RequestTotals, usage: Usage, now: Instant) -> String {
+    pub(super) fn line(
+        &mut self,
+        health: &HealthView,
+        requests: &RequestTotals,
+        usage: ProcessUsage,
+        now: Instant,
+    ) -> String {
         let seconds = now.saturating_duration_since(self.last).as_secs_f64().max(f64::EPSILON);
         let cpu_percent = 100.0 * (usage.cpu_seconds - self.cpu_seconds).max(0.0) / seconds;
         let requests_per_second = requests.count.saturating_sub(self.requests) as f64 / seconds;
@@ -59,8 +65,12 @@ mod tests {
     #[test]
     fn the_line_tells_of_the_time_since_the_last() {
         let start = Instant::now();
-        let usage =
-            |cpu_seconds| Usage { cpu_seconds, resident_bytes: 180 << 20, open_files: 2042, ..Usage::default() };
+        let usage = |cpu_seconds| ProcessUsage {
+            cpu_seconds,
+            resident_bytes: 180 << 20,
+            open_files: 2042,
+            ..ProcessUsage::default()
+        };
         let mut performance = Performance::new(Duration::from_secs(60), usage(10.0), start);
         let health = HealthView {
             status: "ok",

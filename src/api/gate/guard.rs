@@ -2,10 +2,11 @@
 
 use super::client::{Client, Context, Turn};
 use super::stats::Stats;
-use crate::engine::Transport;
+use crate::engine::{Tls, Transport};
 use crate::telemetry::Source;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
+use rustls::server::UnbufferedServerConnection;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::io;
@@ -159,14 +160,13 @@ impl Guard {
         }
         // Answers are written in one piece: waiting for more would only delay them.
         let _ = socket.set_nodelay(true);
-        let tls = match &self.config.tls {
-            Some(config) => match rustls::ServerConnection::new(config.clone()) {
-                Ok(tls) => Some(tls.into()),
-                Err(error) => return log::warn!("TLS of the REST API: {error}"),
-            },
-            None => None,
-        };
-        let mut transport = Transport::new(socket, tls);
+        let mut transport = Transport::new(socket);
+        if let Some(config) = &self.config.tls {
+            let tls = UnbufferedServerConnection::new(config.clone()).map_err(io::Error::other);
+            if let Err(error) = tls.and_then(|tls| transport.start_tls(Tls::server(tls))) {
+                return log::warn!("TLS of the REST API: {error}");
+            }
+        }
         let entry = self.clients.vacant_entry();
         let key = entry.key();
         if transport.register(self.poll.registry(), Token(key * TOKENS_EACH)).is_err() {

@@ -3,8 +3,16 @@
 use crate::api::call::{Call, Page, Reaction};
 use crate::api::problem::Problem;
 use crate::api::server::Shared;
-use crate::api::{metrics, openapi, respond};
+use crate::api::{metrics, openapi, page, respond};
 use crate::manager::{Action, Answer};
+
+pub(in crate::api) fn page(_: &Call<'_>) -> Result<Reaction, Problem> {
+    Ok(Reaction::Show(page::page()))
+}
+
+pub(in crate::api) fn overview(_: &Call<'_>) -> Result<Reaction, Problem> {
+    Ok(Reaction::Ask(Action::Overview))
+}
 
 pub(in crate::api) fn health(_: &Call<'_>) -> Result<Reaction, Problem> {
     Ok(Reaction::AskFor(Action::Health, show_health))

@@ -1,0 +1,145 @@
+//! `ramp`: brings up clusters by a plan and measures them, by an agent of its own or one that runs already.
+
+use super::agent::Agent;
+use super::args::RampArgs;
+use super::live::Live;
+use super::signals::{INTERRUPTED, Stop, stop_on_signals};
+use super::{Failure, ReportFormat, api_key, print_stdout, results, serve};
+use crate::config::{Loaded, Role};
+use crate::ramp::Spec;
+use crate::rancher::Trust;
+use crate::remote::{Client, ClientError, Plan, drive};
+use crate::report;
+use crate::telemetry::{self, LogConfig};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+/// Runs a ramp of the flags.
+pub(super) fn run(loaded: Loaded, args: &RampArgs) -> Result<ExitCode, Failure> {
+    let spec = args.pace.spec(&args.shape)?;
+    if args.dry_run {
+        print_stdout(&report::plan(&spec))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let plan = Plan::of(spec);
+    perform(loaded, &plan, &args.target)
+}
+
+/// Where a ramp runs and where its results go.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Target {
+    /// The running agent that is to do it, such as http://127.0.0.1:9090; without it an agent of its own, for as long as it takes.
+    #[arg(long, value_name = "URL")]
+    agent: Option<String>,
+
+    /// Folder for the results, made if it is not there; by default one for each run in the agent's directory.
+    #[arg(long, value_name = "DIR")]
+    pub(super) results: Option<PathBuf>,
+
+    /// Delete the clusters afterwards, here and in Rancher.
+    #[arg(long)]
+    clean: bool,
+
+    /// How the run is printed.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(super) output: ReportFormat,
+}
+
+/// Runs a plan and writes its results.
+pub(super) fn perform(loaded: Loaded, plan: &Plan, target: &Target) -> Result<ExitCode, Failure> {
+    let folder = results::folder(target.results.as_deref(), loaded.home.path(), &plan.name)?;
+    let stop = stop_on_signals()?;
+    let outcome = match &target.agent {
+        Some(url) => {
+            // Whoever holds the certificate of this configuration is the agent.
+            let trust = Trust::load(loaded.settings.tls_cert_file.as_deref(), false);
+            let trust = trust.map_err(|error| Failure::new(error.to_string()).remedy(error.remedy()))?;
+            let client = Client::new(url).with_tls(trust.for_rest()).with_key(loaded.settings.api_key.clone());
+            with(&client, plan, target, &stop).map(Some)
+        }
+        None => with_own_agent(loaded, plan, target, &stop),
+    };
+    match outcome {
+        Ok(Some(run)) => results::finish(&run, Some(&folder), target.output),
+        nothing => {
+            // An empty folder says nothing to anybody.
+            let _ = std::fs::remove_dir(&folder);
+            nothing.map(|_| ExitCode::from(INTERRUPTED))
+        }
+    }
+}
+
+/// Nothing if a signal comes before the agent runs.
+fn with_own_agent(loaded: Loaded, plan: &Plan, target: &Target, stop: &Stop) -> Result<Option<report::Run>, Failure> {
+    let settings = loaded.settings.clone();
+    settings.require_rancher()?;
+    let levels = settings.log_level.clone().at_most(log::LevelFilter::Warn);
+    let log = LogConfig { levels, format: settings.log_format, file: settings.log_file.clone() };
+    let _log = telemetry::init(&log).map_err(|error| Failure::new("logging cannot start").cause(error))?;
+    let listener = serve::listen(&settings)?;
+    let certificate = serve::certificate(&settings)?;
+    let Some(agent) = Agent::start(&loaded, &stop.receiver)? else { return Ok(None) };
+    let (key, mut keys) = (api_key::make()?, settings.api_keys.clone());
+    if !keys.is_empty() {
+        // For as long as the ramp takes, and known to this process only.
+        keys.push(api_key::entry("ramp", Role::Admin, &key));
+    }
+    let api = serve::start(&loaded, &agent, listener, certificate, keys)?;
+    // The other end is this process, whatever its certificate is made out to.
+    let myself = Trust::load(None, true).map_err(|error| Failure::new(error.to_string()))?;
+    let client = Client::new(&api.url()).with_tls(myself.for_rest()).with_key(key);
+    let outcome = with(&client, plan, target, stop);
+    api.stop();
+    agent.stop()?;
+    let run = outcome?;
+    if !target.clean && run.figures.active > 0 {
+        // Nothing is left to be told if standard error is closed.
+        let _ = writeln!(
+            std::io::stderr(),
+            "the clusters stay in Rancher, disconnected: start the agent to connect them, or delete them with `clean`"
+        );
+    }
+    Ok(Some(run))
+}
+
+fn with(client: &Client, plan: &Plan, target: &Target, stop: &Stop) -> Result<report::Run, Failure> {
+    let mut live = Live::new(plan.spec.clusters);
+    let outcome = drive(client, plan, &stop.flag, |view| live.show(view));
+    live.finish();
+    let run = outcome?;
+    if target.clean {
+        clean(client, &plan.spec)?;
+    }
+    Ok(run)
+}
+
+/// Deletes what the ramp made; a second signal ends that too.
+fn clean(client: &Client, spec: &Spec) -> Result<(), Failure> {
+    let operation = client.delete_prefix(&spec.prefix)?;
+    let id = operation["id"].as_u64().unwrap_or_default();
+    loop {
+        let operation = client.operation(id)?;
+        if operation["state"] != "running" {
+            return match operation["failed"].as_u64() {
+                Some(0) => Ok(()),
+                _ => Err(Failure::new(format!("{} clusters could not be deleted", operation["failed"]))
+                    .remedy("`clean` tries again")),
+            };
+        }
+        thread::sleep(CLEAN_INTERVAL);
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Failure {
+        let remedy = error.remedy().to_owned();
+        let usage = matches!(error, ClientError::Refused { status: 400 | 422, .. });
+        let failure = Failure::new(error.to_string()).remedy(remedy);
+        if usage { failure.usage() } else { failure }
+    }
+}
+
+const CLEAN_INTERVAL: Duration = Duration::from_millis(200);
