@@ -103,7 +103,6 @@ fn the_document_is_valid_and_holds_against_a_fuzzer() {
             "60",
             "--continue-on-failure",
             "--no-color",
-            "none",
             "--warnings",
             "off",
         ],

@@ -158,7 +158,7 @@ impl Denial {
     }
 }
 
-/// The key that a request shows: `Authorization: Bearer KEY`, `X-API-Key: KEY`, or what a browser asks for as a password.
+/// The key that a request shows: `Authorization: Bearer KEY`, `X-API-Key: KEY`, or as the password of `curl --user :KEY`.
 fn shown_key(request: &Request) -> Option<String> {
     if let Some(key) = header(request, "X-API-Key") {
         return Some(key);
@@ -207,7 +207,7 @@ fn is_own_name(host: &str) -> bool {
 fn unauthorized(denial: Denial) -> Problem {
     let detail = if denial == Denial::Wrong { "the API key is not known" } else { "this needs an API key" };
     let remedy = "send `Authorization: Bearer KEY`; `scale-cluster-agent api-key create` makes a key";
-    Problem::new(Kind::Unauthorized, detail, remedy).with_header("WWW-Authenticate", CHALLENGES)
+    Problem::new(Kind::Unauthorized, detail, remedy).with_header("WWW-Authenticate", CHALLENGE)
 }
 
 fn limited(wait: Duration) -> Problem {
@@ -224,8 +224,8 @@ fn limited(wait: Duration) -> Problem {
 const NOBODY: &str = "-";
 /// Whoever calls an agent without keys.
 const ANYONE: &str = "anyone";
-/// Browsers ask for the second as for a password.
-const CHALLENGES: &str = "Bearer realm=\"scale-cluster-agent\", Basic realm=\"scale-cluster-agent\"";
+/// Not Basic, though that is taken too: browsers would ask for a password before the status page can ask for the key.
+const CHALLENGE: &str = "Bearer realm=\"scale-cluster-agent\"";
 /// A person who mistypes stays below it, a script that tries does not.
 const FAILURES_PER_WINDOW: u32 = 10;
 const FAILURE_WINDOW: Duration = Duration::from_secs(60);

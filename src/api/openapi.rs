@@ -37,7 +37,7 @@ pub(super) fn document() -> Value {
             "securitySchemes": {
                 "bearer": { "type": "http", "scheme": "bearer" },
                 "key": { "type": "apiKey", "in": "header", "name": "X-API-Key" },
-                "basic": { "type": "http", "scheme": "basic", "description": "The key as password, any user; for browsers." },
+                "basic": { "type": "http", "scheme": "basic", "description": "The key as password, of any user." },
             },
             "schemas": types.take_definitions(true),
         },
