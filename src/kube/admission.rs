@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 /// What a body must be: the resource's own kind or that of a subresource.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
-    group: &'a str,
-    version: &'a str,
-    kind: &'a Text,
+    pub(super) group: &'a str,
+    pub(super) version: &'a str,
+    pub(super) kind: &'a Text,
 }
 
 impl<'a> From<&'a Resource> for Expected<'a> {
@@ -100,7 +100,8 @@ pub fn check_metadata(resource: &Resource, object: &Value) -> Result<(), Status>
     if causes.is_empty() { Ok(()) } else { Err(Status::invalid(resource, name, causes)) }
 }
 
-fn fit_kind(expected: Expected<'_>, fields: &mut Map<String, Value>) -> Result<(), Status> {
+/// Checks that a body is of the `expected` kind, and says so in it.
+pub(super) fn fit_kind(expected: Expected<'_>, fields: &mut Map<String, Value>) -> Result<(), Status> {
     let wanted = api_version(expected.group, expected.version);
     let own = |field| fields.get(field).and_then(Value::as_str).unwrap_or_default();
     let (version, kind) = (own("apiVersion"), own("kind"));

@@ -1,6 +1,7 @@
 //! From a request to the verb that answers it.
 
 use super::negotiate::{self, Form};
+use super::quote::quote;
 use super::render::Asked;
 use super::served::Served;
 use super::table::IncludeObject;
@@ -10,6 +11,7 @@ use super::{
 };
 use crate::http1::{Method, Request};
 use jiff::Timestamp;
+use std::cell::RefCell;
 
 /// A request to a resource, taken apart.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(super) struct Call<'a> {
     pub served: Served,
     pub asked: Asked,
     pub now: Timestamp,
+    /// What is to be said beside the answer, in `Warning` headers.
+    pub warnings: RefCell<Vec<String>>,
 }
 
 impl Call<'_> {
@@ -108,19 +112,30 @@ impl Cluster {
             Form::Object | Form::Yaml | Form::Metadata(_) => IncludeObject::default(),
         };
         let asked = Asked { form, include, now };
-        let call = Call { request, query, path, served, asked, now };
-        if below.is_some() {
-            return self.subresource(&call, verb);
+        let call = Call { request, query, path, served, asked, now, warnings: RefCell::default() };
+        if let Some(deprecation) = call.served.as_custom().and_then(|custom| custom.deprecation.clone()) {
+            call.warnings.borrow_mut().push(deprecation);
+        }
+        let mut response = self.serve(&call, below.is_some(), verb).unwrap_or_else(Response::from);
+        for warning in call.warnings.take() {
+            response.headers.push("Warning", format!("299 - {}", quote(&warning)));
+        }
+        Ok(response)
+    }
+
+    fn serve(&mut self, call: &Call<'_>, is_below: bool, verb: Verb) -> Result<Response, Status> {
+        if is_below {
+            return self.subresource(call, verb);
         }
         match verb {
-            Verb::Get => self.get(&call),
-            Verb::List => self.list(&call),
-            Verb::Watch => self.watch(&call),
-            Verb::Create => self.create(&call),
-            Verb::Update => self.update(&call),
-            Verb::Patch => self.patch(&call),
-            Verb::Delete => self.delete(&call),
-            Verb::DeleteCollection => self.delete_collection(&call),
+            Verb::Get => self.get(call),
+            Verb::List => self.list(call),
+            Verb::Watch => self.watch(call),
+            Verb::Create => self.create(call),
+            Verb::Update => self.update(call),
+            Verb::Patch => self.patch(call),
+            Verb::Delete => self.delete(call),
+            Verb::DeleteCollection => self.delete_collection(call),
         }
     }
 

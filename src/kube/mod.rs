@@ -37,12 +37,14 @@ mod served;
 mod status;
 mod store;
 mod strategy;
+mod structural;
 mod subresources;
 pub mod table;
 #[cfg(test)]
 mod testing;
 mod token;
 mod tree;
+mod types;
 mod verbs;
 mod watching;
 

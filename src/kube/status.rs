@@ -98,6 +98,11 @@ impl Status {
         Status::invalid_kind(kind, "meta.k8s.io", "", causes)
     }
 
+    /// 422 for a patch whose outcome is no object of the kind; no kind is named.
+    pub fn invalid_patch(cause: Cause) -> Status {
+        Status::invalid_kind("", "", "", vec![cause])
+    }
+
     fn invalid_kind(kind: &str, group: &str, name: &str, causes: Vec<Cause>) -> Status {
         let dot_group = if group.is_empty() { String::new() } else { format!(".{group}") };
         let mut message = format!("{kind}{dot_group} {} is invalid", quote(name));
@@ -301,6 +306,22 @@ impl Cause {
     /// A field that may not be set: `Forbidden: <detail>`.
     pub fn forbidden(field: impl Into<String>, detail: &str) -> Cause {
         Cause::new("FieldValueForbidden", field, "Forbidden", detail)
+    }
+
+    /// A value of another type than its field's; `found` is the name of its type.
+    pub fn wrong_type(field: impl Into<String>, found: &str, detail: &str) -> Cause {
+        Cause::new("FieldValueTypeInvalid", field, &format!("Invalid value: {}", quote(found)), detail)
+    }
+
+    /// A list or map with more entries than `limit`.
+    pub fn too_many(field: impl Into<String>, count: u64, limit: u64) -> Cause {
+        let detail = format!("must have at most {limit} items");
+        Cause::new("FieldValueTooMany", field, &format!("Too many: {count}"), &detail)
+    }
+
+    /// A text with more characters than `limit`, which the message quotes.
+    pub fn too_long_value(field: impl Into<String>, _value: &Value, limit: u64) -> Cause {
+        Cause::new("FieldValueTooLong", field, "Too long", &format!("may not be more than {limit} bytes"))
     }
 
     /// A value that is longer than `limit_bytes`.

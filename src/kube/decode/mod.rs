@@ -1,8 +1,7 @@
 //! Request bodies into JSON trees.
 
-mod message;
+mod duplicates;
 mod protobuf;
-mod tables;
 mod wire;
 mod yaml;
 
@@ -15,23 +14,34 @@ pub(super) use yaml::from_yaml;
 /// The object in a request body: JSON, YAML or Kubernetes protobuf by `Content-Type` (none is JSON). `kind` is what is expected there, for
 /// the message. Errors are the answer to send: 400 for what cannot be read, 415 for a media type or a protobuf kind that is not known.
 pub fn body(content_type: Option<&str>, body: &[u8], kind: &str) -> Result<Value, Status> {
+    body_and_duplicates(content_type, body, kind).map(|(object, _)| object)
+}
+
+/// The same, with the paths of fields that stand twice in JSON.
+pub(super) fn body_and_duplicates(
+    content_type: Option<&str>,
+    body: &[u8],
+    kind: &str,
+) -> Result<(Value, Vec<String>), Status> {
     let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let decoded = match media_type.to_ascii_lowercase().as_str() {
         "" | JSON => {
-            serde_json::from_slice(body).map_err(|e| format!("couldn't get version/kind; json parse error: {e}"))
+            duplicates::from_slice(body).map_err(|e| format!("couldn't get version/kind; json parse error: {e}"))
         }
-        YAML => from_yaml(body).map_err(|e| format!("error converting YAML to JSON: yaml: {e}")),
+        YAML => {
+            from_yaml(body).map(unique).map_err(|e| format!("error converting YAML to JSON: yaml: {e}"))
+        }
         PROTOBUF => match protobuf::decode(body) {
             Err(protobuf::Problem::UnknownKind(kind)) => {
                 return Err(Status::unknown_protobuf_kind(&kind, &[JSON, YAML]));
             }
             Err(protobuf::Problem::Malformed(problem)) => Err(problem),
-            Ok(object) => Ok(object),
+            Ok(object) => Ok(unique(object)),
         },
         _ => return Err(Status::unsupported_media_type(&[JSON, YAML, PROTOBUF])),
     };
-    let decoded = decoded.and_then(|value: Value| match value {
-        Value::Object(_) => Ok(value),
+    let decoded = decoded.and_then(|(value, duplicates)| match value {
+        Value::Object(_) => Ok((value, duplicates)),
         other => Err(format!(
             "couldn't get version/kind; json parse error: json: cannot unmarshal {} into Go value of type struct {{ APIVersion string \
              \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}",
@@ -43,6 +53,10 @@ pub fn body(content_type: Option<&str>, body: &[u8], kind: &str) -> Result<Value
             format!("the object provided is unrecognized (must be of type {kind}): {problem} ({})", summary(body));
         Status::bad_request(problem)
     })
+}
+
+fn unique(object: Value) -> (Value, Vec<String>) {
+    (object, Vec::new())
 }
 
 /// The beginning of a body, in hexadecimal unless it looks like JSON.

@@ -9,7 +9,7 @@ mod shape;
 
 use super::controllers::{crd, namespace};
 use super::served::Served;
-use super::{Cause, Cluster, Status, tree};
+use super::{Cause, Cluster, Status, structural, tree};
 use defaults::default_spec;
 use serde_json::{Value, json};
 
@@ -35,6 +35,7 @@ impl Cluster {
         shape::check(served, object)?;
         reset_status(served, object);
         default_spec(served, object);
+        fit_schema(served, object)?;
         match (served.group.as_ref(), served.plural.as_ref()) {
             ("", "namespaces") => namespace::complete(object),
             ("", "secrets") => {
@@ -60,7 +61,7 @@ impl Cluster {
         match part {
             Part::Status => {
                 only_status(served, old, object);
-                return Ok(());
+                return fit_schema(served, object);
             }
             Part::Finalize => {
                 let finalizers = object["spec"]["finalizers"].clone();
@@ -74,6 +75,7 @@ impl Cluster {
             restore(object, old, "status");
         }
         default_spec(served, object);
+        fit_schema(served, object)?;
         match (served.group.as_ref(), served.plural.as_ref()) {
             ("", "namespaces") => {
                 tree::set(object, &["spec", "finalizers"], old["spec"]["finalizers"].clone());
@@ -96,6 +98,14 @@ impl Cluster {
         }
         Ok(())
     }
+}
+
+/// Defaults and validates an object of a custom kind by its schema.
+fn fit_schema(served: &Served, object: &mut Value) -> Result<(), Status> {
+    let Some(custom) = served.as_custom() else { return Ok(()) };
+    structural::default(&custom.schema, object);
+    structural::drop_nulls(&custom.schema, object);
+    refuse(served, object, structural::validate(&custom.schema, object))
 }
 
 /// A new object has the status that its kind begins with, whatever a client sends. Kubelets register nodes with theirs.

@@ -12,8 +12,8 @@ impl Cluster {
     /// A token for the service account in the path, for as long as was asked.
     pub(super) fn token_request(&mut self, call: &Call<'_>) -> Result<Response, Status> {
         call.query.check_write("CreateOptions")?;
-        let mut request = self.body_of(call, "TokenRequest")?;
         let below = call.served.subresource("token").ok_or_else(Status::unknown_route)?;
+        let mut request = self.body_of(call, below)?;
         fit_to_path(below, call.namespace(), None, &mut request)?;
         let namespace = call.namespace().unwrap_or_default();
         let uid = self.service_account_uid(namespace, call.name());

@@ -31,7 +31,7 @@ impl Cluster {
     /// Replaces one part of the object in the path.
     fn update_part(&mut self, call: &Call<'_>, part: Part) -> Result<Response, Status> {
         call.query.check_write("UpdateOptions")?;
-        let mut object = self.body_of(call, &call.served.kind)?;
+        let mut object = self.body_of(call, &*call.served)?;
         fit_to_path(&*call.served, call.namespace(), Some(call.name()), &mut object)?;
         let before = self.store.get(call.served.storage, &call.key());
         let before = before.ok_or_else(|| Status::not_found(&call.served, call.name()))?;

@@ -48,7 +48,7 @@ impl Cluster {
     /// Deletes a pod the way `kubectl drain` asks for; there is always budget for it.
     pub(super) fn evict(&mut self, call: &Call<'_>) -> Result<Response, Status> {
         let below = call.served.subresource("eviction").ok_or_else(Status::unknown_route)?;
-        let mut eviction = self.body_of(call, "Eviction")?;
+        let mut eviction = self.body_of(call, below)?;
         fit_to_path(below, call.namespace(), None, &mut eviction)?;
         let found = self.store.get(call.served.storage, &call.key());
         let version = found.ok_or_else(|| Status::not_found(&call.served, call.name()))?;
@@ -63,7 +63,7 @@ impl Cluster {
     /// Puts a pod on a node, as a scheduler does.
     pub(super) fn bind(&mut self, call: &Call<'_>) -> Result<Response, Status> {
         let below = call.served.subresource("binding").ok_or_else(Status::unknown_route)?;
-        let mut binding = self.body_of(call, "Binding")?;
+        let mut binding = self.body_of(call, below)?;
         fit_to_path(below, call.namespace(), None, &mut binding)?;
         self.assign(call, call.name(), &binding)
     }

@@ -21,7 +21,7 @@ impl Cluster {
             Verb::Get => return answer_value(200, &call.asked, &call.served, &current),
             Verb::Update => {
                 call.query.check_write("UpdateOptions")?;
-                self.body_of(call, "Scale")?
+                self.body_of(call, below)?
             }
             _ => {
                 let kind = PatchKind::from_content_type(call.content_type(), &call.served)?;

@@ -14,7 +14,7 @@ impl Cluster {
     /// Makes the object in the body.
     pub(in crate::kube) fn create(&mut self, call: &Call<'_>) -> Result<Response, Status> {
         call.query.check_write("CreateOptions")?;
-        let mut object = self.body_of(call, &call.served.kind)?;
+        let mut object = self.body_of(call, &*call.served)?;
         fit_to_path(&*call.served, call.namespace(), None, &mut object)?;
         if let Some(reviewed) = self.review(call, &object) {
             return reviewed;

@@ -14,7 +14,7 @@ impl Cluster {
     /// Replaces the object in the path by the one in the body.
     pub(in crate::kube) fn update(&mut self, call: &Call<'_>) -> Result<Response, Status> {
         call.query.check_write("UpdateOptions")?;
-        let mut object = self.body_of(call, &call.served.kind)?;
+        let mut object = self.body_of(call, &*call.served)?;
         fit_to_path(&*call.served, call.namespace(), Some(call.name()), &mut object)?;
         let Some(before) = self.store.get(call.served.storage, &call.key()) else {
             if !creates_on_update(&call.served) || has_revision(&object) {

@@ -1,12 +1,16 @@
 //! What every write comes down to.
 
+use crate::kube::admission::{Expected, fit_kind};
+use crate::kube::catalog::api_version;
 use crate::kube::dispatch::Call;
 use crate::kube::generation::{has_generation, is_asked_otherwise};
 use crate::kube::object::{HEARTBEAT, Holes, ObjectBody, RENEWAL, Stamp, Uid, micro_time, time};
+use crate::kube::quote::quote;
 use crate::kube::served::Served;
 use crate::kube::store::{Stored, Version, path_of};
 use crate::kube::tree::{self, DEPTH_LIMIT, depth};
-use crate::kube::{Cluster, Status, decode};
+use crate::kube::types::{self, Mismatch};
+use crate::kube::{Cluster, Status, decode, structural};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::sync::Arc;
@@ -27,10 +31,25 @@ impl Keep {
 }
 
 impl Cluster {
-    /// The object in the body of a call.
-    pub(in crate::kube) fn body_of(&self, call: &Call<'_>, kind: &str) -> Result<Value, Status> {
+    /// The object in the body of a call, in the form of its type.
+    pub(in crate::kube) fn body_of<'a>(
+        &self,
+        call: &Call<'_>,
+        expected: impl Into<Expected<'a>>,
+    ) -> Result<Value, Status> {
+        let expected = expected.into();
         self.check_size(call.request.body.len())?;
-        decode::body(call.content_type(), &call.request.body, kind)
+        let (mut object, duplicates) =
+            decode::body_and_duplicates(call.content_type(), &call.request.body, expected.kind)?;
+        if let Value::Object(fields) = &mut object {
+            fit_kind(expected, fields)?;
+        }
+        let refuse = |problem| {
+            let (kind, version) = (expected.kind, quote(expected.version));
+            Status::bad_request(format!("{kind} in version {version} cannot be handled as a {kind}: {problem}"))
+        };
+        typed(call, expected, &mut object, duplicates).map_err(refuse)?;
+        Ok(object)
     }
 
     /// Refuses what is larger than an object may be.
@@ -165,6 +184,33 @@ impl Cluster {
         self.check_size(body.size_bytes())?;
         Ok(Arc::new(body))
     }
+}
+
+/// Gives an object the form of its type; what the type does not know goes, and is warned of or, under strict validation, refused. An
+/// error says what is wrong.
+pub(super) fn typed(
+    call: &Call<'_>,
+    expected: Expected<'_>,
+    object: &mut Value,
+    duplicates: Vec<String>,
+) -> Result<(), Mismatch> {
+    let mut problems: Vec<String> = duplicates.iter().map(|path| format!("duplicate field {}", quote(path))).collect();
+    if let Some(message) = types::find(&api_version(expected.group, expected.version), expected.kind) {
+        let unknown = types::conform(message, object)?;
+        problems.extend(unknown.iter().map(|path| format!("unknown field {}", quote(path))));
+    }
+    if let Some(custom) = call.served.as_custom().filter(|custom| custom.resource.kind == *expected.kind) {
+        let unknown = structural::prune(&custom.schema, object);
+        problems.extend(unknown.iter().map(|path| format!("unknown field {}", quote(path))));
+    }
+    match call.query.field_validation.as_deref() {
+        Some("Ignore") => {}
+        Some("Strict") if !problems.is_empty() => {
+            return Err(format!("strict decoding error: {}", problems.join(", ")));
+        }
+        _ => call.warnings.borrow_mut().extend(problems),
+    }
+    Ok(())
 }
 
 /// Whether finalizers keep a deleted object.
