@@ -2,7 +2,7 @@
 
 use super::baseline::Baseline;
 use super::custom::CustomKinds;
-use super::object::Particulars;
+use super::object::{Particulars, Uid};
 use super::served::Served;
 use super::store::{Store, Write};
 use super::{ClusterInfo, Identity, ResourceId, Response, catalog};
@@ -89,8 +89,12 @@ impl Cluster {
 
     /// Answers one request. Never panics, whatever the request holds.
     pub fn handle(&mut self, request: &Request, now: Timestamp) -> Response {
-        let response = self.dispatch(request, now).unwrap_or_else(Response::from);
+        let mut response = self.dispatch(request, now).unwrap_or_else(Response::from);
         self.settle(now);
+        if response.headers.get("Cache-Control").is_none() {
+            response.headers.push("Cache-Control", "no-cache, private");
+        }
+        response.headers.push("Audit-Id", Uid::random(&mut self.random).to_string());
         response
     }
 

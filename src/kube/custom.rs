@@ -160,7 +160,11 @@ impl CustomVersion {
         };
         let deprecation = (version["deprecated"] == true).then(|| {
             let own = version["deprecationWarning"].as_str().map(str::to_owned);
-            own.unwrap_or_else(|| format!("{} {} is deprecated", resource.api_version(), resource.kind))
+            let versions = spec["versions"].as_array().into_iter().flatten();
+            let better = versions.filter(|other| other["served"] == true && other["deprecated"] != true).map(|v| text(&v["name"])).next();
+            let (kind, group) = (&resource.kind, &resource.group);
+            let instead = better.map_or_else(String::new, |better| format!("; use {group}/{better} {kind}"));
+            own.unwrap_or_else(|| format!("{} {kind} is deprecated{instead}", resource.api_version()))
         });
         let schema = version["schema"]["openAPIV3Schema"].clone();
         CustomVersion {

@@ -6,7 +6,7 @@ use super::render::Asked;
 use super::served::Served;
 use super::table::IncludeObject;
 use super::{
-    Cluster, Query, ResourcePath, Response, Route, Status, Verb, catalog, discovery, health, openapi, page_not_found,
+    Cluster, Query, Resource, ResourcePath, Response, Route, Status, Verb, catalog, discovery, health, openapi, page_not_found,
     path,
 };
 use crate::http1::{Method, Request};
@@ -66,7 +66,13 @@ impl Cluster {
             Route::ApiVersions => discovery::api_versions(accept)?,
             Route::ApiGroups => discovery::api_groups(accept, &custom())?,
             Route::ApiGroup(group) => discovery::api_group(&group, &custom()),
-            Route::ApiResources { group, version } => discovery::api_resources(&group, &version, &custom()),
+            Route::ApiResources { group, version } => {
+                let is_built_in = |of: &Resource| of.group == group && !of.custom;
+                if catalog::builtin().iter().any(is_built_in) && !Cluster::has_group_version(&group, &version) {
+                    return Err(Status::unknown_route());
+                }
+                discovery::api_resources(&group, &version, &custom())
+            }
             Route::OpenApiV2 => openapi::v2(accept, &custom())?,
             Route::OpenApiV3Index => openapi::index(&custom()),
             Route::OpenApiV3 { group, version } => openapi::group_version(&group, &version, &custom()),
@@ -82,7 +88,7 @@ impl Cluster {
         now: Timestamp,
     ) -> Result<Response, Status> {
         let Some(served) = self.resolve(&path.group, &path.version, &path.plural) else {
-            return if self.has_group_version(&path.group, &path.version) {
+            return if Cluster::has_group_version(&path.group, &path.version) {
                 Err(Status::unknown_route())
             } else {
                 Ok(page_not_found())
@@ -139,16 +145,15 @@ impl Cluster {
         }
     }
 
-    fn has_group_version(&self, group: &str, version: &str) -> bool {
-        let builtin = catalog::builtin().iter();
-        builtin.chain(self.kinds.resources()).any(|resource| resource.group == group && resource.version == version)
+    fn has_group_version(group: &str, version: &str) -> bool {
+        catalog::builtin().iter().any(|resource| resource.group == group && resource.version == version)
     }
 }
 
 /// What a method asks of a path.
 fn verb(method: &Method, path: &ResourcePath, query: &Query) -> Option<Verb> {
     Some(match (method, &path.name) {
-        (Method::Get, _) if query.watch && path.subresource.is_none() => Verb::Watch,
+        (Method::Get, None) if query.watch => Verb::Watch,
         (Method::Get, None) => Verb::List,
         (Method::Get, Some(_)) => Verb::Get,
         (Method::Post, _) if path.name.is_none() || path.subresource.is_some() => Verb::Create,

@@ -28,6 +28,7 @@ pub mod patch;
 pub mod path;
 mod quantity;
 mod query;
+mod quota;
 mod quote;
 mod render;
 mod resize;
@@ -45,6 +46,7 @@ mod testing;
 mod token;
 mod tree;
 mod types;
+mod validate;
 mod verbs;
 mod watching;
 

@@ -173,13 +173,14 @@ fn holds(step: &Step, status: u16, content: &Value) -> bool {
 
 fn parse(request: &str, content_type: &str, bytes: &[u8]) -> Value {
     match content_type.split(';').next().unwrap_or_default() {
-        "application/json" if !request.starts_with("HEAD") => {
+        "application/json" if request.starts_with("HEAD") => json!([]),
+        "application/json" => {
             let mut values = values(bytes);
             let is_event = |value: &Value| value.get("type").is_some() && value.get("object").is_some();
             if values.len() == 1 && !is_event(&values[0]) { values.remove(0) } else { Value::from(values) }
         }
         "application/yaml" => serde_yaml::from_slice(bytes).unwrap(),
-        "application/json" | "text/plain" | "" => Value::from(String::from_utf8_lossy(bytes)),
+        "text/plain" | "" => Value::from(String::from_utf8_lossy(bytes)),
         other => json!({ "opaque": other }),
     }
 }

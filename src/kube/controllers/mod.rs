@@ -9,6 +9,7 @@ pub(super) mod crd;
 mod garbage;
 pub(super) mod namespace;
 pub(super) mod pod_requests;
+mod quota;
 mod report;
 mod service_account;
 mod workload;
@@ -56,6 +57,7 @@ impl Cluster {
             self.run_workloads(&happening);
             self.note_pods(&happening);
             self.note_cleanup(&happening);
+            self.count_quotas(&happening);
             self.collect_garbage(&happening);
         }
     }

@@ -10,7 +10,11 @@ use serde_json::{Value, json};
 pub(in crate::kube) fn validate(schema: &Value, object: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     check(schema, object, "", &mut causes);
-    causes
+    // What stands twice is looked for last.
+    let (doubled, mut others): (Vec<_>, Vec<_>) =
+        causes.into_iter().partition(|cause| cause.reason == "FieldValueDuplicate");
+    others.extend(doubled);
+    others
 }
 
 fn check(schema: &Value, value: &Value, at: &str, causes: &mut Vec<Cause>) {
@@ -148,7 +152,7 @@ fn check_text(schema: &Value, text: &str, at: &str, value: &Value, causes: &mut 
     let name = name_of(at);
     let length = u64::try_from(text.chars().count()).unwrap_or(u64::MAX);
     if let Some(most) = schema["maxLength"].as_u64().filter(|most| length > *most) {
-        causes.push(Cause::too_long_value(at, value, most));
+        causes.push(Cause::too_long_value(at, most));
     }
     let mut refuse = |detail: String| causes.push(Cause::invalid(at, value, &detail));
     if let Some(least) = schema["minLength"].as_u64().filter(|least| length < *least) {
@@ -161,7 +165,8 @@ fn check_text(schema: &Value, text: &str, at: &str, value: &Value, causes: &mut 
         refuse(format!("{name} in body should match '{pattern}'"));
     }
     if let Some(wanted) = schema["format"].as_str().filter(|wanted| !format::fits(wanted, text)) {
-        refuse(format!("{name} in body must be of type {wanted}: {value}"));
+        let detail = format!("{name} in body must be of type {wanted}: {value}");
+        causes.push(Cause { reason: "FieldValueTypeInvalid", ..Cause::invalid(at, value, &detail) });
     }
 }
 

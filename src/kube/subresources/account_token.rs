@@ -26,7 +26,7 @@ impl Cluster {
                 "may not specify a duration larger than 2^32 seconds"
             };
             let cause = Cause::invalid("spec.expirationSeconds", &json!(seconds), problem);
-            return Err(Status::invalid(&call.served, call.name(), vec![cause]));
+            return Err(Status::invalid_request(below, cause));
         }
         let expires_s = call.now.as_second() + seconds;
         if request["spec"]["audiences"].as_array().is_none_or(Vec::is_empty) {

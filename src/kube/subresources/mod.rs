@@ -94,7 +94,7 @@ mod tests {
         bench
             .post(
                 "/api/v1/namespaces/web/pods",
-                json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c"}]}}),
+                json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "c:1"}]}}),
             )
             .ok();
         let target = "/api/v1/namespaces/web/pods/p";

@@ -50,6 +50,10 @@ impl Cluster {
         let below = call.served.subresource("eviction").ok_or_else(Status::unknown_route)?;
         let mut eviction = self.body_of(call, below)?;
         fit_to_path(below, call.namespace(), None, &mut eviction)?;
+        let own = eviction["metadata"]["name"].as_str().unwrap_or_default();
+        if !own.is_empty() && own != call.name() {
+            return Err(Status::bad_request("name in URL does not match name in Eviction object"));
+        }
         let found = self.store.get(call.served.storage, &call.key());
         let version = found.ok_or_else(|| Status::not_found(&call.served, call.name()))?;
         let mut options = DeleteOptions::from_body(&eviction["deleteOptions"])?;

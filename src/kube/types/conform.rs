@@ -12,7 +12,7 @@ pub(in crate::kube) type Mismatch = String;
 
 /// Gives an object the form of its type; returns the paths of fields that the type has not, which are removed.
 pub(in crate::kube) fn conform(message: &Message, object: &mut Value) -> Result<Vec<String>, Mismatch> {
-    let mut pass = Pass { path: String::new(), unknown: Vec::new() };
+    let mut pass = Pass { path: String::new(), fields: Vec::new(), unknown: Vec::new() };
     match object {
         Value::Object(fields) => pass.object(message, fields, &["apiVersion", "kind"])?,
         other => return Err(pass.mismatch(message, other, &go_name(message.name))),
@@ -29,6 +29,8 @@ pub(in crate::kube) fn conform(message: &Message, object: &mut Value) -> Result<
 struct Pass {
     /// Where the pass is, such as `spec.containers[0].name`.
     path: String,
+    /// The same in the words of Go's decoder, which names neither indexes nor keys of maps: `spec.containers.name`.
+    fields: Vec<&'static str>,
     unknown: Vec<String>,
 }
 
@@ -46,7 +48,9 @@ impl Pass {
                 None => self.unknown.push(self.path.clone()),
                 Some(_) if value.is_null() => {}
                 Some(field) => {
+                    self.fields.push(field.json);
                     self.value(message, field.kind, &mut value)?;
+                    self.fields.pop();
                     if field.zero != Zero::Omitted || !is_zero(field.kind, &value) {
                         fields.insert(name, value);
                     }
@@ -118,9 +122,9 @@ impl Pass {
     }
 
     fn mismatch(&self, holder: &Message, found: &Value, wanted: &str) -> Mismatch {
-        let place = match self.path.is_empty() {
-            true => format!("Go value of type {wanted}"),
-            false => format!("Go struct field {}.{} of type {wanted}", go_name(holder.name), without_indexes(&self.path)),
+        let place = match self.fields.as_slice() {
+            [] => format!("Go value of type {wanted}"),
+            fields => format!("Go struct field {}.{} of type {wanted}", go_name(holder.name), fields.join(".")),
         };
         let number = if found.is_f64() { format!(" {found}") } else { String::new() };
         format!("json: cannot unmarshal {}{number} into {place}", type_name(found))
@@ -182,17 +186,6 @@ fn base64_offset(error: &base64::DecodeError, text: &str) -> usize {
         base64::DecodeError::InvalidByte(at, _) => *at,
         _ => text.len() / 4 * 4,
     }
-}
-
-fn without_indexes(path: &str) -> String {
-    let mut depth = 0;
-    let keep = |c: &char| {
-        depth += i32::from(*c == '[');
-        let inside = depth > 0;
-        depth -= i32::from(*c == ']');
-        !inside
-    };
-    path.chars().filter(keep).collect()
 }
 
 /// What Go calls a type in its messages.

@@ -79,7 +79,7 @@ impl DeleteOptions {
             (Some("Orphan"), _) | (None, Some(true)) => Propagation::Orphan,
             (Some("Background" | ""), _) | (None, _) => Propagation::Background,
             (Some(other), _) => {
-                let known = ["Background", "Foreground", "Orphan"];
+                let known = ["Foreground", "Background", "Orphan", "nil"];
                 let cause = Cause::not_supported("propagationPolicy", &json!(other), &known);
                 return Err(Status::invalid_options("DeleteOptions", vec![cause]));
             }
@@ -242,7 +242,7 @@ mod tests {
         bench.delete(target).ok();
         assert_eq!(bench.get(target).code, 404);
         assert_eq!(bench.cluster.counts().pods, 2);
-        let made = bench.post("/api/v1/namespaces/web/pods", json!({"metadata": {"name": "web-1"}})).ok();
+        let made = bench.post("/api/v1/namespaces/web/pods", json!({"metadata": {"name": "web-1"}, "spec": {"containers": [{"name": "a", "image": "a:1"}]}})).ok();
         assert_ne!(made["metadata"]["uid"], before["metadata"]["uid"]);
         assert_eq!(bench.get("/api/v1/namespaces/web/pods").names(), ["web-1", "web-2", "web-3"]);
         assert_eq!(bench.cluster.counts().pods, 3);

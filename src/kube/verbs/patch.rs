@@ -38,6 +38,11 @@ impl Cluster {
         let current = self.value(&call.served, before);
         let mut patched = patch::apply(kind, &call.served, &current, &call.request.body)?;
         fit_to_path(&*call.served, call.namespace(), Some(call.name()), &mut patched)?;
+        let uid = &patched["metadata"]["uid"];
+        if *uid != current["metadata"]["uid"] && !uid.is_null() && *uid != "" {
+            let cause = Cause::invalid("metadata.uid", uid, "field is immutable");
+            return Err(Status::invalid(&call.served, call.name(), vec![cause]));
+        }
         let shown = patched.to_string();
         typed(call, Expected::from(&*call.served), &mut patched, Vec::new()).map_err(|problem| {
             let cause = Cause::invalid("patch", &Value::from(shown), &problem);

@@ -63,6 +63,7 @@ impl Cluster {
         &mut self,
         served: &Served,
         object: &Value,
+        uid: Uid,
         keep: Keep,
         now: Timestamp,
     ) -> Result<Version, Status> {
@@ -70,7 +71,11 @@ impl Cluster {
             return Err(Status::unknown(FULL));
         }
         let body = self.compile(object, Holes::Stamp)?;
-        let stamp = self.new_stamp(served, now);
+        let mut stamp = self.new_stamp(served, uid, now);
+        if keep == Keep::DryRun {
+            // What was never stored has no revision.
+            stamp.revision = 0;
+        }
         Ok(self.keep(served, &path(object), stamp, body, keep))
     }
 
@@ -88,13 +93,14 @@ impl Cluster {
             mark_heartbeats(&mut object, self.store.stamp(pattern).heartbeat_s);
         }
         let body = self.compile(&object, holes)?;
-        let stamp = self.new_stamp(served, now);
+        let uid = Uid::random(&mut self.random);
+        let stamp = self.new_stamp(served, uid, now);
         Ok(self.keep(served, &path(&object), stamp, body, Keep::Yes))
     }
 
-    fn new_stamp(&mut self, served: &Served, now: Timestamp) -> Stamp {
+    fn new_stamp(&self, served: &Served, uid: Uid, now: Timestamp) -> Stamp {
         Stamp {
-            uid: Uid::random(&mut self.random),
+            uid,
             revision: self.revision(),
             created_s: now.as_second(),
             heartbeat_s: now.as_second(),

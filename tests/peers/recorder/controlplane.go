@@ -79,7 +79,9 @@ func (c *controlPlane) start() error {
 		"--service-account-issuer=https://kubernetes.default.svc.cluster.local", "--service-account-key-file="+key,
 		"--service-account-signing-key-file="+key, "--allow-privileged=true",
 		// A bare server has no kubelets whose pods it could reach.
-		"--endpoint-reconciler-type=none", "--v=0"); err != nil {
+		"--endpoint-reconciler-type=none",
+		// What clients of later versions count on.
+		"--feature-gates=WatchList=true", "--v=0"); err != nil {
 		return err
 	}
 	if err := c.awaitReady(); err != nil {

@@ -28,6 +28,14 @@ var (
 	}{
 		{regexp.MustCompile(`current: \d+`), "current: <rv>"},
 		{regexp.MustCompile(`too old resource version: (\d+) \(\d+\)`), "too old resource version: $1 (<rv>)"},
+		// The patched object as a whole, in the order of Go's structs.
+		{regexp.MustCompile(`(?s)patch: Invalid value: "\{.*\}": `), `patch: Invalid value: <object>: `},
+		{regexp.MustCompile(`(?s)^Invalid value: "\{.*\}": `), `Invalid value: <object>: `},
+		{regexp.MustCompile(`0x[0-9a-f]{12}`), "<pointer>"},
+		{regexp.MustCompile(`ResourceVersion in record \(\d+\)`), "ResourceVersion in record (<rv>)"},
+		{regexp.MustCompile(`JTI=[0-9a-f-]{36}`), "JTI=<uid>"},
+		{regexp.MustCompile(`kube-api-access-[a-z0-9]{5}`), "kube-api-access-<generated>"},
+		{regexp.MustCompile(`Bad_[a-z0-9]{5}`), "Bad_<generated>"},
 		{regexp.MustCompile(`current time: [0-9TZ:.+-]+`), "current time: <time>"},
 	}
 )
@@ -85,7 +93,7 @@ func (m *marks) replace(key string, tree any) any {
 		}
 		return out
 	case json.Number:
-		if key == "nodePort" {
+		if key == "nodePort" || key == "healthCheckNodePort" {
 			return "<port>"
 		}
 	case string:

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
 	"sigs.k8s.io/yaml"
@@ -271,9 +270,8 @@ func toProtobuf(object []byte) ([]byte, error) {
 	var out bytes.Buffer
 	serializer := protobuf.NewSerializer(legacyscheme.Scheme, legacyscheme.Scheme)
 	versioned := legacyscheme.Codecs.EncoderForVersion(serializer, kind.GroupVersion())
-	return out.Bytes(), encodeInto(versioned, decoded, &out)
-}
-
-func encodeInto(encoder runtime.Encoder, object runtime.Object, out *bytes.Buffer) error {
-	return encoder.Encode(object, out)
+	if err := versioned.Encode(decoded, &out); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
 }
