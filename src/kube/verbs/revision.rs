@@ -61,10 +61,10 @@ mod tests {
     #[test]
     fn revisions_are_numbers() {
         let pods = lookup("", "v1", "pods").unwrap().1;
-        assert_eq!(requested(None, pods), Ok(None));
-        assert_eq!(requested(Some(""), pods), Ok(None));
-        assert_eq!(requested(Some("17"), pods), Ok(Some(17)));
-        let status = requested(Some("x"), pods).unwrap_err();
+        assert_eq!(requested(None), Ok(None));
+        assert_eq!(requested(Some("")), Ok(None));
+        assert_eq!(requested(Some("17")), Ok(Some(17)));
+        let status = requested(Some("x")).unwrap_err();
         assert_eq!(status.code, 422);
         assert!(status.message.ends_with("strconv.ParseUint: parsing \"x\": invalid syntax"), "{}", status.message);
     }
