@@ -4,6 +4,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use jiff::Timestamp;
 use scale_cluster_agent::http1::{Method, Request};
 use scale_cluster_agent::kube::{Baseline, Body, Cluster, Heartbeat, Identity, Limits, Progress, Source, Streaming};
+use scale_cluster_agent::telemetry::{self, Recorder, Tally};
 use scale_cluster_agent::template;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -64,6 +65,29 @@ fn patch(criterion: &mut Criterion) {
             |request| assert_eq!(answer(&mut cluster, &request).0, 200),
             BatchSize::SmallInput,
         );
+    });
+}
+
+/// What counting a request adds to answering it.
+fn record(criterion: &mut Criterion) {
+    let mut cluster = cluster();
+    let request = Request::new(Method::Get, "/api/v1/namespaces/demo/pods/web-500");
+    let (response, subject) = cluster.serve(&request, now());
+    let (mut recorder, mut tally) = (Recorder::default(), Tally::default());
+    criterion.bench_function("count a request", |b| {
+        b.iter(|| {
+            let counted = telemetry::Request {
+                verb: subject.verb(),
+                resource: black_box(&subject),
+                code: response.status,
+                is_watch: false,
+                user_agent: "rancher/v2.12.1 (linux/amd64) kubernetes/$Format cluster c-m-abcdefgh",
+                received_bytes: 0,
+            };
+            let recorded = recorder.begin(&mut tally, &counted, now());
+            recorder.sent(&mut tally, recorded, 1_000);
+            recorder.end(&mut tally, recorded, 20);
+        });
     });
 }
 
@@ -156,5 +180,5 @@ configmaps:
     data: {greeting: "Hello from {{cluster-name}}"}
 "#;
 
-criterion_group!(benches, get, list, watch, patch, memory);
+criterion_group!(benches, get, list, watch, patch, record, memory);
 criterion_main!(benches);

@@ -18,6 +18,7 @@
 //! | [`http1`] | HTTP/1.1 framing, no I/O | sockets, clocks, Kubernetes |
 //! | [`kube`] | the virtual Kubernetes API, no I/O | sockets, clocks, tunnels |
 //! | [`steve`] | what the second tunnel serves, no I/O | sockets, clocks |
+//! | [`faults`] | what can be made to go wrong, as data | who does it |
 //! | [`template`] | cluster templates: YAML to Kubernetes objects | files, sockets, clocks |
 //! | [`yaml`] | positions and suggestions for errors in hand-written YAML | files, what the YAML means |
 //! | [`telemetry`] | logging and what is measured | who is measured |
@@ -28,6 +29,7 @@ pub mod api;
 pub mod cli;
 pub mod config;
 pub mod engine;
+pub mod faults;
 pub mod http1;
 pub mod journal;
 pub mod kube;

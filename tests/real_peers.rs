@@ -57,8 +57,28 @@ fn clusters_become_active_each_with_its_own_nodes() {
             assert!(own["reached"][moment].is_string(), "{moment}: {own:#}");
         }
         assert_eq!(items(&own["info"], "nodes").len(), items(&cluster, "nodes").len());
+        what_was_asked_is_known(&agent, name);
     }
+    let (_, totals) = agent.call("GET", "/requests");
+    let is_wanted = |row: &&Value| row["resource"] == "v1/namespaces" && row["verb"] == "get" && row["code"] == 200;
+    let read = items(&totals, "requests").iter().find(is_wanted).unwrap_or_else(|| panic!("{totals:#}"));
+    assert!(read["count"].as_u64() >= Some(3) && read["sentBytes"].as_u64() > Some(1_000), "{read:#}");
+    assert!(read["latencyMs"]["p99"].as_f64() > Some(0.0), "{read:#}");
     assert!(seen.len() >= names.len(), "no nodes at all");
+}
+
+/// A cluster tells what Rancher asked of it: the checks of its state as well as the informers.
+fn what_was_asked_is_known(agent: &Agent, name: &str) {
+    let (status, requests) = agent.call("GET", &format!("/clusters/{name}/requests"));
+    assert_eq!(status, 200, "{requests:#}");
+    let find = |verb: &str, resource: &str| {
+        let mut rows = items(&requests, "requests").iter();
+        rows.find(|row| row["verb"] == verb && row["resource"] == resource && row["code"] == 200).cloned()
+    };
+    assert!(find("get", "/ping").is_some() && find("get", "/version").is_some(), "{requests:#}");
+    let watch = find("watch", "v1/nodes").unwrap_or_else(|| panic!("{requests:#}"));
+    assert!(watch["watchesOpen"].as_u64() >= Some(1), "{watch:#}");
+    assert!(!items(&requests, "userAgents").is_empty(), "{requests:#}");
 }
 
 fn headers_are_those_of_a_real_agent(cluster: &Value) {

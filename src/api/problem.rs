@@ -1,10 +1,11 @@
 //! Errors as `application/problem+json` (RFC 9457), with the next step as an extension member.
 
 use crate::manager::{Refusal, RefusalKind};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// An error answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(super) struct Problem {
     #[serde(rename = "type")]
     kind: &'static str,
@@ -49,6 +50,8 @@ pub(super) enum Kind {
     UnknownServer,
     UnknownTemplate,
     UnknownOperation,
+    UnknownFault,
+    NothingSelected,
     MethodNotAllowed,
     Conflict,
     TooLarge,
@@ -61,6 +64,16 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// Its HTTP status.
+    pub(super) fn status(self) -> u16 {
+        self.facts().0
+    }
+
+    /// What it is, for people.
+    pub(super) fn title(self) -> &'static str {
+        self.facts().2
+    }
+
     fn facts(self) -> (u16, &'static str, &'static str) {
         match self {
             Kind::BadRequest => (400, "urn:scale-cluster-agent:bad-request", "The request cannot be understood"),
@@ -69,6 +82,10 @@ impl Kind {
             Kind::OutOfReach => (422, "urn:scale-cluster-agent:out-of-reach", "The cluster cannot have that size"),
             Kind::UnknownTemplate => (422, "urn:scale-cluster-agent:unknown-template", "There is no such template"),
             Kind::UnknownOperation => (404, "urn:scale-cluster-agent:unknown-operation", "There is no such operation"),
+            Kind::UnknownFault => (404, "urn:scale-cluster-agent:unknown-fault", "There is no such fault"),
+            Kind::NothingSelected => {
+                (422, "urn:scale-cluster-agent:nothing-selected", "The selection meets no cluster that runs")
+            }
             Kind::UnknownServer => (422, "urn:scale-cluster-agent:unknown-server", "There is no such Rancher server"),
             Kind::MethodNotAllowed => {
                 (405, "urn:scale-cluster-agent:method-not-allowed", "The path does not know this method")
@@ -92,6 +109,8 @@ impl From<Refusal> for Problem {
             RefusalKind::OutOfReach => Kind::OutOfReach,
             RefusalKind::UnknownTemplate => Kind::UnknownTemplate,
             RefusalKind::UnknownOperation => Kind::UnknownOperation,
+            RefusalKind::UnknownFault => Kind::UnknownFault,
+            RefusalKind::NothingSelected => Kind::NothingSelected,
             RefusalKind::InvalidName => Kind::InvalidName,
             RefusalKind::Conflict => Kind::Conflict,
             RefusalKind::LimitReached => Kind::LimitReached,

@@ -1,73 +1,88 @@
-//! Answers on the wire.
+//! Answers as pages, and pages on the wire.
 
+use super::call::Page;
 use super::problem::Problem;
-use crate::manager::Answer;
-use serde_json::{Value, json};
+use crate::manager::{Answer, ClusterView, FaultView, OperationView};
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::io::Cursor;
 use tiny_http::{Header, Request, Response};
 
-/// Writes the manager's answer.
-pub(super) fn answer(request: Request, answer: Answer) {
-    let (status, body, location) = match answer {
-        Answer::Created(view) => (201, to_json(&view), Some(view.name.clone())),
-        Answer::Accepted(view) => (202, to_json(&view), Some(view.name.clone())),
-        Answer::Cluster(view) => (200, to_json(&view), None),
+/// A page of clusters.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ClusterList {
+    /// How many match in all.
+    count: usize,
+    /// In the order of their names.
+    clusters: Vec<ClusterView>,
+    /// What to ask the next page with; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#continue: Option<String>,
+}
+
+/// Operations.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct OperationList {
+    /// The latest first.
+    operations: Vec<OperationView>,
+}
+
+/// Faults.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct FaultList {
+    /// The latest first.
+    faults: Vec<FaultView>,
+}
+
+/// The page of the manager's answer.
+pub(super) fn answer(answer: Answer) -> Result<Page, Problem> {
+    Ok(match answer {
+        Answer::Created(view) => located(201, &*view, format!("/clusters/{}", view.name)),
+        Answer::Accepted(view) => located(202, &*view, format!("/clusters/{}", view.name)),
+        Answer::Cluster(view) => Page::json(200, &*view),
         Answer::Clusters { clusters, total, more } => {
-            let next = if more { clusters.last().map(|view| view.name.clone()) } else { None };
-            let mut list = json!({ "count": total, "clusters": clusters });
-            if let Some(next) = next {
-                list["continue"] = next.into();
-            }
-            (200, list, None)
+            let r#continue = if more { clusters.last().map(|view| view.name.clone()) } else { None };
+            Page::json(200, &ClusterList { count: total, clusters, r#continue })
         }
-        Answer::OperationStarted(view) => {
-            let location = format!("/operations/{}", view.id);
-            return send(request, 202, to_line(&to_json(&view)), &[json_type(), ("Location", location)]);
-        }
-        Answer::Operation(view) => (200, to_json(&view), None),
-        Answer::Operations(views) => (200, json!({ "operations": views }), None),
-        Answer::Gone => return send(request, 204, Vec::new(), &[]),
-        Answer::Health(health) => {
-            let status = if health.problems.is_empty() { 200 } else { 503 };
-            (status, to_json(&health), None)
-        }
-        Answer::Refused(refusal) => return problem(request, refusal.into()),
-    };
-    let location = location.map(|name| ("Location", format!("/clusters/{name}")));
-    let headers: Vec<_> = [json_type()].into_iter().chain(location).collect();
-    send(request, status, to_line(&body), &headers);
+        Answer::OperationStarted(view) => located(202, &*view, format!("/operations/{}", view.id)),
+        Answer::Operation(view) => Page::json(200, &*view),
+        Answer::Operations(views) => Page::json(200, &OperationList { operations: views }),
+        Answer::FaultStarted(view) => located(201, &*view, format!("/faults/{}", view.id)),
+        Answer::Fault(view) => Page::json(200, &*view),
+        Answer::Faults(views) => Page::json(200, &FaultList { faults: views }),
+        Answer::ClusterRequests(requests) => Page::json(200, &*requests),
+        Answer::Requests(totals) => Page::json(200, &*totals),
+        Answer::Gone => Page::new(204, "", ""),
+        Answer::Health(health) => Page::json(if health.problems.is_empty() { 200 } else { 503 }, &*health),
+        Answer::Refused(refusal) => return Err(refusal.into()),
+    })
 }
 
-/// Writes an error.
-pub(super) fn problem(request: Request, problem: Problem) {
-    let mut headers = vec![("Content-Type", "application/problem+json".to_owned())];
-    headers.extend(problem.headers.iter().cloned());
-    let mut body = to_json(&problem);
-    body["instance"] = request.url().into();
-    send(request, problem.status, to_line(&body), &headers);
+/// The page of a problem that a request for `url` met.
+pub(super) fn problem(problem: Problem, url: &str) -> Page {
+    // A struct of strings and numbers always serialises.
+    let mut body = serde_json::to_value(&problem).unwrap_or_default();
+    body["instance"] = url.into();
+    let page = Page::new(problem.status, "application/problem+json", format!("{body:#}\n"));
+    Page { headers: problem.headers, ..page }
 }
 
-fn send(request: Request, status: u16, body: Vec<u8>, headers: &[(&'static str, String)]) {
+/// Puts a page on the wire.
+pub(super) fn send(request: Request, page: Page) {
+    let kind = Some(("Content-Type", page.media_type.to_owned())).filter(|(_, kind)| !kind.is_empty());
     // All names and values are ours or percent-encoded by tiny_http's own parser, so none is refused.
-    let headers = headers.iter().filter_map(|(name, value)| Header::from_bytes(*name, value.as_str()).ok()).collect();
-    let length = body.len();
-    let response = Response::new(status.into(), headers, Cursor::new(body), Some(length), None);
+    let headers = kind.into_iter().chain(page.headers);
+    let headers = headers.filter_map(|(name, value)| Header::from_bytes(name, value).ok()).collect();
+    let length = page.body.len();
+    let response = Response::new(page.status.into(), headers, Cursor::new(page.body), Some(length), None);
+    // The length is known: there is no reason to send pieces.
+    let response = response.with_chunked_threshold(usize::MAX);
     // A client that has gone away needs no answer.
     if let Err(error) = request.respond(response) {
         log::debug!("an answer could not be delivered: {error}");
     }
 }
 
-fn json_type() -> (&'static str, String) {
-    ("Content-Type", "application/json".to_owned())
-}
-
-fn to_json(value: &impl serde::Serialize) -> Value {
-    // Only maps with keys that are no strings fail, and there are none.
-    serde_json::to_value(value).unwrap_or_default()
-}
-
-/// Indented and with a line end: these answers are read in terminals.
-fn to_line(value: &Value) -> Vec<u8> {
-    format!("{value:#}\n").into_bytes()
+fn located(status: u16, view: &impl Serialize, location: String) -> Page {
+    Page::json(status, view).with_header("Location", location)
 }

@@ -1,193 +1,128 @@
-//! Which request asks for what.
+//! What a route is, and which one takes a request.
 
-use super::body::{flag, number, read_object, string};
+use super::call::{Call, Reaction};
+use super::field::Field;
 use super::problem::{Kind, Problem};
-use crate::kube::Size;
-use crate::manager::{Action, BulkCreate, ClusterName, NameError, State, Wanted, parse_rate};
+use super::routes::ROUTES;
+use crate::config::Role;
 use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value};
-use tiny_http::{Method, Request};
+use schemars::{Schema, SchemaGenerator};
 
-/// What a request asks of the manager.
-pub(super) fn route(request: &mut Request, max_body_bytes: usize) -> Result<Action, Problem> {
-    let url = request.url().to_owned();
-    let (path, query) = url.split_once('?').unwrap_or((&url, ""));
-    let path = percent_decode_str(path.trim_end_matches('/')).decode_utf8_lossy().into_owned();
-    let segments: Vec<&str> = path.split('/').skip(1).collect();
-    match (request.method(), segments.as_slice()) {
-        (Method::Get | Method::Head, ["health"]) => {
-            parameters(query, &[])?;
-            Ok(Action::Health)
+/// A method at a path: who may use it, what it takes, what it answers and who answers. Requests are checked against it before
+/// its handler sees them, and `/openapi.json` is made from it.
+pub(super) struct Route {
+    /// The method; HEAD goes with GET.
+    pub(super) method: &'static str,
+    /// The path; a segment in braces stands for any.
+    pub(super) path: &'static str,
+    /// The least role that may use it; `None` is anybody, for what tells nothing of the fleet.
+    pub(super) role: Option<Role>,
+    /// What it does; one sentence.
+    pub(super) summary: &'static str,
+    /// The query parameters it takes.
+    pub(super) query: &'static [Field],
+    /// The fields of the JSON object it takes as body; `None` reads no body.
+    pub(super) body: Option<&'static [Field]>,
+    /// What it answers when all is well, and 503 where its answer then has the same shape.
+    pub(super) answers: &'static [Answered],
+    /// The problems that are its own, beyond those that every route has.
+    pub(super) problems: &'static [Kind],
+    /// Turns a request into what is to be done.
+    pub(super) handle: fn(&Call<'_>) -> Result<Reaction, Problem>,
+}
+
+/// An answer of a route.
+pub(super) struct Answered {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// When it is given.
+    pub(super) help: &'static str,
+    /// What it carries.
+    pub(super) content: Content,
+}
+
+/// What an answer carries.
+pub(super) enum Content {
+    /// No body.
+    Nothing,
+    /// JSON of the type whose schema this makes: `json::<View>()`.
+    Json(fn(&mut SchemaGenerator) -> Schema),
+    /// Text of this media type.
+    Text(&'static str),
+}
+
+/// JSON of a type.
+pub(super) const fn json<T: schemars::JsonSchema>() -> Content {
+    Content::Json(SchemaGenerator::subschema_for::<T>)
+}
+
+/// The route that takes a request.
+pub(super) struct Found {
+    /// Its position in the table.
+    pub(super) index: usize,
+    pub(super) route: &'static Route,
+    /// What its path's `{…}` stand for.
+    pub(super) names: Vec<(&'static str, String)>,
+}
+
+impl Route {
+    /// The route that takes `method` at `path`, which is percent-encoded and has no query.
+    pub(super) fn find(method: &str, path: &str) -> Result<Found, Problem> {
+        let decoded = percent_decode_str(path.trim_end_matches('/')).decode_utf8_lossy().into_owned();
+        let here = ROUTES.iter().enumerate();
+        let here = here.filter_map(|(index, route)| Some(Found { index, route, names: route.names(&decoded)? }));
+        let here: Vec<Found> = here.collect();
+        // What is spelt out wins over what stands for any.
+        let fewest = here.iter().map(|found| found.names.len()).min();
+        let mut here: Vec<Found> = here.into_iter().filter(|found| Some(found.names.len()) == fewest).collect();
+        if here.is_empty() {
+            return Err(Problem::new(
+                Kind::UnknownRoute,
+                format!("there is nothing at {:?}", if decoded.is_empty() { "/" } else { &decoded }),
+                "GET /openapi.json lists every path",
+            ));
         }
-        (Method::Get | Method::Head, ["clusters"]) => list(query),
-        (Method::Post, ["clusters"]) => {
-            let wait = wait(query)?;
-            create(&read_object(request, max_body_bytes, &CREATE_FIELDS)?, wait)
+        let wanted = if method == "HEAD" { "GET" } else { method };
+        if let Some(position) = here.iter().position(|found| found.route.method == wanted) {
+            return Ok(here.swap_remove(position));
         }
-        (Method::Delete, ["clusters"]) => {
-            let prefix = parameters(query, &["prefix"])?.into_iter().map(|(_, prefix)| prefix).next_back();
-            let prefix = prefix.filter(|prefix| !prefix.is_empty()).ok_or_else(|| {
-                let remedy = "say which: DELETE /clusters?prefix=edge-";
-                Problem::new(Kind::BadRequest, "the query parameter \"prefix\" is missing", remedy)
-            })?;
-            Ok(Action::DeleteMany(prefix))
-        }
-        (Method::Get | Method::Head, ["operations"]) => parameters(query, &[]).map(|_| Action::Operations),
-        (Method::Get | Method::Head, ["operations", number]) => Ok(Action::Operation(operation_number(number)?)),
-        (Method::Delete, ["operations", number]) => Ok(Action::Cancel(operation_number(number)?)),
-        (Method::Get | Method::Head, ["clusters", name]) => {
-            parameters(query, &[])?;
-            Ok(Action::Get((*name).to_owned()))
-        }
-        (Method::Post, ["clusters", name, "retry"]) => {
-            parameters(query, &[])?;
-            Ok(Action::Retry((*name).to_owned()))
-        }
-        (Method::Post, ["clusters", name, "rotate-token"]) => {
-            parameters(query, &[])?;
-            Ok(Action::RotateToken((*name).to_owned()))
-        }
-        (Method::Patch, ["clusters", name]) => {
-            parameters(query, &[])?;
-            resize(name, &read_object(request, max_body_bytes, &SIZE_FIELDS)?)
-        }
-        (Method::Delete, ["clusters", name]) => Ok(Action::Delete { name: (*name).to_owned(), wait: wait(query)? }),
-        (_, ["health"]) => Err(not_allowed(request, "GET, HEAD")),
-        (_, ["clusters"]) => Err(not_allowed(request, "GET, HEAD, POST, DELETE")),
-        (_, ["operations"]) => Err(not_allowed(request, "GET, HEAD")),
-        (_, ["operations", _]) => Err(not_allowed(request, "GET, HEAD, DELETE")),
-        (_, ["clusters", _]) => Err(not_allowed(request, "GET, HEAD, PATCH, DELETE")),
-        (_, ["clusters", _, "retry" | "rotate-token"]) => Err(not_allowed(request, "POST")),
-        _ => Err(Problem::new(
-            Kind::UnknownRoute,
-            format!("there is nothing at {path:?}"),
-            "the paths are /health, /clusters, /clusters/NAME, /clusters/NAME/retry, /clusters/NAME/rotate-token, /operations and /operations/ID",
-        )),
+        let allowed =
+            here.iter().map(|found| if found.route.method == "GET" { "GET, HEAD" } else { found.route.method });
+        let allowed = allowed.collect::<Vec<_>>().join(", ");
+        let detail = format!("{method} is not known at {path}");
+        Err(Problem::new(Kind::MethodNotAllowed, detail, format!("use one of {allowed}")).with_header("Allow", allowed))
     }
-}
 
-fn create(object: &Map<String, Value>, wait: bool) -> Result<Action, Problem> {
-    let optional = |field| object.contains_key(field).then(|| string(object, field)).transpose();
-    let wanted = Wanted { server: optional("server")?, template: optional("template")?, adopt: flag(object, "adopt")? };
-    if !object.contains_key("prefix") {
-        if let Some(field) = BULK_FIELDS.into_iter().find(|field| object.contains_key(*field)) {
-            let problem = format!("the field {field:?} goes with \"prefix\"");
-            return Err(Problem::new(Kind::BadRequest, problem, "give a prefix for many clusters, or a name for one"));
-        }
-        let name = ClusterName::parse(&string(object, "name")?).map_err(|error| invalid_name(&error))?;
-        return Ok(Action::Create { name, wanted, wait });
-    }
-    if object.contains_key("name") {
-        let remedy = "give a prefix for many clusters, or a name for one";
-        return Err(Problem::new(Kind::BadRequest, "both \"name\" and \"prefix\" are given", remedy));
-    }
-    let interval = optional("rate")?.map(|rate| parse_rate(&rate)).transpose().map_err(|problem| {
-        Problem::new(
-            Kind::BadRequest,
-            format!("the field \"rate\": {problem}"),
-            "give clusters a second or minute: \"10/s\", \"90/m\"",
-        )
-    })?;
-    let bulk = BulkCreate {
-        prefix: string(object, "prefix")?,
-        count: number(object, "count", 1, MAX_BULK)?
-            .ok_or_else(|| Problem::new(Kind::BadRequest, "the field \"count\" is missing", "say how many clusters"))?,
-        start: number(object, "start", 0, u32::MAX)?.unwrap_or(1),
-        // A label has 63 characters.
-        width: number(object, "width", 0, 63)?.map_or(0, |width| width as u8),
-        wanted,
-        interval,
-    };
-    bulk.check_names().map_err(|error| invalid_name(&error))?;
-    Ok(Action::CreateMany(bulk))
-}
-
-fn resize(name: &str, object: &Map<String, Value>) -> Result<Action, Problem> {
-    let size = Size { nodes: number(object, "nodes", 0, MAX_SIZE)?, pods: number(object, "pods", 0, MAX_SIZE)? };
-    if size == Size::default() {
-        let remedy = r#"send for example {"nodes": 5, "pods": 40}"#;
-        return Err(Problem::new(Kind::BadRequest, "neither \"nodes\" nor \"pods\" is given", remedy));
-    }
-    Ok(Action::Resize(name.to_owned(), size))
-}
-
-fn invalid_name(error: &NameError) -> Problem {
-    let remedy = "choose a DNS-1123 label: up to 63 of a-z, 0-9 and '-', beginning and ending with a letter or digit";
-    Problem::new(Kind::InvalidName, error.to_string(), remedy)
-}
-
-fn operation_number(text: &str) -> Result<u64, Problem> {
-    text.parse().map_err(|_| {
-        let detail = format!("{text:?} is no operation's number");
-        Problem::new(Kind::UnknownOperation, detail, "GET /operations lists the latest")
-    })
-}
-
-fn list(query: &str) -> Result<Action, Problem> {
-    let mut action = (None, DEFAULT_PAGE, None);
-    for (name, value) in parameters(query, &["state", "limit", "continue"])? {
-        match name.as_str() {
-            "state" => {
-                let state = State::ALL.into_iter().find(|state| state.as_str() == value);
-                let names = State::ALL.map(State::as_str).join(", ");
-                action.0 = Some(state.ok_or_else(|| bad_parameter(&name, &value, &format!("one of {names}")))?);
+    /// What the braces in its path stand for, if the path is its own.
+    fn names(&self, path: &str) -> Option<Vec<(&'static str, String)>> {
+        let mut segments = path.split('/');
+        let mut names = Vec::new();
+        for pattern in self.path.trim_end_matches('/').split('/') {
+            let segment = segments.next()?;
+            match brace(pattern) {
+                Some(name) if !segment.is_empty() => names.push((name, segment.to_owned())),
+                None if segment == pattern => {}
+                _ => return None,
             }
-            "limit" => {
-                let limit = value.parse().ok().filter(|limit| (1..=MAX_PAGE).contains(limit));
-                action.1 =
-                    limit.ok_or_else(|| bad_parameter(&name, &value, &format!("a number from 1 to {MAX_PAGE}")))?;
-            }
-            _ => action.2 = Some(value),
         }
+        segments.next().is_none().then_some(names)
     }
-    Ok(Action::List { state: action.0, limit: action.1, after: action.2 })
+
+    /// Every problem that its callers may meet.
+    pub(super) fn all_problems(&self) -> impl Iterator<Item = Kind> {
+        let with_body: &[Kind] = if self.body.is_some() { &[Kind::TooLarge, Kind::UnsupportedMediaType] } else { &[] };
+        EVERYWHERE.iter().chain(with_body).chain(self.problems).copied()
+    }
+
+    /// The names in braces in its path.
+    pub(super) fn braces(&self) -> impl Iterator<Item = &'static str> {
+        self.path.split('/').filter_map(brace)
+    }
 }
 
-fn wait(query: &str) -> Result<bool, Problem> {
-    parameters(query, &["wait"])?.into_iter().try_fold(true, |_, (name, value)| match value.as_str() {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(bad_parameter(&name, &value, "true or false")),
-    })
+fn brace(segment: &'static str) -> Option<&'static str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
 }
 
-fn parameters(query: &str, known: &[&str]) -> Result<Vec<(String, String)>, Problem> {
-    let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
-    let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decode(name), decode(value));
-            if known.contains(&name.as_str()) {
-                return Ok((name, value));
-            }
-            let remedy = match known {
-                [] => "leave it out".to_owned(),
-                known => format!("known here: {}", known.join(", ")),
-            };
-            Err(Problem::new(Kind::BadRequest, format!("the query parameter {name:?} is unknown"), remedy))
-        })
-        .collect()
-}
-
-fn bad_parameter(name: &str, value: &str, expected: &str) -> Problem {
-    let detail = format!("the query parameter {name:?} is {value:?}");
-    Problem::new(Kind::BadRequest, detail, format!("give {expected}"))
-}
-
-fn not_allowed(request: &Request, allowed: &'static str) -> Problem {
-    let detail = format!("{} is not known at {}", request.method(), request.url());
-    Problem::new(Kind::MethodNotAllowed, detail, format!("use one of {allowed}")).with_header("Allow", allowed)
-}
-
-const CREATE_FIELDS: [&str; 9] = ["name", "server", "template", "adopt", "prefix", "count", "start", "width", "rate"];
-const SIZE_FIELDS: [&str; 2] = ["nodes", "pods"];
-/// More than MaxObjects lets a cluster hold.
-const MAX_SIZE: u32 = 1_000_000;
-const BULK_FIELDS: [&str; 4] = ["count", "start", "width", "rate"];
-/// More than any agent holds.
-const MAX_BULK: u32 = 100_000;
-/// Clusters in an answer unless the caller says otherwise: everything a person would read, and a few megabytes.
-const DEFAULT_PAGE: usize = 10_000;
-/// The largest page.
-const MAX_PAGE: usize = 10_000;
+/// Problems that any request may meet.
+const EVERYWHERE: [Kind; 2] = [Kind::BadRequest, Kind::Unavailable];

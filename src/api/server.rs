@@ -1,11 +1,18 @@
 //! The acceptor and the threads behind it.
 
+use super::body::read_object;
+use super::call::{Call, Page, Present, Reaction};
+use super::field::Values;
 use super::problem::Problem;
-use super::{nudge, respond, route};
-use crate::manager::{Answer, Command, Reply};
+use super::route::{Found, Route};
+use super::stats::Stats;
+use super::{nudge, respond};
+use crate::manager::{Action, Answer, Command, Reply};
+use crate::telemetry::Metrics;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Instant;
 use tiny_http::{Request, Server};
 
 /// What the API is started with.
@@ -14,8 +21,20 @@ pub struct ApiConfig {
     pub listener: TcpListener,
     /// Where commands go.
     pub commands: Sender<Command>,
+    /// What the agent counts.
+    pub metrics: Metrics,
     /// The largest request body in bytes.
     pub max_body_bytes: usize,
+}
+
+/// What every handler may use.
+pub(super) struct Shared {
+    /// Where commands go.
+    pub(super) commands: Sender<Command>,
+    /// What the agent counts.
+    pub(super) metrics: Metrics,
+    stats: Arc<Stats>,
+    max_body_bytes: usize,
 }
 
 /// The running API.
@@ -32,7 +51,15 @@ pub struct ApiError(String);
 /// What the `api-N` threads do.
 enum Work {
     Read(Request),
-    Answer(Request, Answer),
+    Answer(Waiting, Option<Present>, Answer),
+}
+
+/// A request that waits for its answer.
+struct Waiting {
+    request: Request,
+    /// The position of its route in the table, if it has one.
+    route: Option<usize>,
+    begun: Instant,
 }
 
 impl Api {
@@ -41,16 +68,16 @@ impl Api {
         let address = config.listener.local_addr().map_err(|error| ApiError(error.to_string()))?;
         let server = Server::from_listener(config.listener, None).map_err(|error| ApiError(error.to_string()))?;
         let server = Arc::new(server);
+        let stats = Arc::<Stats>::default();
+        let mut metrics = config.metrics;
+        metrics.add(stats.clone());
+        let (commands, max_body_bytes) = (config.commands, config.max_body_bytes);
+        let shared = Arc::new(Shared { commands, metrics, stats, max_body_bytes });
         let (work, queue) = bounded(QUEUE_LENGTH);
         let (bodies, body_queue) = bounded(BODY_QUEUE_LENGTH);
         for (name, queue, threads) in [("api", queue, THREADS), ("api-body", body_queue, BODY_THREADS)] {
             for index in 0..threads {
-                let worker = Worker {
-                    queue: queue.clone(),
-                    work: work.clone(),
-                    commands: config.commands.clone(),
-                    max_body_bytes: config.max_body_bytes,
-                };
+                let worker = Worker { queue: queue.clone(), work: work.clone(), shared: shared.clone() };
                 spawn(format!("{name}-{index}"), move || worker.run())?;
             }
         }
@@ -78,7 +105,10 @@ fn accept(server: &Server, work: &Sender<Work>, bodies: &Sender<Work>) {
                 let queue = if body_is_on_its_way(&request) { bodies } else { work };
                 match queue.try_send(Work::Read(request)) {
                     Ok(()) => {}
-                    Err(TrySendError::Full(Work::Read(request))) => respond::problem(request, Problem::overloaded()),
+                    Err(TrySendError::Full(Work::Read(request))) => {
+                        let page = respond::problem(Problem::overloaded(), request.url());
+                        respond::send(request, page);
+                    }
                     Err(_) => return,
                 }
             }
@@ -98,38 +128,87 @@ fn body_is_on_its_way(request: &Request) -> bool {
 struct Worker {
     queue: Receiver<Work>,
     work: Sender<Work>,
-    commands: Sender<Command>,
-    max_body_bytes: usize,
+    shared: Arc<Shared>,
 }
 
 impl Worker {
     fn run(self) {
         for work in &self.queue {
             match work {
-                Work::Answer(request, answer) => respond::answer(request, answer),
-                Work::Read(mut request) => match route::route(&mut request, self.max_body_bytes) {
-                    Err(problem) => respond::problem(request, problem),
-                    Ok(action) => {
-                        let work = self.work.clone();
-                        let reply = Reply::new(move |answer| {
-                            // A queue as full as that has no room for this answer either: its client sees a closed connection.
-                            let _ = work.try_send(Work::Answer(request, answer));
-                        });
-                        if let Err(TrySendError::Full(command) | TrySendError::Disconnected(command)) =
-                            self.commands.try_send(Command { action, reply })
-                        {
-                            let refusal = crate::manager::Refusal::new(
-                                crate::manager::RefusalKind::Unavailable,
-                                "the agent has more requests waiting than it can hold, or is stopping",
-                                "try again in a second",
-                            );
-                            command.reply.send(Answer::Refused(refusal));
-                        }
-                    }
-                },
+                Work::Read(request) => self.read(request),
+                Work::Answer(waiting, present, answer) => self.answer(waiting, present, answer),
             }
         }
     }
+
+    fn read(&self, mut request: Request) {
+        let begun = Instant::now();
+        let found = Route::find(request.method().as_str(), path_and_query(&request).0);
+        let route = found.as_ref().ok().map(|found| found.index);
+        let reaction = found.and_then(|found| self.shared.take(found, &mut request));
+        let waiting = Waiting { request, route, begun };
+        match reaction {
+            Err(problem) => self.shared.refuse(waiting, problem),
+            Ok(Reaction::Show(page)) => self.shared.send(waiting, page),
+            Ok(Reaction::Ask(action)) => self.ask(waiting, None, action),
+            Ok(Reaction::AskFor(action, present)) => self.ask(waiting, Some(present), action),
+        }
+    }
+
+    fn ask(&self, waiting: Waiting, present: Option<Present>, action: Action) {
+        let work = self.work.clone();
+        let reply = Reply::new(move |answer| {
+            // A queue as full as that has no room for this answer either: its client sees a closed connection.
+            let _ = work.try_send(Work::Answer(waiting, present, answer));
+        });
+        let refused = self.shared.commands.try_send(Command { action, reply });
+        if let Err(TrySendError::Full(command) | TrySendError::Disconnected(command)) = refused {
+            let refusal = crate::manager::Refusal::new(
+                crate::manager::RefusalKind::Unavailable,
+                "the agent has more requests waiting than it can hold, or is stopping",
+                "try again in a second",
+            );
+            command.reply.send(Answer::Refused(refusal));
+        }
+    }
+
+    fn answer(&self, waiting: Waiting, present: Option<Present>, answer: Answer) {
+        let page = match present {
+            Some(present) => present(&self.shared, answer).or_else(respond::answer),
+            None => respond::answer(answer),
+        };
+        match page {
+            Ok(page) => self.shared.send(waiting, page),
+            Err(problem) => self.shared.refuse(waiting, problem),
+        }
+    }
+}
+
+impl Shared {
+    /// Checks a request against its route and lets the handler have it.
+    fn take(&self, found: Found, request: &mut Request) -> Result<Reaction, Problem> {
+        let Found { route, names, .. } = found;
+        let query = Values::from_query(path_and_query(request).1, route.query)?;
+        let body = match route.body {
+            Some(fields) => Values::from_object(read_object(request, self.max_body_bytes)?, fields)?,
+            None => Values::default(),
+        };
+        (route.handle)(&Call { names, query, body, shared: self })
+    }
+
+    fn refuse(&self, waiting: Waiting, problem: Problem) {
+        let page = respond::problem(problem, waiting.request.url());
+        self.send(waiting, page);
+    }
+
+    fn send(&self, waiting: Waiting, page: Page) {
+        self.stats.answered(waiting.route, page.status, waiting.begun.elapsed());
+        respond::send(waiting.request, page);
+    }
+}
+
+fn path_and_query(request: &Request) -> (&str, &str) {
+    request.url().split_once('?').unwrap_or((request.url(), ""))
 }
 
 fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<(), ApiError> {

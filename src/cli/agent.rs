@@ -7,6 +7,7 @@ use crate::journal::{Journal, JournalFile};
 use crate::kube::{Baseline, CREATED_PLACEHOLDER, Source};
 use crate::manager::{Command, FleetConfig, Manager, ManagerConfig, ManagerHandle, Rancher, RancherConfig};
 use crate::rancher::{Client, RancherError, Trust};
+use crate::telemetry::{Metrics, Process};
 use crate::template::Variables;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -102,6 +103,15 @@ impl Agent {
     /// Takes commands for its manager.
     pub(super) fn commands(&self) -> Sender<Command> {
         self.manager.sender()
+    }
+
+    /// What its parts count, and the process.
+    pub(super) fn metrics(&self) -> Metrics {
+        let mut metrics = Metrics::default();
+        self.manager.stats().iter().for_each(|source| metrics.add(source.clone()));
+        metrics.add(self.journal.stats());
+        metrics.add(Arc::new(Process::new(jiff::Timestamp::now())));
+        metrics
     }
 
     /// Closes every tunnel with a close frame and puts everything on disk.

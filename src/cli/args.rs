@@ -1,5 +1,6 @@
 //! The command line.
 
+use super::fault;
 use super::rehearse::{parse_setting, read_profile};
 use crate::config::{Flags, SETTINGS, parse_duration};
 use crate::rehearsal::Profile;
@@ -57,6 +58,9 @@ pub(super) enum Subcommand {
     Rehearse(RehearseArgs),
     /// Delete every cluster that this agent created, here and in Rancher, and nothing else.
     Clean(CleanArgs),
+    /// Let clusters of a running agent suffer faults, list them, end them.
+    #[command(after_long_help = fault::long_help())]
+    Fault(FaultArgs),
     /// Print every setting with its origin; secrets are masked.
     CheckConfig(CheckConfigArgs),
     /// Print the objects that a cluster of this name starts with.
@@ -125,6 +129,66 @@ pub(super) struct CleanArgs {
     /// How the outcome is printed.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub(super) output: ReportFormat,
+}
+
+/// Where a running agent is found.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct AgentArgs {
+    /// The agent's REST API; without it, the one on this host at ListenPort.
+    #[arg(long, value_name = "URL")]
+    pub(super) agent: Option<String>,
+
+    /// How the answer is printed.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(super) output: ReportFormat,
+}
+
+/// Flags of `fault`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct FaultArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) action: FaultAction,
+}
+
+/// What to do with faults.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub(super) enum FaultAction {
+    /// Begin a fault or a preset; it ends by itself.
+    #[command(after_long_help = fault::long_help())]
+    Start {
+        /// The fault or preset, then its parameters as NAME=VALUE.
+        #[arg(required = true, value_name = "FAULT [NAME=VALUE]")]
+        words: Vec<String>,
+
+        /// With which clusters: `all`, `prefix=edge-,10%`, `name=edge-1`, `server=east,count=50`.
+        #[arg(long, value_name = "SELECTION")]
+        select: Option<String>,
+
+        /// For how long, such as 5m.
+        #[arg(long, value_name = "DURATION")]
+        duration: Option<String>,
+
+        /// Seed of everything random, to repeat a fault.
+        #[arg(long, value_name = "SEED")]
+        seed: Option<String>,
+
+        #[command(flatten)]
+        agent: AgentArgs,
+    },
+    /// List the latest faults.
+    List {
+        #[command(flatten)]
+        agent: AgentArgs,
+    },
+    /// End a fault before its time.
+    End {
+        /// Its number.
+        id: u64,
+
+        #[command(flatten)]
+        agent: AgentArgs,
+    },
 }
 
 /// Flags of `check-config`.

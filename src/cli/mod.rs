@@ -1,10 +1,12 @@
 //! Flags and subcommands: parse, load the configuration, hand over to the subcommand, map the outcome to an exit code.
 
 mod agent;
+mod agent_api;
 mod args;
 mod check_config;
 mod clean;
 mod failure;
+mod fault;
 mod instance;
 mod output;
 mod rehearse;
@@ -42,6 +44,7 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
         Subcommand::Run(run) => run::run(loaded, &run, move || load(&args)),
         Subcommand::Rehearse(rehearse) => rehearse::run(loaded, rehearse),
         Subcommand::Clean(clean) => clean::run(loaded, &clean),
+        Subcommand::Fault(fault) => fault::run(&loaded, fault),
         Subcommand::CheckConfig(check) => check_config::run(&loaded, &check),
         Subcommand::Render(render) => render::run(&loaded, &render),
     }

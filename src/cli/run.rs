@@ -29,7 +29,7 @@ pub(super) fn run(
     let listener = listen(&settings)?;
     let Some(agent) = Agent::start(&loaded, &stop)? else { return Ok(ExitCode::SUCCESS) };
     let max_body_bytes = settings.max_request_bytes;
-    let api = Api::start(ApiConfig { listener, commands: agent.commands(), max_body_bytes })
+    let api = Api::start(ApiConfig { listener, commands: agent.commands(), metrics: agent.metrics(), max_body_bytes })
         .map_err(|error| Failure::new(error.to_string()))?;
 
     let urls: Vec<&str> = agent.ranchers.iter().map(|(server, _)| server.url.as_str()).collect();

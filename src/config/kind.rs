@@ -167,7 +167,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 /// The shortest text that [`parse_duration`] reads back to the same duration.
-fn duration_text(duration: Duration) -> String {
+pub fn duration_text(duration: Duration) -> String {
     SignedDuration::try_from(duration).map(|signed| format!("{signed:#}").replace(' ', "")).unwrap_or_default()
 }
 

@@ -1,7 +1,9 @@
 //! What the manager asks of a worker, and what a worker tells the manager.
 
+use super::Imposition;
 use crate::config::Secret;
 use crate::kube;
+use crate::telemetry::{ClusterRequests, RequestTotals};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,8 +90,14 @@ pub enum Assignment {
     UpdateServer(usize, Arc<Server>),
     /// Report what the cluster holds; answered by [`Event::Described`] with the same number.
     Describe(Arc<str>, u64),
+    /// Tell what was asked of a cluster; answered by [`Event::RequestsDescribed`] with the same number.
+    DescribeRequests(Arc<str>, u64),
     /// Give a cluster another size; answered by [`Event::Resized`] with the same number.
     Resize(Arc<str>, u64, kube::Size),
+    /// Have a cluster suffer faults until they end by themselves or are lifted; counted in [`Event::FaultsFelt`].
+    Impose(Arc<str>, Arc<Imposition>),
+    /// End a cluster's faults of this number now.
+    Lift(Arc<str>, u64),
     /// Close every tunnel with a close frame, then end the worker.
     Shutdown,
 }
@@ -102,6 +110,16 @@ pub enum Tunnel {
     Api,
     /// Carries steve (session key `stv-cluster-<cluster id>`).
     Steve,
+}
+
+impl Tunnel {
+    /// Its name as a label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Tunnel::Api => "api",
+            Tunnel::Steve => "steve",
+        }
+    }
 }
 
 /// How Rancher refused to open a tunnel.
@@ -142,6 +160,15 @@ pub enum Event {
     Counted(Vec<(Arc<str>, kube::Counts)>),
     /// Answer to [`Assignment::Describe`]; `None` if the worker does not hold the cluster.
     Described(u64, Option<Box<kube::ClusterInfo>>),
+    /// Answer to [`Assignment::DescribeRequests`]; `None` if the worker does not hold the cluster.
+    RequestsDescribed(u64, Option<Box<ClusterRequests>>),
+    /// What a worker's clusters were asked in all, at most once a second and if it changed.
+    Requested {
+        /// The worker's index.
+        worker: usize,
+        /// Since the worker began.
+        totals: Box<RequestTotals>,
+    },
     /// Answer to [`Assignment::Resize`]: what the cluster holds then, or why it cannot have that size.
     Resized(u64, Result<Box<kube::ClusterInfo>, String>),
     /// Answer to [`Assignment::Detach`].
@@ -150,6 +177,8 @@ pub enum Event {
     NotAttached(Arc<str>, String),
     /// Rancher had the cluster clean up after itself, which it does once it deletes it.
     CleanupAsked(Arc<str>),
+    /// How often faults made themselves felt since that was told last, by their number; at most once a second.
+    FaultsFelt(Vec<(u64, u64)>),
     /// How late the worker's loop ran its timers in the last second, at most.
     Lag {
         /// The worker's index.

@@ -21,6 +21,15 @@ pub struct Authority {
     key: KeyPair,
 }
 
+/// How long a certificate is valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Validity {
+    /// Wide enough that neither a test host's wrong clock nor a long-lived fleet meets an end of it.
+    Lasting,
+    /// It ended long ago.
+    Expired,
+}
+
 impl Authority {
     /// Reads the authority from `dir`, or makes one and writes it there (`cluster-ca.crt`, and `cluster-ca.key` with mode 0600).
     ///
@@ -57,13 +66,13 @@ impl Authority {
 
     /// The TLS configuration of every virtual API server: a fresh leaf for `host` (a name or an address) and the names a
     /// Kubernetes API server answers to, HTTP/1.1 only, nothing kept between connections.
-    pub fn server_config(&self, host: &str) -> Result<Arc<rustls::ServerConfig>, EngineError> {
+    pub fn server_config(&self, host: &str, validity: Validity) -> Result<Arc<rustls::ServerConfig>, EngineError> {
         let key = KeyPair::generate()?;
         let names: Vec<String> = API_SERVER_NAMES.iter().copied().chain([host]).map(str::to_owned).collect();
         let mut params = CertificateParams::new(names)?;
         params.distinguished_name.push(DnType::CommonName, "kube-apiserver");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        set_validity(&mut params);
+        set_validity(&mut params, validity);
         let leaf = params.signed_by(&key, &Issuer::new(authority_params(), &self.key))?;
 
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -85,14 +94,16 @@ fn authority_params() -> CertificateParams {
     params.distinguished_name.push(DnType::CommonName, "scale-cluster-agent");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
-    set_validity(&mut params);
+    set_validity(&mut params, Validity::Lasting);
     params
 }
 
-/// Wide enough that neither a test host's wrong clock nor a long-lived fleet meets an end of it.
-fn set_validity(params: &mut CertificateParams) {
+fn set_validity(params: &mut CertificateParams, validity: Validity) {
     params.not_before = rcgen::date_time_ymd(2020, 1, 1);
-    params.not_after = rcgen::date_time_ymd(2049, 12, 31);
+    params.not_after = match validity {
+        Validity::Lasting => rcgen::date_time_ymd(2049, 12, 31),
+        Validity::Expired => rcgen::date_time_ymd(2021, 1, 1),
+    };
 }
 
 fn read_if_present(path: &Path) -> Result<Option<String>, EngineError> {
@@ -158,7 +169,8 @@ mod tests {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let mut client = rustls::ClientConnection::new(Arc::new(config), "10.43.0.1".try_into().unwrap()).unwrap();
-        let mut server = rustls::ServerConnection::new(authority.server_config("10.43.0.1").unwrap()).unwrap();
+        let mut server =
+            rustls::ServerConnection::new(authority.server_config("10.43.0.1", Validity::Lasting).unwrap()).unwrap();
         while client.is_handshaking() || server.is_handshaking() {
             let mut wire = Vec::new();
             client.write_tls(&mut wire).unwrap();

@@ -1,11 +1,16 @@
 //! An open tunnel: the websocket, the remotedialer session on it and the streams of that session.
 
+use super::cause::{Cause, Lost};
 use super::clock::Clock;
+use super::context::Context;
+use super::imposed::Greeting;
+use super::stats::{Open, Stats};
 use super::stream::{Service, Step, Stream, StreamError};
 use super::{Transport, Tunnel, WorkerConfig};
 use crate::tunnel::{ConnectionId, Due, Event, KeepAlive, Outbox, Role, Session, SessionLimits};
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 use std::time::Instant;
 use tungstenite::{Error, Message, WebSocket};
 
@@ -23,10 +28,9 @@ pub(super) struct Channel {
     unread: bool,
     /// Some stream stopped at the backlog's high-water mark and waits for the socket.
     choked: bool,
+    stats: Arc<Stats>,
+    _open: Open,
 }
-
-/// Why a tunnel is gone, for people.
-pub(super) type Lost = String;
 
 impl Channel {
     /// A tunnel whose upgrade just succeeded; `phase` in 0..1 spreads the pings and syncs of many tunnels.
@@ -57,16 +61,19 @@ impl Channel {
             next_sync: now + settings.sync_interval.mul_f64(1.0 + phase),
             unread: true,
             choked: false,
+            stats: config.stats.clone(),
+            _open: Open::new(
+                &config.stats,
+                match tunnel {
+                    Tunnel::Api => |stats| &stats.of(Tunnel::Api).open,
+                    Tunnel::Steve => |stats| &stats.of(Tunnel::Steve).open,
+                },
+            ),
         }
     }
 
     /// Reads what the socket has, up to a budget, and answers it.
-    pub(super) fn receive(
-        &mut self,
-        service: &mut Service<'_>,
-        config: &WorkerConfig,
-        clock: &Clock,
-    ) -> Result<(), Lost> {
+    pub(super) fn receive(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Result<(), Lost> {
         self.unread = false;
         for _ in 0..MESSAGES_PER_TURN {
             let message = match self.socket.read() {
@@ -75,14 +82,25 @@ impl Channel {
                 Err(error) => return Err(describe(error)),
             };
             match message {
-                Message::Binary(frame) => self.dispatch(&frame, service, config, clock)?,
-                Message::Ping(_) | Message::Pong(_) => self.keepalive.pong(clock.now),
+                Message::Binary(frame) => {
+                    self.stats.frames_received.increment();
+                    self.stats.bytes_received.add(frame.len() as u64);
+                    self.dispatch(&frame, service, context)?;
+                }
+                Message::Ping(_) => self.keepalive.pinged(context.clock.now),
+                Message::Pong(_) => {
+                    self.keepalive
+                        .pong(context.clock.now)
+                        .into_iter()
+                        .for_each(|took| self.stats.ping_round_trip.observe(took));
+                }
                 Message::Text(_) => {
-                    return Err("the peer sent a text message; remotedialer knows binary ones only".into());
+                    let text = "the peer sent a text message; remotedialer knows binary ones only";
+                    return Err(Lost::new(Cause::Protocol, text));
                 }
                 Message::Close(frame) => {
                     let reason = frame.map(|frame| frame.to_string()).unwrap_or_default();
-                    return Err(format!("closed by Rancher {reason}").trim_end().to_owned());
+                    return Err(Lost::new(Cause::Closed, format!("closed by Rancher {reason}").trim_end()));
                 }
                 Message::Frame(_) => {}
             }
@@ -92,25 +110,27 @@ impl Channel {
     }
 
     /// Lets every stream with a streaming response look for changes of the cluster.
-    pub(super) fn feed(&mut self, service: &mut Service<'_>, clock: &Clock) -> Result<(), Lost> {
-        self.pump_where(Stream::is_streaming, service, clock)
+    pub(super) fn feed(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Result<(), Lost> {
+        self.pump_where(Stream::is_streaming, service, context)
     }
 
     /// Lets every stream that was held back by the socket go on.
-    pub(super) fn resume(&mut self, service: &mut Service<'_>, clock: &Clock) -> Result<(), Lost> {
-        if std::mem::take(&mut self.choked) { self.pump_where(|_| true, service, clock) } else { Ok(()) }
+    pub(super) fn resume(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Result<(), Lost> {
+        if std::mem::take(&mut self.choked) { self.pump_where(|_| true, service, context) } else { Ok(()) }
     }
 
     /// Pings, announces open connections and wakes watches when their time has come.
-    pub(super) fn on_time(
-        &mut self,
-        service: &mut Service<'_>,
-        config: &WorkerConfig,
-        clock: &Clock,
-    ) -> Result<(), Lost> {
+    pub(super) fn on_time(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Result<(), Lost> {
+        let (config, clock) = (context.config, context.clock);
         match self.keepalive.poll(clock.now) {
-            Due::Ping => self.socket.write(Message::Ping(Default::default())).map_err(describe)?,
-            Due::Dead => return Err(format!("no pong for {} s", config.settings.ping_timeout.as_secs())),
+            Due::Ping => {
+                self.stats.pings.increment();
+                self.socket.write(Message::Ping(Default::default())).map_err(describe)?;
+            }
+            Due::Dead => {
+                let text = format!("no pong for {} s", config.settings.ping_timeout.as_secs());
+                return Err(Lost::new(Cause::Silent, text));
+            }
             Due::Wait(_) => {}
         }
         if self.next_sync <= clock.now {
@@ -118,23 +138,69 @@ impl Channel {
             self.next_sync = clock.now + config.settings.sync_interval;
             self.post()?;
         }
-        self.pump_where(|stream| stream.wake_at().is_some_and(|at| at <= clock.wall), service, clock)
+        self.pump_where(|stream| stream.wake_at().is_some_and(|at| at <= clock.wall), service, context)
+    }
+
+    /// Carries only so many bytes a second from now on, or as many as it can.
+    pub(super) fn set_pace(&mut self, bytes_per_second: Option<u64>, now: Instant) {
+        self.socket.get_mut().set_pace(bytes_per_second, now);
+        self.unread = true;
+    }
+
+    /// Lets a slow tunnel make use of the time that has passed; what it held back is read and sent then.
+    pub(super) fn keep_pace(&mut self, now: Instant) -> bool {
+        self.socket.get_mut().keep_pace(now)
+    }
+
+    /// Goes on after a time in which nothing was read or sent.
+    pub(super) fn thaw(&mut self, now: Instant) {
+        self.keepalive.pinged(now);
+        self.unread = true;
+    }
+
+    /// Ends every watch under way as if its time were up; tells how many.
+    pub(super) fn end_watches(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Result<u64, Lost> {
+        let now = context.clock.wall;
+        let ended = self.streams.values_mut().map(|stream| u64::from(stream.end_watch(now))).sum();
+        self.feed(service, context)?;
+        Ok(ended)
+    }
+
+    /// Breaks off every connection through the tunnel; tells how many.
+    pub(super) fn break_connections(
+        &mut self,
+        service: &mut Service<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<u64, Lost> {
+        let streams = std::mem::take(&mut self.streams);
+        for (connection, stream) in &streams {
+            stream.leave(service, context.recorder);
+            self.session.close(*connection, CONNECTION_RESET, &mut self.outbox);
+        }
+        self.post()?;
+        Ok(streams.len() as u64)
     }
 
     /// When [`Channel::on_time`] has something to do next.
     pub(super) fn next_due(&self, clock: &Clock) -> Instant {
         let wakes = self.streams.values().filter_map(|stream| stream.wake_at()).map(|at| clock.instant_of(at));
+        let wakes = wakes.chain(self.socket.get_ref().next_due());
         wakes.fold(self.keepalive.next_due().min(self.next_sync), Instant::min)
     }
 
     /// Gives the socket what it takes.
     pub(super) fn flush(&mut self) -> Result<(), Lost> {
-        self.socket.get_mut().flush_socket().map_err(|error| error.to_string())
+        self.socket.get_mut().flush_socket().map_err(|error| Lost::new(Cause::Broken, error.to_string()))
     }
 
     /// Whether there is work left that no readiness report will announce.
     pub(super) fn has_more(&self) -> bool {
         self.unread || (self.choked && self.socket.get_ref().backlog() < HIGH_WATER_BYTES)
+    }
+
+    /// Breaks the connection off: whatever is said from now on is not heard.
+    pub(super) fn cut(&mut self) {
+        self.socket.get_mut().cut();
     }
 
     /// Says goodbye: what comes back is only good for reading until the peer has closed.
@@ -148,21 +214,22 @@ impl Channel {
         self.socket
     }
 
-    fn dispatch(
-        &mut self,
-        frame: &[u8],
-        service: &mut Service<'_>,
-        config: &WorkerConfig,
-        clock: &Clock,
-    ) -> Result<(), Lost> {
-        let event = self.session.receive(frame, &mut self.outbox).map_err(|error| error.to_string())?;
+    fn dispatch(&mut self, frame: &[u8], service: &mut Service<'_>, context: &mut Context<'_>) -> Result<(), Lost> {
+        let event = self.session.receive(frame, &mut self.outbox);
+        let event = event.map_err(|error| Lost::new(Cause::Protocol, error.to_string()))?;
         match event {
-            Event::Connect { connection, network, address } => match self.accept(network, address, config) {
-                Ok(stream) => {
-                    self.streams.insert(connection, Box::new(stream));
+            Event::Connect { connection, network, address } => {
+                match self.accept(network, address, service, context.config) {
+                    Ok(stream) => {
+                        self.stats.streams.increment();
+                        self.streams.insert(connection, Box::new(stream));
+                    }
+                    Err(reason) => {
+                        self.stats.stream_errors.increment();
+                        self.session.close(connection, &reason, &mut self.outbox);
+                    }
                 }
-                Err(reason) => self.session.close(connection, &reason, &mut self.outbox),
-            },
+            }
             Event::Data { connection, payload } => {
                 if let Some(stream) = self.streams.get_mut(&connection) {
                     let mut scratch = [0; SCRATCH_BYTES];
@@ -170,16 +237,18 @@ impl Channel {
                         Ok(()) => {
                             // Told before the pump, which does nothing for a stream that the peer has paused.
                             self.session.buffered(connection, stream.buffered(), &mut self.outbox);
-                            self.pump(connection, service, clock)?;
+                            self.pump(connection, service, context)?;
                         }
-                        Err(error) => self.abort(connection, &error),
+                        Err(error) => self.abort(connection, &error, service, context),
                     }
                 }
             }
             Event::Closed { connection, .. } => {
-                self.streams.remove(&connection);
+                if let Some(stream) = self.streams.remove(&connection) {
+                    stream.leave(service, context.recorder);
+                }
             }
-            Event::Resumed { connection } => self.pump(connection, service, clock)?,
+            Event::Resumed { connection } => self.pump(connection, service, context)?,
             // Dropped is the server role's.
             Event::Paused { .. } | Event::Dropped(_) | Event::Nothing => {}
         }
@@ -188,33 +257,48 @@ impl Channel {
 
     /// The API tunnel leads to the announced address only; the steve tunnel answers whatever address it is asked for, as the
     /// real agent's in-process listener does.
-    fn accept(&self, network: &str, address: &str, config: &WorkerConfig) -> Result<Stream, String> {
+    fn accept(
+        &self,
+        network: &str,
+        address: &str,
+        service: &mut Service<'_>,
+        config: &WorkerConfig,
+    ) -> Result<Stream, String> {
         let tls = match self.tunnel {
-            Tunnel::Api if network == "tcp" && address == config.settings.api_address => Some(&config.api_tls),
+            Tunnel::Api if network == "tcp" && address == config.settings.api_address => match service.greet() {
+                Greeting::Refuse => return Err(format!("dial {network} {address}: connect: connection refused")),
+                Greeting::Expired => Some(&config.expired_tls),
+                Greeting::Usual => Some(&config.api_tls),
+            },
             Tunnel::Api => {
                 return Err(format!("dial {network} {address}: not reachable from this virtual cluster"));
             }
             Tunnel::Steve => None,
         };
-        Stream::new(tls).map_err(|error| error.to_string())
+        Stream::new(tls, Open::new(&config.stats, |stats| &stats.streams_open)).map_err(|error| error.to_string())
     }
 
     fn pump_where(
         &mut self,
         wanted: impl Fn(&Stream) -> bool,
         service: &mut Service<'_>,
-        clock: &Clock,
+        context: &mut Context<'_>,
     ) -> Result<(), Lost> {
         let wanted: Vec<ConnectionId> =
             self.streams.iter().filter(|(_, stream)| wanted(stream)).map(|(connection, _)| *connection).collect();
         for connection in wanted {
-            self.pump(connection, service, clock)?;
+            self.pump(connection, service, context)?;
         }
         Ok(())
     }
 
     /// Lets one stream work until it has nothing to say, the peer paused it, or the socket is full.
-    fn pump(&mut self, connection: ConnectionId, service: &mut Service<'_>, clock: &Clock) -> Result<(), Lost> {
+    fn pump(
+        &mut self,
+        connection: ConnectionId,
+        service: &mut Service<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<(), Lost> {
         let mut spent = 0;
         loop {
             let Some(stream) = self.streams.get_mut(&connection) else { return Ok(()) };
@@ -225,20 +309,21 @@ impl Channel {
                 self.choked = true;
                 return Ok(());
             }
-            let step = match stream.step(service, clock) {
+            let step = match stream.step(service, context.clock, context.recorder) {
                 Ok(step) => step,
                 Err(error) => {
-                    self.abort(connection, &error);
+                    self.abort(connection, &error, service, context);
                     return self.post();
                 }
             };
+            self.stats.watch_events.add(stream.take_watch_events());
             if step == Step::End {
                 stream.say_goodbye();
             }
             if stream.wants_send() {
                 let mut wire = Vec::new();
                 if let Err(error) = stream.take(&mut wire) {
-                    self.abort(connection, &error);
+                    self.abort(connection, &error, service, context);
                     return self.post();
                 }
                 spent += wire.len();
@@ -254,9 +339,17 @@ impl Channel {
         }
     }
 
-    fn abort(&mut self, connection: ConnectionId, error: &StreamError) {
+    fn abort(
+        &mut self,
+        connection: ConnectionId,
+        error: &StreamError,
+        service: &mut Service<'_>,
+        context: &mut Context<'_>,
+    ) {
+        self.stats.stream_errors.increment();
         // TLS has queued the alert that tells the peer why.
         if let Some(mut stream) = self.streams.remove(&connection) {
+            stream.leave(service, context.recorder);
             let mut wire = Vec::new();
             if stream.take(&mut wire).is_ok() && !wire.is_empty() && self.session.may_send(connection) {
                 self.session.send(connection, &wire, &mut self.outbox);
@@ -267,25 +360,30 @@ impl Channel {
 
     fn post(&mut self) -> Result<(), Lost> {
         while let Some(frame) = self.outbox.pop_front() {
+            self.stats.frames_sent.increment();
+            self.stats.bytes_sent.add(frame.len() as u64);
             self.socket.write(Message::Binary(frame.into())).map_err(describe)?;
         }
         Ok(())
     }
 }
 
-/// What a websocket error means to people.
+/// What a websocket error means.
 pub(super) fn describe(error: Error) -> Lost {
     match error {
-        Error::ConnectionClosed | Error::AlreadyClosed => "the connection is closed".into(),
+        Error::ConnectionClosed | Error::AlreadyClosed => Lost::new(Cause::Broken, "the connection is closed"),
         Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
-            "the connection was closed without a close frame".into()
+            Lost::new(Cause::Broken, "the connection was closed without a close frame")
         }
-        error => error.to_string(),
+        Error::Io(error) => Lost::new(Cause::Broken, error.to_string()),
+        error => Lost::new(Cause::Protocol, error.to_string()),
     }
 }
 
 /// How remotedialer says that a stream ended in order.
 const END_OF_STREAM: &str = "EOF";
+/// What a dialler sees of a server that died.
+const CONNECTION_RESET: &str = "connection reset by peer";
 /// How many messages one tunnel may have answered before its neighbours get their turn.
 const MESSAGES_PER_TURN: usize = 64;
 /// How much one stream may produce before its neighbours get their turn.

@@ -2,6 +2,7 @@
 
 use super::clock::Clock;
 use super::{Event, WorkerConfig};
+use crate::telemetry::Recorder;
 use mio::Registry;
 use std::collections::VecDeque;
 
@@ -11,5 +12,6 @@ pub(super) struct Context<'a> {
     pub(super) registry: &'a Registry,
     pub(super) clock: &'a Clock,
     pub(super) random: &'a mut fastrand::Rng,
+    pub(super) recorder: &'a mut Recorder,
     pub(super) events: &'a mut VecDeque<Event>,
 }

@@ -1,6 +1,6 @@
 //! Opening one tunnel: TCP, TLS, then the websocket upgrade with the headers Rancher's authorisers look for.
 
-use super::{Refused, Server, Transport, Tunnel, proxy};
+use super::{Cause, Refused, Server, Transport, Tunnel, proxy};
 use crate::config::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -34,6 +34,8 @@ impl Announcement {
 /// Why a tunnel could not be opened.
 #[derive(Debug)]
 pub(super) struct DialError {
+    /// The kind of it.
+    pub(super) kind: Cause,
     /// What happened, for people.
     pub(super) cause: String,
     /// How Rancher refused the upgrade, if it did.
@@ -152,7 +154,7 @@ impl Dial {
 impl DialError {
     /// A failure before Rancher answered.
     pub(super) fn socket(error: io::Error) -> DialError {
-        DialError { cause: error.to_string(), refused: None }
+        DialError { kind: Cause::Unreachable, cause: error.to_string(), refused: None }
     }
 
     fn websocket(error: Error) -> DialError {
@@ -168,10 +170,11 @@ impl DialError {
                     cluster_unknown: status == 400 && text == CLUSTER_UNKNOWN,
                     retry_after: retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs),
                 };
-                DialError { cause: format!("Rancher answered {status}: {text}"), refused: Some(refused) }
+                let cause = format!("Rancher answered {status}: {text}");
+                DialError { kind: Cause::Refused, cause, refused: Some(refused) }
             }
             Error::Io(error) => DialError::socket(error),
-            error => DialError { cause: error.to_string(), refused: None },
+            error => DialError { kind: Cause::Protocol, cause: error.to_string(), refused: None },
         }
     }
 }
@@ -194,9 +197,11 @@ pub(super) fn request(
         (Tunnel::Api, false) => "/v3/connect/register",
         _ => "/v3/connect",
     };
-    let uri = format!("{scheme}://{authority}{}{path}", server.path_prefix)
-        .parse()
-        .map_err(|error| DialError { cause: format!("the server's URL cannot be dialled: {error}"), refused: None })?;
+    let uri = format!("{scheme}://{authority}{}{path}", server.path_prefix).parse().map_err(|error| DialError {
+        kind: Cause::Unreachable,
+        cause: format!("the server's URL cannot be dialled: {error}"),
+        refused: None,
+    })?;
     let builder = ClientRequestBuilder::new(uri);
     let builder = match tunnel {
         Tunnel::Api => builder

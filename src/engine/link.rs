@@ -1,12 +1,14 @@
 //! One of a cluster's two tunnels over its whole life: waiting, being dialled, open, lost, dialled again.
 
 use super::backoff::{Backoff, BackoffLimits};
-use super::channel::{Channel, Lost};
+use super::cause::Lost;
+use super::channel::Channel;
 use super::clock::Clock;
 use super::context::Context;
 use super::dial::{self, Announcement, Dial, DialError};
+use super::imposed::Hold;
 use super::stream::Service;
-use super::{Refused, Server, Transport, Tunnel};
+use super::{Cause, Refused, Server, Transport, Tunnel};
 use crate::config::Secret;
 use mio::Token;
 use std::io;
@@ -24,6 +26,10 @@ pub(super) struct Link {
     attempts: usize,
     /// Whether the tunnel was open at least once.
     registered: bool,
+    /// What faults do to it.
+    hold: Hold,
+    /// How fast faults let it go.
+    bytes_per_second: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -64,7 +70,15 @@ pub(super) enum Change {
 impl Link {
     /// A link that is not wanted yet.
     pub(super) fn new(tunnel: Tunnel) -> Link {
-        Link { tunnel, state: State::Idle, backoff: Backoff::default(), attempts: 0, registered: false }
+        Link {
+            tunnel,
+            state: State::Idle,
+            backoff: Backoff::default(),
+            attempts: 0,
+            registered: false,
+            hold: Hold::Free,
+            bytes_per_second: None,
+        }
     }
 
     /// Wants the tunnel at `at`, if it was not wanted before.
@@ -93,7 +107,7 @@ impl Link {
 
     /// Moves a link whose backoff is over into the queue; true if the caller is to enqueue it.
     pub(super) fn enqueue(&mut self, now: Instant) -> bool {
-        let due = matches!(self.state, State::Waiting { until } if until <= now);
+        let due = self.hold == Hold::Free && matches!(self.state, State::Waiting { until } if until <= now);
         if due {
             self.state = State::Queued;
         }
@@ -128,7 +142,10 @@ impl Link {
         context: &Context<'_>,
     ) -> Result<Dial, DialError> {
         let address = match server.addresses.len() {
-            0 => return Err(DialError { cause: format!("{} has no address yet", server.host), refused: None }),
+            0 => {
+                let cause = format!("{} has no address yet", server.host);
+                return Err(DialError { kind: Cause::Unreachable, cause, refused: None });
+            }
             count => server.addresses[self.attempts % count],
         };
         self.attempts += 1;
@@ -149,6 +166,9 @@ impl Link {
 
     /// The socket is ready, or work was left over.
     pub(super) fn advance(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Option<Change> {
+        if self.is_frozen() {
+            return None;
+        }
         let (config, clock) = (context.config, context.clock);
         match &mut self.state {
             State::Dialing(dial) => match dial.advance() {
@@ -156,8 +176,11 @@ impl Link {
                 Ok(Some(socket)) => {
                     let mut channel =
                         Box::new(Channel::new(socket, self.tunnel, config, clock.now, context.random.f64()));
+                    if self.bytes_per_second.is_some() {
+                        channel.set_pace(self.bytes_per_second, clock.now);
+                    }
                     // The peer may have sent its first messages together with its answer.
-                    let received = channel.receive(service, config, clock).and_then(|()| channel.flush());
+                    let received = channel.receive(service, context).and_then(|()| channel.flush());
                     self.state = State::Open(channel);
                     self.backoff.up(clock.now);
                     self.registered = true;
@@ -169,10 +192,11 @@ impl Link {
                 Err(error) => Some(self.down(error, context)),
             },
             State::Open(channel) => {
+                channel.keep_pace(clock.now);
                 let outcome = channel
-                    .receive(service, config, clock)
+                    .receive(service, context)
                     .and_then(|()| channel.flush())
-                    .and_then(|()| channel.resume(service, clock))
+                    .and_then(|()| channel.resume(service, context))
                     .and_then(|()| channel.flush());
                 outcome.err().map(|lost| self.lost(lost, context))
             }
@@ -188,23 +212,33 @@ impl Link {
 
     /// The cluster changed: watches have something to say.
     pub(super) fn feed(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Option<Change> {
+        if self.is_frozen() {
+            return None;
+        }
         let State::Open(channel) = &mut self.state else { return None };
-        let outcome = channel.feed(service, context.clock).and_then(|()| channel.flush());
+        let outcome = channel.feed(service, context).and_then(|()| channel.flush());
         outcome.err().map(|lost| self.lost(lost, context))
     }
 
     /// Does what is due by the clock.
     pub(super) fn on_time(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Option<Change> {
+        if self.is_frozen() {
+            return None;
+        }
         let (config, clock) = (context.config, context.clock);
         match &mut self.state {
             State::Dialing(dial) if dial.deadline <= clock.now => {
                 let cause =
                     format!("no tunnel within {} s (ConnectTimeout)", config.settings.connect_timeout.as_secs_f64());
-                Some(self.down(DialError { cause, refused: None }, context))
+                Some(self.down(DialError { kind: Cause::Timeout, cause, refused: None }, context))
             }
             State::Open(channel) => {
-                let outcome = channel.on_time(service, config, clock).and_then(|()| channel.flush());
-                outcome.err().map(|lost| self.lost(lost, context))
+                let outcome = match channel.keep_pace(clock.now) {
+                    true => channel.receive(service, context).and_then(|()| channel.resume(service, context)),
+                    false => Ok(()),
+                };
+                let outcome = outcome.and_then(|()| channel.on_time(service, context));
+                outcome.and_then(|()| channel.flush()).err().map(|lost| self.lost(lost, context))
             }
             State::Closing { until, .. } if *until <= clock.now => {
                 self.state = State::Idle;
@@ -218,6 +252,8 @@ impl Link {
     pub(super) fn next_due(&self, clock: &Clock) -> Option<Instant> {
         match &self.state {
             State::Idle | State::Queued => None,
+            State::Waiting { .. } if self.hold != Hold::Free => None,
+            _ if self.is_frozen() => None,
             State::Waiting { until } | State::Closing { until, .. } => Some(*until),
             State::Dialing(dial) => Some(dial.deadline),
             State::Open(channel) => Some(channel.next_due(clock)),
@@ -226,7 +262,74 @@ impl Link {
 
     /// Whether there is work left that no readiness report will announce.
     pub(super) fn has_more(&self) -> bool {
-        matches!(&self.state, State::Open(channel) if channel.has_more())
+        !self.is_frozen() && matches!(&self.state, State::Open(channel) if channel.has_more())
+    }
+
+    /// Lets faults have their way with the tunnel; `cause` is what people are told if that closes it.
+    pub(super) fn set_hold(&mut self, hold: Hold, cause: &str, context: &mut Context<'_>) -> Option<Change> {
+        let before = std::mem::replace(&mut self.hold, hold);
+        match (&mut self.state, hold) {
+            (State::Open(_) | State::Dialing(_), Hold::Down) => {
+                Some(self.down(DialError { kind: Cause::Fault, cause: cause.to_owned(), refused: None }, context))
+            }
+            (State::Queued, Hold::Down) => {
+                self.state = State::Waiting { until: context.clock.now };
+                None
+            }
+            (State::Open(channel), Hold::Free) if before != Hold::Free => {
+                channel.thaw(context.clock.now);
+                None
+            }
+            // All who were kept away come back in one moment: backing off is for those who failed.
+            (State::Waiting { until }, Hold::Free) if before != Hold::Free => {
+                *until = context.clock.now;
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// Lets the tunnel carry only so many bytes a second, this one and those that follow.
+    pub(super) fn set_pace(&mut self, bytes_per_second: Option<u64>, now: Instant) {
+        if std::mem::replace(&mut self.bytes_per_second, bytes_per_second) == bytes_per_second {
+            return;
+        }
+        if let State::Open(channel) = &mut self.state {
+            channel.set_pace(bytes_per_second, now);
+        }
+    }
+
+    /// Breaks an open tunnel off without a close frame.
+    pub(super) fn sever(&mut self, cause: &str, context: &mut Context<'_>) -> Option<Change> {
+        if !matches!(self.state, State::Open(_)) {
+            return None;
+        }
+        if let State::Open(channel) = &mut self.state {
+            channel.cut();
+        }
+        Some(self.down(DialError { kind: Cause::Fault, cause: cause.to_owned(), refused: None }, context))
+    }
+
+    /// The open channel, unless nothing may be done with it.
+    pub(super) fn open_channel(&mut self) -> Option<&mut Channel> {
+        match &mut self.state {
+            State::Open(channel) if self.hold == Hold::Free => Some(channel),
+            _ => None,
+        }
+    }
+
+    /// Whether the tunnel is open.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state, State::Open(_))
+    }
+
+    /// The tunnel broke while something was done with its channel.
+    pub(super) fn lost(&mut self, lost: Lost, context: &mut Context<'_>) -> Change {
+        self.down(DialError { kind: lost.cause, cause: lost.text, refused: None }, context)
+    }
+
+    fn is_frozen(&self) -> bool {
+        self.hold == Hold::Frozen && matches!(self.state, State::Open(_) | State::Dialing(_))
     }
 
     /// Closes the tunnel with a close frame, or stops trying to open it.
@@ -244,18 +347,18 @@ impl Link {
         if !matches!(self.state, State::Open(_) | State::Dialing(_)) {
             return None;
         }
-        let change = self.down(DialError { cause: why.to_owned(), refused: None }, context);
+        let change = self.down(DialError { kind: Cause::Reopened, cause: why.to_owned(), refused: None }, context);
         // A tunnel that was registered is not announced again until it is (see `dial::request`).
         self.registered = false;
         self.hasten(context.clock.now);
         Some(change)
     }
 
-    fn lost(&mut self, cause: Lost, context: &mut Context<'_>) -> Change {
-        self.down(DialError { cause, refused: None }, context)
-    }
-
     fn down(&mut self, error: DialError, context: &mut Context<'_>) -> Change {
+        let stats = context.config.stats.of(self.tunnel);
+        let was_open = matches!(self.state, State::Open(_));
+        let counters = if was_open { &stats.disconnects } else { &stats.failures };
+        counters[error.kind as usize].increment();
         if let State::Open(channel) = std::mem::replace(&mut self.state, State::Idle) {
             // Rancher keeps using a session until its read fails: an orderly end spares it the wait.
             channel.close().get_mut().shutdown();

@@ -1,13 +1,17 @@
 //! A cluster as its worker holds it: the virtual API, the two tunnels to it and the periodic report.
 
+mod suffering;
+
 use super::clock::Clock;
 use super::context::Context;
 use super::dial::Announcement;
+use super::imposed::Faults;
 use super::link::{Change, Credentials, Link};
 use super::stream::Service;
 use super::{Attachment, Event, Server, Tunnel, WorkerConfig};
 use crate::config::{HeartbeatMode, Secret};
 use crate::kube::{Cluster, ClusterInfo, Counts, DurableError, Heartbeat, Identity, Limits, Size, Written};
+use crate::telemetry::Tally;
 use mio::Token;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +26,8 @@ pub(super) struct Member {
     credentials: Credentials,
     api: Link,
     steve: Link,
+    /// What was asked of it.
+    tally: Tally,
     next_report: Instant,
     next_node_heartbeat: Instant,
     /// The revision every watch has seen.
@@ -32,6 +38,8 @@ pub(super) struct Member {
     counts: Option<Counts>,
     /// Whether the manager knows that Rancher takes its leave.
     farewell_told: bool,
+    /// What is going wrong on purpose; hardly ever anything.
+    faults: Option<Box<Faults>>,
     detaching: bool,
     /// The timer that is set for this member; older ones that still fire are ignored.
     armed: Option<Instant>,
@@ -68,10 +76,12 @@ impl Member {
             credentials: Credentials { registration_token: attachment.registration_token, announcement },
             api,
             steve: Link::new(Tunnel::Steve),
+            tally: Tally::default(),
             next_report: clock.now + settings.report_interval.mul_f64(random.f64()),
             next_node_heartbeat: clock.now,
             counts: None,
             farewell_told: false,
+            faults: None,
             detaching: false,
             armed: None,
             queued: false,
@@ -86,6 +96,11 @@ impl Member {
     /// Which of the servers it connects to.
     pub(super) fn server(&self) -> usize {
         self.server
+    }
+
+    /// What was asked of it.
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// What the cluster holds.
@@ -156,6 +171,9 @@ impl Member {
 
     /// Does what is due by the clock.
     pub(super) fn on_time(&mut self, context: &mut Context<'_>) {
+        if self.faults.is_some() {
+            self.advance_faults(context);
+        }
         for tunnel in TUNNELS {
             let (link, mut service) = self.link_and_service(tunnel);
             let change = link.on_time(&mut service, context);
@@ -197,10 +215,11 @@ impl Member {
     }
 
     /// Closes both tunnels; the member is gone once [`Member::is_gone`] says so.
-    pub(super) fn detach(&mut self, clock: &Clock) {
+    pub(super) fn detach(&mut self, context: &mut Context<'_>) {
         self.detaching = true;
-        self.api.close(clock);
-        self.steve.close(clock);
+        self.api.close(context.clock);
+        self.steve.close(context.clock);
+        context.recorder.end_all(&mut self.tally);
     }
 
     /// Whether a detached member holds nothing any more.
@@ -217,7 +236,9 @@ impl Member {
     pub(super) fn arm(&mut self, clock: &Clock) -> Option<Instant> {
         let report = (!self.detaching).then_some(self.next_report);
         let wake = self.cluster.wake_at().map(|at| clock.instant_of(at));
-        let due = [report, wake, self.api.next_due(clock), self.steve.next_due(clock)].into_iter().flatten().min()?;
+        let fault = self.faults.as_ref().and_then(|faults| faults.next_due());
+        let due = [report, wake, fault, self.api.next_due(clock), self.steve.next_due(clock)];
+        let due = due.into_iter().flatten().min()?;
         if self.armed.is_some_and(|armed| armed <= due) {
             return None;
         }
@@ -286,9 +307,13 @@ impl Member {
             Some(Change::Up) => {
                 // As the real agent: the second tunnel is opened by what the first one brings up.
                 self.steve.want(context.clock.now);
+                context.config.stats.of(tunnel).connects.increment();
                 context.events.push_back(Event::TunnelUp { name, tunnel });
             }
             Some(Change::Down { cause, refused, retry_in }) => {
+                if tunnel == Tunnel::Api {
+                    context.recorder.end_all(&mut self.tally);
+                }
                 context.events.push_back(Event::TunnelDown { name, tunnel, cause, refused, retry_in });
             }
         }
@@ -300,8 +325,11 @@ impl Member {
 
     fn link_and_service(&mut self, tunnel: Tunnel) -> (&mut Link, Service<'_>) {
         match tunnel {
-            Tunnel::Api => (&mut self.api, Service::Kube(&mut self.cluster)),
-            Tunnel::Steve => (&mut self.steve, Service::Steve),
+            Tunnel::Api => {
+                let faults = self.faults.as_deref_mut();
+                (&mut self.api, Service { cluster: Some(&mut self.cluster), faults, tally: &mut self.tally })
+            }
+            Tunnel::Steve => (&mut self.steve, Service { cluster: None, faults: None, tally: &mut self.tally }),
         }
     }
 }

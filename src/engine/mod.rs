@@ -10,26 +10,33 @@
 mod assignment;
 mod authority;
 mod backoff;
+mod cause;
 mod channel;
 mod clock;
 mod context;
 mod dial;
+mod imposed;
 mod keeping;
 mod link;
 mod member;
+mod pace;
 mod proxy;
+mod stats;
 mod stream;
 mod transport;
 mod wheel;
 mod worker;
 
 pub use assignment::{Assignment, Attachment, Event, Refused, Server, Tunnel, Via};
-pub use authority::Authority;
+pub use authority::{Authority, Validity};
+pub use cause::Cause;
+pub use imposed::Imposition;
 pub use transport::Transport;
 pub use wheel::TimerWheel;
 
 use crate::config::Settings;
 use crate::journal::JournalHandle;
+use crate::telemetry::Source;
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
@@ -89,12 +96,17 @@ struct WorkerConfig {
     ca_pem: Arc<str>,
     journal: JournalHandle,
     api_tls: Arc<rustls::ServerConfig>,
+    /// The same with a certificate that has expired.
+    expired_tls: Arc<rustls::ServerConfig>,
+    /// What this worker counts.
+    stats: Arc<stats::Stats>,
 }
 
 #[derive(Debug)]
 struct WorkerHandle {
     queue: Sender<Assignment>,
     waker: mio::Waker,
+    stats: Arc<stats::Stats>,
     thread: JoinHandle<io::Result<()>>,
 }
 
@@ -103,11 +115,14 @@ impl Engine {
     pub fn start(config: Config, events: Sender<Event>) -> Result<Engine, EngineError> {
         let settings = config.settings;
         let api_host = settings.api_address.rsplit_once(':').map_or(settings.api_address.as_str(), |(host, _)| host);
+        let api_host = api_host.trim_matches(['[', ']']);
         let shared = WorkerConfig {
-            api_tls: config.authority.server_config(api_host.trim_matches(['[', ']']))?,
+            api_tls: config.authority.server_config(api_host, Validity::Lasting)?,
+            expired_tls: config.authority.server_config(api_host, Validity::Expired)?,
             ca_pem: config.authority.certificate_pem().into(),
             settings: settings.clone(),
             journal: config.journal,
+            stats: Arc::default(),
         };
         let count = match settings.workers {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -117,10 +132,11 @@ impl Engine {
             let poll = mio::Poll::new()?;
             let waker = mio::Waker::new(poll.registry(), worker::WAKER)?;
             let (queue, assignments) = bounded(QUEUE_LENGTH);
-            let worker =
-                worker::Worker::new(index, poll, shared.clone(), config.servers.clone(), assignments, events.clone());
+            let stats = Arc::<stats::Stats>::default();
+            let own = WorkerConfig { stats: stats.clone(), ..shared.clone() };
+            let worker = worker::Worker::new(index, poll, own, config.servers.clone(), assignments, events.clone());
             let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || worker.run())?;
-            Ok(WorkerHandle { queue, waker, thread })
+            Ok(WorkerHandle { queue, waker, stats, thread })
         };
         let workers = (0..count).map(start).collect::<Result<_, EngineError>>()?;
         Ok(Engine { workers })
@@ -142,6 +158,12 @@ impl Engine {
     /// How many workers there are.
     pub fn workers(&self) -> usize {
         self.workers.len()
+    }
+
+    /// What the workers count.
+    pub fn stats(&self) -> Arc<dyn Source> {
+        let workers = self.workers.iter().map(|worker| (worker.stats.clone(), worker.queue.clone()));
+        Arc::new(stats::EngineStats { workers: workers.collect() })
     }
 
     /// Waits until `deadline` for workers that were shut down; returns how many have not ended by then.

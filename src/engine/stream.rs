@@ -1,20 +1,25 @@
 //! One connection that Rancher opened through a tunnel: inner TLS where it carries the Kubernetes API, HTTP/1.1 above it.
 
 use super::clock::Clock;
-use crate::http1::{self, BodyFraming, MessageLimits, Request, ResponseHead, ServerConnection};
-use crate::kube::{self, Body, Cluster, Progress, Streaming};
+use super::imposed::{Faults, Greeting};
+use super::stats::Open;
+use crate::http1::{self, BodyFraming, MessageLimits, Method, Request, ResponseHead, ServerConnection};
+use crate::kube::{self, Body, Cluster, Progress, Streaming, Subject};
 use crate::steve;
+use crate::telemetry::{self, Recorded, Recorder, Tally};
 use jiff::Timestamp;
 use std::io::{Read, Write};
 use std::sync::Arc;
+use std::time::Instant;
 
-/// Who answers the requests of a stream.
+/// Who answers the requests of a stream, and where they are counted.
 #[derive(Debug)]
-pub(super) enum Service<'a> {
-    /// The virtual Kubernetes API.
-    Kube(&'a mut Cluster),
-    /// What the steve tunnel serves.
-    Steve,
+pub(super) struct Service<'a> {
+    /// The virtual Kubernetes API; `None` for what the steve tunnel serves.
+    pub(super) cluster: Option<&'a mut Cluster>,
+    /// What comes between.
+    pub(super) faults: Option<&'a mut Faults>,
+    pub(super) tally: &'a mut Tally,
 }
 
 /// A stream's protocol state. It does no I/O: bytes from the peer go in, bytes for the peer are taken out.
@@ -24,9 +29,30 @@ pub(super) struct Stream {
     http: ServerConnection,
     /// Bytes for the peer while there is no TLS to hold them.
     plain_out: Vec<u8>,
-    response: Option<Response>,
+    exchange: Option<Exchange>,
+    /// A request whose answer a fault holds back.
+    delayed: Option<Box<Delayed>>,
     /// No further request is answered; the connection closes once everything is sent.
     ending: bool,
+    /// Lines sent on watches since they were taken.
+    watch_events: u32,
+    _open: Open,
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+struct Exchange {
+    response: Response,
+    recorded: Recorded,
+    asked: Instant,
+}
+
+/// A request that is answered later than it could be.
+#[derive(Debug)]
+struct Delayed {
+    request: Request,
+    asked: Instant,
+    due: Timestamp,
 }
 
 #[derive(Debug)]
@@ -60,7 +86,7 @@ pub(super) enum StreamError {
 
 impl Stream {
     /// A stream under TLS if `tls` is given.
-    pub(super) fn new(tls: Option<&Arc<rustls::ServerConfig>>) -> Result<Stream, StreamError> {
+    pub(super) fn new(tls: Option<&Arc<rustls::ServerConfig>>, open: Open) -> Result<Stream, StreamError> {
         let tls = match tls {
             Some(config) => {
                 let mut tls = Box::new(rustls::ServerConnection::new(config.clone())?);
@@ -71,7 +97,16 @@ impl Stream {
             None => None,
         };
         let http = ServerConnection::new(MessageLimits::default());
-        Ok(Stream { tls, http, plain_out: Vec::new(), response: None, ending: false })
+        Ok(Stream {
+            tls,
+            http,
+            plain_out: Vec::new(),
+            exchange: None,
+            delayed: None,
+            ending: false,
+            watch_events: 0,
+            _open: open,
+        })
     }
 
     /// Takes bytes from the peer; `scratch` is overwritten.
@@ -97,28 +132,52 @@ impl Stream {
         self.http.buffered()
     }
 
+    /// How many events were sent on watches since the last call.
+    pub(super) fn take_watch_events(&mut self) -> u64 {
+        std::mem::take(&mut self.watch_events).into()
+    }
+
     /// Whether a streaming response is under way, which a change of the cluster may feed.
     pub(super) fn is_streaming(&self) -> bool {
-        matches!(self.response, Some(Response::Streaming(_)))
+        matches!(&self.exchange, Some(Exchange { response: Response::Streaming(_), .. }))
     }
 
     /// When the response under way wants a step though nothing changed.
     pub(super) fn wake_at(&self) -> Option<Timestamp> {
-        match &self.response {
-            Some(Response::Streaming(streaming)) => streaming.wake_at(),
-            _ => None,
+        if let Some(delayed) = &self.delayed {
+            return Some(delayed.due);
+        }
+        match &self.exchange.as_ref()?.response {
+            Response::Streaming(streaming) => streaming.wake_at(),
+            Response::Bytes { .. } | Response::Shared { .. } => None,
+        }
+    }
+
+    /// Has a watch under way end as if its time were up; tells whether there is one.
+    pub(super) fn end_watch(&mut self, now: Timestamp) -> bool {
+        match &mut self.exchange {
+            Some(Exchange { response: Response::Streaming(streaming), .. }) => streaming.end_watch(now),
+            _ => false,
         }
     }
 
     /// Does the next piece of work: a piece of the response under way, or else the next request.
-    pub(super) fn step(&mut self, service: &mut Service<'_>, clock: &Clock) -> Result<Step, StreamError> {
-        if self.ending && self.response.is_none() {
+    pub(super) fn step(
+        &mut self,
+        service: &mut Service<'_>,
+        clock: &Clock,
+        recorder: &mut Recorder,
+    ) -> Result<Step, StreamError> {
+        if self.ending && self.exchange.is_none() {
             return Ok(Step::End);
         }
+        if self.delayed.as_ref().is_some_and(|delayed| delayed.due > clock.wall) {
+            return Ok(Step::Idle);
+        }
         let mut plain = Vec::new();
-        let progress = match self.response.take() {
-            Some(response) => self.continue_response(response, service, clock, &mut plain),
-            None => self.next_request(service, clock, &mut plain),
+        let progress = match self.exchange.take() {
+            Some(exchange) => self.continue_response(exchange, service, clock, recorder, &mut plain),
+            None => self.next_request(service, clock, recorder, &mut plain),
         };
         let produced = plain.len();
         match &mut self.tls {
@@ -157,15 +216,58 @@ impl Stream {
         }
     }
 
-    fn next_request(&mut self, service: &mut Service<'_>, clock: &Clock, plain: &mut Vec<u8>) -> Progress {
-        let answer = match self.http.next_request(plain) {
+    /// Nobody waits for the answer under way any more.
+    pub(super) fn leave(&self, service: &mut Service<'_>, recorder: &mut Recorder) {
+        if let Some(exchange) = &self.exchange {
+            recorder.leave(service.tally, exchange.recorded);
+        }
+    }
+
+    fn next_request(
+        &mut self,
+        service: &mut Service<'_>,
+        clock: &Clock,
+        recorder: &mut Recorder,
+        plain: &mut Vec<u8>,
+    ) -> Progress {
+        let (request, answer, subject, asked);
+        let received = match self.delayed.take() {
+            Some(delayed) => Ok(Some((delayed.request, delayed.asked))),
+            None => match self.http.next_request(plain) {
+                Ok(Some(request)) => match service.due(&request, clock) {
+                    Some(due) => {
+                        self.delayed = Some(Box::new(Delayed { request, asked: Instant::now(), due }));
+                        return Progress::Idle;
+                    }
+                    None => Ok(Some((request, Instant::now()))),
+                },
+                Ok(None) => Ok(None),
+                Err(refusal) => Err(refusal),
+            },
+        };
+        match received {
             Ok(None) => return Progress::Idle,
-            Ok(Some(request)) => service.answer(&request, clock),
+            Ok(Some(received)) => {
+                (request, asked) = received;
+                (answer, subject) = service.answer(&request, clock);
+            }
             Err(refusal) => {
                 self.ending = true;
-                plain_text(refusal.status, &refusal.message)
+                request = Request::new(Method::Other(String::new()), "");
+                asked = Instant::now();
+                answer = plain_text(refusal.status, &refusal.message);
+                subject = Subject::of_path(&request.method, UNREADABLE);
             }
+        }
+        let recorded = telemetry::Request {
+            verb: subject.verb(),
+            resource: &subject,
+            code: answer.status,
+            is_watch: answer.status == 200 && subject.verb() == kube::Verb::Watch.as_str(),
+            user_agent: request.headers.get("User-Agent").unwrap_or_default(),
+            received_bytes: request.body.len() as u64,
         };
+        let recorded = recorder.begin(service.tally, &recorded, clock.wall);
         let head = ResponseHead { status: answer.status, headers: answer.headers };
         let (framing, response) = match answer.body {
             Body::Bytes(body) => (BodyFraming::Length(body.len() as u64), Response::Bytes { body, sent: 0 }),
@@ -173,57 +275,79 @@ impl Stream {
             Body::Streaming(streaming) => (BodyFraming::Chunked, Response::Streaming(streaming)),
         };
         self.http.respond(&head, framing, &clock.http_date, plain);
-        self.continue_response(response, service, clock, plain)
+        let exchange = Exchange { response, recorded, asked };
+        self.continue_response(exchange, service, clock, recorder, plain)
     }
 
     fn continue_response(
         &mut self,
-        mut response: Response,
-        service: &Service<'_>,
+        mut exchange: Exchange,
+        service: &mut Service<'_>,
         clock: &Clock,
+        recorder: &mut Recorder,
         plain: &mut Vec<u8>,
     ) -> Progress {
-        let progress = match &mut response {
+        let (progress, sent) = match &mut exchange.response {
             Response::Bytes { body, sent } => self.send_piece(body, sent, plain),
             Response::Shared { body, sent } => self.send_piece(body, sent, plain),
-            Response::Streaming(streaming) => match service {
-                Service::Kube(cluster) => {
+            Response::Streaming(streaming) => match &service.cluster {
+                Some(cluster) => {
                     let mut piece = Vec::new();
                     let progress = streaming.poll(cluster, clock.wall, &mut piece, PIECE_BYTES);
                     if !piece.is_empty() {
+                        // Watches and logs are lines.
+                        self.watch_events += piece.iter().filter(|byte| **byte == b'\n').count() as u32;
                         self.http.data(&piece, plain);
                     }
-                    progress
+                    (progress, piece.len())
                 }
-                Service::Steve => Progress::Done,
+                None => (Progress::Done, 0),
             },
         };
+        recorder.sent(service.tally, exchange.recorded, sent);
         if progress == Progress::Done {
+            let took = u64::try_from(exchange.asked.elapsed().as_micros()).unwrap_or(u64::MAX);
+            recorder.end(service.tally, exchange.recorded, took);
             self.http.finish(plain);
             self.ending |= self.http.must_close();
         } else {
-            self.response = Some(response);
+            self.exchange = Some(exchange);
         }
         progress
     }
 
-    fn send_piece(&mut self, body: &[u8], sent: &mut usize, plain: &mut Vec<u8>) -> Progress {
+    fn send_piece(&mut self, body: &[u8], sent: &mut usize, plain: &mut Vec<u8>) -> (Progress, usize) {
         let piece = &body[*sent..body.len().min(*sent + PIECE_BYTES)];
         if !piece.is_empty() {
             self.http.data(piece, plain);
         }
         *sent += piece.len();
-        if *sent == body.len() { Progress::Done } else { Progress::More }
+        (if *sent == body.len() { Progress::Done } else { Progress::More }, piece.len())
     }
 }
 
 impl Service<'_> {
-    fn answer(&mut self, request: &Request, clock: &Clock) -> kube::Response {
-        match self {
-            Service::Kube(cluster) => cluster.handle(request, clock.wall),
-            Service::Steve => {
+    /// How a new connection is received.
+    pub(super) fn greet(&mut self) -> Greeting {
+        self.faults.as_mut().map_or(Greeting::Usual, |faults| faults.greet())
+    }
+
+    /// When a request is to be answered, if that is later than now.
+    fn due(&mut self, request: &Request, clock: &Clock) -> Option<Timestamp> {
+        let delay = self.faults.as_mut()?.delay(request)?;
+        clock.wall.checked_add(delay).ok()
+    }
+
+    fn answer(&mut self, request: &Request, clock: &Clock) -> (kube::Response, Subject) {
+        let refusal = self.faults.as_mut().and_then(|faults| faults.refusal(request));
+        match (&mut self.cluster, refusal) {
+            (Some(cluster), Some(status)) => cluster.refuse(request, status),
+            (Some(cluster), None) => cluster.serve(request, clock.wall),
+            (None, _) => {
                 let (head, body) = steve::handle(request);
-                kube::Response { status: head.status, headers: head.headers, body: Body::Bytes(body) }
+                let path = if head.status == 200 { "/ping" } else { UNKNOWN };
+                let response = kube::Response { status: head.status, headers: head.headers, body: Body::Bytes(body) };
+                (response, Subject::of_path(&request.method, path))
             }
         }
     }
@@ -234,6 +358,10 @@ fn plain_text(status: u16, message: &str) -> kube::Response {
     kube::Response { status, headers, body: Body::Bytes(message.as_bytes().to_vec()) }
 }
 
+/// What the steve tunnel does not serve.
+const UNKNOWN: &str = "steve";
+/// What is no HTTP request.
+const UNREADABLE: &str = "unreadable";
 /// One TLS record: smaller pieces cost headers, larger ones delay the neighbours.
 const PIECE_BYTES: usize = 16 * 1024;
 /// Twice what makes the session send Pause: what may be in flight before the peer has seen it, and as much again.

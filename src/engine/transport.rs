@@ -3,9 +3,11 @@
 //! `Read` and `Write` are what tungstenite needs. Writing always succeeds into a buffer of our own, so that a protocol above
 //! never has to repeat a half-written frame; whoever produces data looks at [`Transport::backlog`] first.
 
+use super::pace::Pace;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use std::io::{self, Read, Write};
+use std::time::Instant;
 
 /// A TCP connection, perhaps under TLS.
 #[derive(Debug)]
@@ -15,12 +17,17 @@ pub struct Transport {
     /// Bytes for the socket that it did not take yet; `[..sent]` is gone already.
     outgoing: Vec<u8>,
     sent: usize,
+    /// How fast it may go, if a fault slows it down.
+    pace: Option<Box<Pace>>,
 }
+
+/// A socket that a fault may slow down.
+struct Paced<'a>(&'a mut TcpStream, Option<&'a mut Pace>);
 
 impl Transport {
     /// Wraps a socket that is connected or still connecting.
     pub fn new(socket: TcpStream, tls: Option<rustls::Connection>) -> Transport {
-        let mut transport = Transport { socket, tls: None, outgoing: Vec::new(), sent: 0 };
+        let mut transport = Transport { socket, tls: None, outgoing: Vec::new(), sent: 0, pace: None };
         if let Some(tls) = tls {
             transport.start_tls(tls);
         }
@@ -65,9 +72,18 @@ impl Transport {
     pub fn flush_socket(&mut self) -> io::Result<()> {
         self.encrypt()?;
         while self.backlog() > 0 {
-            match self.socket.write(&self.outgoing[self.sent..]) {
+            let allowed = self.pace.as_mut().map_or(usize::MAX, |pace| pace.may_write(self.outgoing.len() - self.sent));
+            let end = self.outgoing.len().min(self.sent.saturating_add(allowed));
+            if end == self.sent {
+                self.compact();
+                return Ok(());
+            }
+            match self.socket.write(&self.outgoing[self.sent..end]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => self.sent += written,
+                Ok(written) => {
+                    self.sent += written;
+                    self.pace.iter_mut().for_each(|pace| pace.wrote(written));
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.compact();
                     return Ok(());
@@ -80,6 +96,27 @@ impl Transport {
         self.outgoing = Vec::new();
         self.sent = 0;
         Ok(())
+    }
+
+    /// Carries only so many bytes a second in each direction from now on, or as many as it can.
+    pub(super) fn set_pace(&mut self, bytes_per_second: Option<u64>, now: Instant) {
+        self.pace = bytes_per_second.map(|bytes_per_second| Box::new(Pace::new(bytes_per_second, now)));
+    }
+
+    /// Lets a slow connection make use of the time that has passed; tells whether it is one.
+    pub(super) fn keep_pace(&mut self, now: Instant) -> bool {
+        self.pace.as_mut().map(|pace| pace.refill(now)).is_some()
+    }
+
+    /// When a slow connection goes on with what it has held back.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.pace.as_ref().and_then(|pace| pace.next_due())
+    }
+
+    /// Ends the connection in both directions, without a word on the layers above.
+    pub(super) fn cut(&mut self) {
+        // A connection that is gone already is as good.
+        _ = self.socket.shutdown(std::net::Shutdown::Both);
     }
 
     /// Says goodbye on the TLS layer and closes the sending direction of the socket.
@@ -109,10 +146,20 @@ impl Transport {
     }
 }
 
+impl Read for Paced<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.1 {
+            None => self.0.read(buffer),
+            Some(pace) => pace.read(self.0, buffer),
+        }
+    }
+}
+
 impl Read for Transport {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut socket = Paced(&mut self.socket, self.pace.as_deref_mut());
         let Some(tls) = &mut self.tls else {
-            return self.socket.read(buffer);
+            return socket.read(buffer);
         };
         loop {
             match tls.reader().read(buffer) {
@@ -120,7 +167,7 @@ impl Read for Transport {
                 decided => return decided,
             }
             // Zero bytes means that the peer closed the socket; the reader above then says whether that was orderly.
-            tls.read_tls(&mut self.socket)?;
+            tls.read_tls(&mut socket)?;
             if let Err(error) = tls.process_new_packets() {
                 // The alert that tells the peer why is queued by now; if it cannot be sent, the error still says why.
                 let _ = self.flush_socket();

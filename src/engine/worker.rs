@@ -6,10 +6,11 @@ use super::keeping::Keeping;
 use super::member::{Member, TUNNELS};
 use super::wheel::TimerWheel;
 use super::{Assignment, Event, Server, Tunnel, WorkerConfig};
+use crate::telemetry::Recorder;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use mio::{Events, Poll, Token};
 use slab::Slab;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,6 +36,7 @@ pub(super) struct Worker {
     clock: Clock,
     next_count: Instant,
     keeping: Keeping,
+    recorder: Recorder,
     late_by: Duration,
     stopping: bool,
 }
@@ -66,6 +68,7 @@ impl Worker {
             random: fastrand::Rng::new(),
             next_count: clock.now + COUNT_INTERVAL,
             keeping: Keeping::new(config.journal.clone(), config.settings.journal_interval, clock.now),
+            recorder: Recorder::default(),
             clock,
             config,
             late_by: Duration::ZERO,
@@ -147,12 +150,27 @@ impl Worker {
                     let info = member.map(|member| Box::new(member.info()));
                     self.events.push_back(Event::Described(number, info));
                 }
+                Ok(Assignment::DescribeRequests(name, number)) => {
+                    let member = self.names.get(&name).and_then(|&key| self.members.get(key));
+                    let requests = member.map(|member| Box::new(self.recorder.describe(member.tally())));
+                    self.events.push_back(Event::RequestsDescribed(number, requests));
+                }
                 Ok(Assignment::Resize(name, number, size)) => {
                     let mut outcome = Err("no worker holds it".to_owned());
                     if let Some(&key) = self.names.get(&name) {
                         self.turn(key, |member, context| outcome = member.resize(size, context));
                     }
                     self.events.push_back(Event::Resized(number, outcome));
+                }
+                Ok(Assignment::Impose(name, imposition)) => {
+                    if let Some(&key) = self.names.get(&name) {
+                        self.turn(key, |member, context| member.impose(&imposition, context));
+                    }
+                }
+                Ok(Assignment::Lift(name, id)) => {
+                    if let Some(&key) = self.names.get(&name) {
+                        self.turn(key, |member, context| member.lift(|active| active.id == id, context));
+                    }
                 }
                 Ok(Assignment::Shutdown) => self.stop(),
                 Err(crossbeam_channel::TryRecvError::Empty) => return,
@@ -180,7 +198,7 @@ impl Worker {
     fn detach(&mut self, name: &Arc<str>) {
         match self.names.get(name) {
             Some(&key) => {
-                self.turn(key, |member, context| member.detach(context.clock));
+                self.turn(key, |member, context| member.detach(context));
             }
             None => self.events.push_back(Event::Detached(name.clone())),
         }
@@ -190,10 +208,14 @@ impl Worker {
         if std::mem::replace(&mut self.stopping, true) {
             return;
         }
-        self.keeping.finish(&mut self.members);
         let keys: Vec<usize> = self.members.iter().map(|(key, _)| key).collect();
+        for key in &keys {
+            // What they did to nodes and pods would outlive them.
+            self.turn(*key, |member, context| member.lift(|_| true, context));
+        }
+        self.keeping.finish(&mut self.members);
         for key in keys {
-            self.turn(key, |member, context| member.detach(context.clock));
+            self.turn(key, |member, context| member.detach(context));
         }
     }
 
@@ -234,6 +256,7 @@ impl Worker {
             registry: self.poll.registry(),
             clock: &self.clock,
             random: &mut self.random,
+            recorder: &mut self.recorder,
             events: &mut self.events,
         };
         work(member, &mut context);
@@ -284,6 +307,18 @@ impl Worker {
         if !counted.is_empty() {
             self.events.push_back(Event::Counted(counted));
         }
+        let mut felt = BTreeMap::new();
+        self.members.iter_mut().for_each(|(_, member)| member.take_effects(&mut felt));
+        if !felt.is_empty() {
+            self.events.push_back(Event::FaultsFelt(felt.into_iter().collect()));
+        }
+        if let Some(totals) = self.recorder.take_changed() {
+            self.events.push_back(Event::Requested { worker: self.index, totals: Box::new(totals) });
+        }
+        let stats = &self.config.stats;
+        stats.clusters.set(self.members.len() as i64);
+        stats.waiting_dials.set(self.dials.len() as i64);
+        stats.lag_micros.set(self.late_by.as_micros() as i64);
         self.events.push_back(Event::Lag { worker: self.index, late_by: std::mem::take(&mut self.late_by) });
     }
 
@@ -293,8 +328,8 @@ impl Worker {
                 Ok(()) => {}
                 Err(TrySendError::Full(event)) => {
                     self.events.push_front(event);
-                    // Lag reports are the only events that repeat by themselves: while the manager is behind, drop them.
-                    self.events.retain(|event| !matches!(event, Event::Lag { .. }));
+                    // These repeat by themselves: while the manager is behind, drop them.
+                    self.events.retain(|event| !matches!(event, Event::Lag { .. } | Event::Requested { .. }));
                     return;
                 }
                 Err(TrySendError::Disconnected(_)) => self.events.clear(),

@@ -2,10 +2,11 @@
 
 use super::{JournalError, JournalFile, KeptCluster};
 use crate::kube::Written;
+use crate::telemetry::{Counter, Exposition, Histogram, Source};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A change of a cluster's record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,9 +38,17 @@ type Told = Box<dyn FnOnce(Result<(), Arc<JournalError>>) + Send>;
 #[derive(Clone)]
 pub struct JournalHandle(Sender<Item>);
 
+/// What the journal counts.
+struct Stats {
+    queue: Receiver<Item>,
+    commits: Histogram,
+    failures: Counter,
+}
+
 /// The running thread.
 pub struct Journal {
     handle: JournalHandle,
+    stats: Arc<Stats>,
     thread: JoinHandle<()>,
 }
 
@@ -47,13 +56,22 @@ impl Journal {
     /// Starts the thread on an open file. Before anything else it hands over what was written in each cluster in earlier runs.
     pub fn start(file: JournalFile, past: Sender<KeptCluster>) -> std::io::Result<Journal> {
         let (sender, queue) = bounded(QUEUE_LENGTH);
-        let thread = std::thread::Builder::new().name("journal".into()).spawn(move || run(file, &queue, past))?;
-        Ok(Journal { handle: JournalHandle(sender), thread })
+        let commits = Histogram::new(COMMIT_BOUNDS_SECONDS);
+        let stats = Arc::new(Stats { queue, commits, failures: Counter::default() });
+        let counted = stats.clone();
+        let run = move || run(file, &counted, past);
+        let thread = std::thread::Builder::new().name("journal".into()).spawn(run)?;
+        Ok(Journal { handle: JournalHandle(sender), stats, thread })
     }
 
     /// A way to hand things over.
     pub fn handle(&self) -> JournalHandle {
         self.handle.clone()
+    }
+
+    /// What it counts.
+    pub fn stats(&self) -> Arc<dyn Source> {
+        self.stats.clone()
     }
 
     /// Waits until everything that was handed over is dealt with; the other handles have to be gone.
@@ -94,23 +112,39 @@ impl JournalHandle {
     }
 }
 
-fn run(mut file: JournalFile, queue: &Receiver<Item>, past: Sender<KeptCluster>) {
+impl Source for Stats {
+    fn expose(&self, out: &mut Exposition) {
+        let help = "Time that a commit of the journal took, from the first of its changes to the disk.";
+        out.histogram("scale_agent_journal_commit_seconds", help, &[(&[], &[&self.commits])]);
+        let help = "Commits of the journal that failed.";
+        out.counter("scale_agent_journal_failures_total", help, &[(&[], self.failures.get())]);
+        let help = "What waits for the journal's next commit.";
+        out.gauge("scale_agent_journal_queue_length", help, &[(&[], self.queue.len() as f64)]);
+    }
+}
+
+fn run(mut file: JournalFile, stats: &Stats, past: Sender<KeptCluster>) {
     if let Err(error) = file.each_cluster(|cluster| past.send(cluster).is_ok()) {
         log::error!("some clusters do not go on: {error}; {}", error.remedy());
     }
     drop(past);
     let mut failing = false;
-    while let Ok(first) = queue.recv() {
+    while let Ok(first) = stats.queue.recv() {
+        let begun = Instant::now();
         let mut records = Vec::new();
         let mut overlays = Vec::new();
         let mut told = Vec::new();
         // In the order of their arrival: whatever came while the last commit was under way goes with this one.
-        for item in std::iter::once(first).chain(queue.try_iter().take(ITEMS_PER_COMMIT)) {
+        for item in std::iter::once(first).chain(stats.queue.try_iter().take(ITEMS_PER_COMMIT)) {
             records.extend(item.records);
             overlays.extend(item.overlay);
             told.push(item.told);
         }
         let outcome = file.commit(&records, &overlays).map_err(Arc::new);
+        match outcome {
+            Ok(()) => stats.commits.observe(begun.elapsed()),
+            Err(_) => stats.failures.increment(),
+        }
         match (&outcome, failing) {
             (Err(error), false) => log::error!("the state cannot be stored: {error}; {}", error.remedy()),
             (Ok(()), true) => log::info!("the state is stored again"),
@@ -123,6 +157,8 @@ fn run(mut file: JournalFile, queue: &Receiver<Item>, past: Sender<KeptCluster>)
 
 /// Items that may wait: one of each worker, and a burst of the manager's.
 const QUEUE_LENGTH: usize = 1024;
+/// From a disk that lies about having written to one that is overrun.
+const COMMIT_BOUNDS_SECONDS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 /// Bounds what one commit holds in memory.
 const ITEMS_PER_COMMIT: usize = 256;
 

@@ -68,6 +68,17 @@ impl Streaming {
         }
     }
 
+    /// Has a watch end as if its time were up; tells whether it is one.
+    pub fn end_watch(&mut self, now: Timestamp) -> bool {
+        match &mut self.0 {
+            Source::Listing(_) => false,
+            Source::Watching(watching) => {
+                watching.set_deadline(now);
+                true
+            }
+        }
+    }
+
     pub(super) fn listing(listing: Listing) -> Streaming {
         Streaming(Source::Listing(Box::new(listing)))
     }

@@ -5,7 +5,7 @@ use super::custom::CustomKinds;
 use super::object::{Particulars, Uid};
 use super::served::Served;
 use super::store::{Store, Write};
-use super::{ClusterInfo, Identity, ResourceId, Response, catalog};
+use super::{ClusterInfo, Identity, ResourceId, Response, Route, Subject, catalog};
 use crate::http1::Request;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -32,7 +32,7 @@ pub enum Heartbeat {
 }
 
 /// How much a cluster holds, by kind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[allow(missing_docs)]
 pub struct Counts {
     pub nodes: u32,
@@ -89,13 +89,19 @@ impl Cluster {
 
     /// Answers one request. Never panics, whatever the request holds.
     pub fn handle(&mut self, request: &Request, now: Timestamp) -> Response {
-        let mut response = self.dispatch(request, now).unwrap_or_else(Response::from);
+        self.serve(request, now).0
+    }
+
+    /// The same, and what the request was about.
+    pub fn serve(&mut self, request: &Request, now: Timestamp) -> (Response, Subject) {
+        let mut subject = Subject::of_route(&request.method, &Route::Unknown);
+        let mut response = self.dispatch(request, now, &mut subject).unwrap_or_else(Response::from);
         self.settle(now);
         if response.headers.get("Cache-Control").is_none() {
             response.headers.push("Cache-Control", "no-cache, private");
         }
         response.headers.push("Audit-Id", Uid::random(&mut self.random).to_string());
-        response
+        (response, subject)
     }
 
     /// The periodic report: renews node leases, node heartbeats and the pod-requests and pod-limits annotations of nodes whose

@@ -6,8 +6,8 @@ use super::render::Asked;
 use super::served::Served;
 use super::table::IncludeObject;
 use super::{
-    Cluster, Query, Resource, ResourcePath, Response, Route, Status, Verb, catalog, discovery, health, openapi, page_not_found,
-    path,
+    Cluster, Query, Resource, ResourcePath, Response, Route, Status, Subject, Verb, catalog, discovery, health, openapi,
+    page_not_found, path,
 };
 use crate::http1::{Method, Request};
 use jiff::Timestamp;
@@ -49,12 +49,18 @@ impl Call<'_> {
 }
 
 impl Cluster {
-    /// Answers a request; an error is the answer just as well.
-    pub(super) fn dispatch(&mut self, request: &Request, now: Timestamp) -> Result<Response, Status> {
+    /// Answers a request; an error is the answer just as well. What it is about is told in `subject`.
+    pub(super) fn dispatch(
+        &mut self,
+        request: &Request,
+        now: Timestamp,
+        subject: &mut Subject,
+    ) -> Result<Response, Status> {
         let (route, query) = path::parse(&request.target)?;
         if let Route::Resource(path) = route {
-            return self.dispatch_resource(request, path, query, now);
+            return self.dispatch_resource(request, path, query, now, subject);
         }
+        *subject = Subject::of_route(&request.method, &route);
         if !matches!(request.method, Method::Get | Method::Head) {
             return Err(Status::method_not_allowed());
         }
@@ -86,6 +92,7 @@ impl Cluster {
         path: ResourcePath,
         query: Query,
         now: Timestamp,
+        subject: &mut Subject,
     ) -> Result<Response, Status> {
         let Some(served) = self.resolve(&path.group, &path.version, &path.plural) else {
             return if Cluster::has_group_version(&path.group, &path.version) {
@@ -107,6 +114,7 @@ impl Cluster {
         }
         let verbs = below.as_ref().map_or(served.verbs, |below| below.verbs);
         let verb = verb(&request.method, &path, &query).filter(|verb| verbs.contains(*verb));
+        *subject = Subject::of_resource(verb, &served, below.as_ref().map(|below| below.name.clone()));
         let verb = verb.ok_or_else(Status::method_not_allowed)?;
         // Objects are made and collections emptied in one namespace at a time.
         if served.namespaced && path.namespace.is_none() && matches!(verb, Verb::Create | Verb::DeleteCollection) {
@@ -122,14 +130,14 @@ impl Cluster {
         if let Some(deprecation) = call.served.as_custom().and_then(|custom| custom.deprecation.clone()) {
             call.warnings.borrow_mut().push(deprecation);
         }
-        let mut response = self.serve(&call, below.is_some(), verb).unwrap_or_else(Response::from);
+        let mut response = self.perform(&call, below.is_some(), verb).unwrap_or_else(Response::from);
         for warning in call.warnings.take() {
             response.headers.push("Warning", format!("299 - {}", quote(&warning)));
         }
         Ok(response)
     }
 
-    fn serve(&mut self, call: &Call<'_>, is_below: bool, verb: Verb) -> Result<Response, Status> {
+    fn perform(&mut self, call: &Call<'_>, is_below: bool, verb: Verb) -> Result<Response, Status> {
         if is_below {
             return self.subresource(call, verb);
         }
@@ -143,6 +151,23 @@ impl Cluster {
             Verb::Delete => self.delete(call),
             Verb::DeleteCollection => self.delete_collection(call),
         }
+    }
+
+    /// Answers a request with this status, whatever it asks for.
+    pub fn refuse(&self, request: &Request, status: Status) -> (Response, Subject) {
+        let subject = match path::parse(&request.target) {
+            Ok((Route::Resource(path), query)) => match self.resolve(&path.group, &path.version, &path.plural) {
+                Some(served) => {
+                    let below = path.subresource.as_deref().and_then(|name| served.subresource(name));
+                    let below = below.map(|below| below.name.clone());
+                    Subject::of_resource(verb(&request.method, &path, &query), &served, below)
+                }
+                None => Subject::of_route(&request.method, &Route::Unknown),
+            },
+            Ok((route, _)) => Subject::of_route(&request.method, &route),
+            Err(_) => Subject::of_route(&request.method, &Route::Unknown),
+        };
+        (status.into(), subject)
     }
 
     fn has_group_version(group: &str, version: &str) -> bool {

@@ -2,11 +2,12 @@
 
 use super::Cluster;
 use super::store::{name_of, namespace_of};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 /// A cluster's objects of the common kinds, by name.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs)]
 pub struct ClusterInfo {
     pub name: String,
@@ -19,7 +20,7 @@ pub struct ClusterInfo {
 }
 
 /// A node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs)]
 pub struct NodeInfo {
     pub name: String,
@@ -30,7 +31,7 @@ pub struct NodeInfo {
 }
 
 /// A pod.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs)]
 pub struct PodInfo {
     pub namespace: String,
@@ -40,7 +41,7 @@ pub struct PodInfo {
 }
 
 /// Any other object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs)]
 pub struct ObjectInfo {
     pub namespace: String,
@@ -48,7 +49,7 @@ pub struct ObjectInfo {
 }
 
 /// A deployment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs)]
 pub struct DeploymentInfo {
     pub namespace: String,

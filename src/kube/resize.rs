@@ -170,7 +170,7 @@ impl Cluster {
     }
 
     /// One more pod like this one, on the node that has fewest of those that take pods.
-    fn add_pod(
+    pub(super) fn add_pod(
         &mut self,
         pattern: &Version,
         old: &Value,
@@ -229,7 +229,7 @@ impl Cluster {
     }
 
     /// All objects of a core kind, in the order of their paths.
-    fn objects(&self, plural: &str) -> Vec<(Version, Value)> {
+    pub(super) fn objects(&self, plural: &str) -> Vec<(Version, Value)> {
         let served = served("", plural);
         let found = self.store.list(served.storage, None).into_iter();
         found.map(|found| (found.version.clone(), self.value(&served, &found.version))).collect()
@@ -245,7 +245,7 @@ fn name(object: &Value) -> &str {
 }
 
 /// The replica set that a pod is of.
-fn replica_set(pod: &Value) -> Option<&str> {
+pub(super) fn replica_set(pod: &Value) -> Option<&str> {
     let owners = pod["metadata"]["ownerReferences"].as_array()?;
     owners.iter().find(|owner| owner["kind"] == "ReplicaSet")?["name"].as_str()
 }

@@ -222,6 +222,12 @@ impl Status {
         Status::new(500, "InternalError", message).with(Details { causes: vec![cause], ..Details::default() })
     }
 
+    /// 503.
+    pub fn service_unavailable() -> Status {
+        Status::new(503, "ServiceUnavailable", "the server is currently unable to handle the request")
+            .with(Details { retry_after_seconds: 1, ..Details::default() })
+    }
+
     /// 500 with no reason: what an API server answers where it has only an error's words.
     pub fn unknown(message: impl Into<String>) -> Status {
         Status::new(500, "", message)

@@ -3,7 +3,9 @@
 use super::job::JobErrorKind;
 use super::{JobError, State};
 use crate::kube::{ClusterInfo, Counts};
+use crate::telemetry::{ClusterRequests, RequestTotals};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -31,6 +33,16 @@ pub enum Answer {
     Operation(Box<OperationView>),
     /// The latest operations, the latest first.
     Operations(Vec<OperationView>),
+    /// The faults have begun.
+    FaultStarted(Box<FaultView>),
+    /// The fault asked for.
+    Fault(Box<FaultView>),
+    /// The latest faults, the latest first.
+    Faults(Vec<FaultView>),
+    /// What was asked of the cluster.
+    ClusterRequests(Box<ClusterRequests>),
+    /// What was asked of all clusters.
+    Requests(Box<RequestTotals>),
     /// The cluster is gone.
     Gone,
     /// How the agent fares.
@@ -59,6 +71,10 @@ pub enum RefusalKind {
     UnknownOperation,
     /// No such template.
     UnknownTemplate,
+    /// No such fault, or one of long ago.
+    UnknownFault,
+    /// No cluster is selected.
+    NothingSelected,
     /// The name cannot be a cluster's.
     InvalidName,
     /// No such Rancher in the configuration.
@@ -96,7 +112,7 @@ impl From<JobError> for Refusal {
 }
 
 /// A cluster as the REST API shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct ClusterView {
@@ -128,13 +144,16 @@ pub struct ClusterView {
     pub next_attempt: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counts: Option<Counts>,
+    /// What is going wrong with it on purpose.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<SufferedView>,
     /// What the cluster holds; only where one cluster is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub info: Option<Box<ClusterInfo>>,
 }
 
 /// A cluster as Rancher shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct StandingView {
@@ -155,7 +174,7 @@ pub struct StandingView {
 }
 
 /// Work on many clusters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct OperationView {
@@ -180,7 +199,7 @@ pub struct OperationView {
 }
 
 /// How far an operation is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OperationState {
     /// More clusters will be started, or are under way.
@@ -191,8 +210,58 @@ pub enum OperationState {
     Cancelled,
 }
 
+/// A fault, or those of a preset together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct FaultView {
+    pub id: u64,
+    /// What goes wrong, as on a command line.
+    pub faults: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<&'static str>,
+    /// Which clusters were chosen, as on a command line.
+    pub select: String,
+    /// The seed: with the same clusters it repeats the fault.
+    pub seed: u64,
+    pub state: FaultState,
+    /// How many clusters it was begun in.
+    pub clusters: usize,
+    /// The first of them.
+    pub names: Vec<String>,
+    pub started: Timestamp,
+    /// When it ends by itself.
+    pub until: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// How often it made itself felt: tunnels broken or held, requests delayed or refused, watches ended, objects changed.
+    pub felt: u64,
+}
+
+/// Whether a fault is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum FaultState {
+    /// It is.
+    Active,
+    /// Its time is up.
+    Ended,
+    /// An operator ended it.
+    Cancelled,
+}
+
+/// A fault as the cluster shows that suffers it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct SufferedView {
+    pub id: u64,
+    pub faults: Vec<String>,
+    pub until: Timestamp,
+}
+
 /// One of a cluster's tunnels.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct TunnelView {
@@ -207,7 +276,7 @@ pub struct TunnelView {
 }
 
 /// How the agent fares.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct HealthView {
@@ -226,7 +295,7 @@ pub struct HealthView {
 }
 
 /// What is known of Rancher.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct RancherView {

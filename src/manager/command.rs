@@ -1,6 +1,7 @@
 //! What an operator asks of the manager.
 
 use super::{Answer, BulkCreate, ClusterName, State, Stray, Wanted};
+use crate::faults::Injection;
 use crate::kube::Size;
 use std::fmt;
 
@@ -61,6 +62,18 @@ pub enum Action {
     Operations,
     /// Start no more clusters of an operation.
     Cancel(u64),
+    /// Let clusters suffer faults; answered at once.
+    Inject(Box<Injection>),
+    /// Show a fault.
+    Fault(u64),
+    /// Show the latest faults.
+    Faults,
+    /// End a fault before its time.
+    EndFault(u64),
+    /// Tell what was asked of one cluster.
+    ClusterRequests(String),
+    /// Tell what was asked of all clusters.
+    Requests,
     /// Say how the agent fares.
     Health,
 }

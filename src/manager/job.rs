@@ -1,6 +1,7 @@
 //! What the registrars do: one call to the outside each, so that none waits on another's behalf.
 
 use super::ClusterName;
+use super::stats::Call;
 use crate::config::Secret;
 use crate::rancher::{Cluster, ClusterPage};
 use jiff::Timestamp;
@@ -48,6 +49,38 @@ pub enum Job {
     Probe,
     /// Resolve the server's name.
     Resolve,
+}
+
+impl Job {
+    /// The kind of call it is.
+    pub(super) fn call(&self) -> Call {
+        match self {
+            Job::Create { .. } => Call::Create,
+            Job::FetchToken { .. } => Call::Token,
+            Job::Delete { .. } => Call::Delete,
+            Job::Find(_) => Call::Find,
+            Job::LookUp { .. } => Call::LookUp,
+            Job::List(_) => Call::List,
+            Job::Probe => Call::Probe,
+            Job::Resolve => Call::Resolve,
+        }
+    }
+}
+
+impl Outcome {
+    /// Why it failed, if it did.
+    pub(super) fn error(&self) -> Option<&JobError> {
+        match self {
+            Outcome::Created(_, result) => result.as_ref().err(),
+            Outcome::Token(_, result) => result.as_ref().err(),
+            Outcome::Deleted(_, result) => result.as_ref().err(),
+            Outcome::Found(_, result) => result.as_ref().err(),
+            Outcome::LookedUp(_, result) => result.as_ref().err(),
+            Outcome::Listed(result) => result.as_ref().err(),
+            Outcome::Probed(result) => result.as_ref().err(),
+            Outcome::Resolved(result) => result.as_ref().err(),
+        }
+    }
 }
 
 /// What a call came to.

@@ -10,10 +10,11 @@
 //!                                                    deleting ──▶ (gone)
 //! ```
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Where a cluster is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Accepted here; Rancher has not been asked yet.

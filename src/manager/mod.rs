@@ -15,11 +15,12 @@ mod name;
 mod record;
 mod registrar;
 mod retry;
+mod stats;
 mod thread;
 
 pub use answer::{
-    Answer, ClusterView, HealthView, OperationState, OperationView, RancherView, Refusal, RefusalKind, StandingView,
-    TunnelView,
+    Answer, ClusterView, FaultState, FaultView, HealthView, OperationState, OperationView, RancherView, Refusal,
+    RefusalKind, StandingView, SufferedView, TunnelView,
 };
 pub use command::{Action, Command, Reply};
 pub use creation::{BulkCreate, Stray, Wanted, parse_rate};

@@ -1,7 +1,8 @@
 //! What the registry keeps of one cluster.
 
-use super::answer::{ClusterView, StandingView, TunnelView};
+use super::answer::{ClusterView, StandingView, SufferedView, TunnelView};
 use super::command::Reply;
+use super::stats::Stats;
 use super::{ClusterName, State};
 use crate::config::Secret;
 use crate::engine::Tunnel;
@@ -65,6 +66,8 @@ pub(super) struct Record {
     /// Whether Rancher had it clean up after itself.
     pub(super) cleanup_asked: bool,
     pub(super) counts: Option<Counts>,
+    /// The faults it suffers.
+    pub(super) faults: Vec<SufferedView>,
     /// Who waits for the present step, until when.
     pub(super) waiters: Vec<(Reply, Instant)>,
     api: TunnelView,
@@ -72,6 +75,8 @@ pub(super) struct Record {
     standing: Option<StandingView>,
     /// When it entered each state first, in the order of [`State::ALL`].
     reached: [Option<Timestamp>; State::ALL.len()],
+    /// Where its progress is counted.
+    pub(super) stats: Option<Arc<Stats>>,
 }
 
 impl Record {
@@ -107,11 +112,13 @@ impl Record {
             looked_up: false,
             cleanup_asked: false,
             counts: None,
+            faults: Vec::new(),
             waiters: Vec::new(),
             api: TunnelView::default(),
             steve: TunnelView::default(),
             standing: None,
             reached: [None; State::ALL.len()],
+            stats: None,
         }
     }
 
@@ -172,7 +179,12 @@ impl Record {
             log::debug!("cluster {}: {} -> {}", self.name, self.state.as_str(), state.as_str());
             self.state = state;
             self.since = now;
-            self.reached[state as usize].get_or_insert(now);
+            if self.reached(state).is_none() {
+                self.reached[state as usize] = Some(now);
+                if let Some(stats) = &self.stats {
+                    stats.reached(state, now.duration_since(self.created).unsigned_abs());
+                }
+            }
         }
     }
 
@@ -239,6 +251,11 @@ impl Record {
         !self.attached && !self.looked_up && (self.state == State::Failed || is_overdue)
     }
 
+    /// What the configuration calls its Rancher.
+    pub(super) fn server_name(&self) -> &str {
+        &self.server_name
+    }
+
     /// How many tunnels are up.
     pub(super) fn tunnels_up(&self) -> usize {
         usize::from(self.api.up) + usize::from(self.steve.up)
@@ -261,6 +278,7 @@ impl Record {
             last_error: self.last_error.clone(),
             next_attempt: self.next_attempt,
             counts: self.counts,
+            faults: self.faults.clone(),
             info,
         })
     }

@@ -1,9 +1,12 @@
 //! The registrar threads: they make the calls that block.
 
 use super::job::{Job, JobError, JobErrorKind, Outcome};
+use super::stats::Stats;
 use crate::rancher::{Client, Creation, RancherError};
 use crossbeam_channel::{Receiver, Sender};
 use std::net::ToSocketAddrs;
+use std::sync::Arc;
+use std::time::Instant;
 
 /// What a registrar works with.
 #[derive(Debug, Clone)]
@@ -15,13 +18,17 @@ pub(super) struct Registrar {
     pub(super) rancher: usize,
     /// Host and port to resolve.
     pub(super) server: (String, u16),
+    pub(super) stats: Arc<Stats>,
 }
 
 impl Registrar {
     /// Works until the manager is gone.
     pub(super) fn run(self, jobs: Receiver<Job>, outcomes: Sender<(usize, Outcome)>) {
         for job in jobs {
-            if outcomes.send((self.rancher, self.work(job))).is_err() {
+            let (call, begun) = (job.call(), Instant::now());
+            let outcome = self.work(job);
+            self.stats.called(call, begun.elapsed(), outcome.error());
+            if outcomes.send((self.rancher, outcome)).is_err() {
                 return;
             }
         }

@@ -7,6 +7,7 @@ use super::registrar::Registrar;
 use crate::engine::{Assignment, Engine, Event, Server};
 use crate::journal::{JournalHandle, KeptCluster, RecordChange};
 use crate::rancher::{Client, RancherError};
+use crate::telemetry::Source;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never, select, unbounded};
 use jiff::Timestamp;
 use std::collections::VecDeque;
@@ -58,10 +59,10 @@ struct Desk {
 }
 
 /// The running manager.
-#[derive(Debug)]
 pub struct ManagerHandle {
     commands: Sender<Command>,
     stop: Sender<Duration>,
+    stats: Vec<Arc<dyn Source>>,
     thread: JoinHandle<usize>,
 }
 
@@ -102,6 +103,7 @@ impl Manager {
                 label: label.clone(),
                 rancher: index,
                 server: rancher.server.next_hop(),
+                stats: fleet.stats().clone(),
             };
             for number in 0..registrars {
                 let (registrar, job_queue, outcomes) = (registrar.clone(), job_queue.clone(), outcomes.clone());
@@ -111,6 +113,7 @@ impl Manager {
             }
             desks.push(Desk { server: rancher.server, relocated: false, jobs, waiting: VecDeque::new() });
         }
+        let stats = vec![fleet.stats().clone() as Arc<dyn Source>, config.engine.stats()];
         let manager = Manager {
             fleet,
             engine: config.engine,
@@ -126,7 +129,7 @@ impl Manager {
             waiting_assignments: VecDeque::new(),
         };
         let thread = std::thread::Builder::new().name("manager".into()).spawn(move || manager.run())?;
-        Ok(ManagerHandle { commands, stop, thread })
+        Ok(ManagerHandle { commands, stop, stats, thread })
     }
 
     fn run(mut self) -> usize {
@@ -263,6 +266,11 @@ impl ManagerHandle {
     /// A way to queue commands from other threads.
     pub fn sender(&self) -> Sender<Command> {
         self.commands.clone()
+    }
+
+    /// What the fleet, the registrars and the workers count.
+    pub fn stats(&self) -> &[Arc<dyn Source>] {
+        &self.stats
     }
 
     /// Closes every tunnel and ends the workers within the given time; returns how many workers did not end in time.

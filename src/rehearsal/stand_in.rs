@@ -2,7 +2,7 @@
 
 use super::worker::{Shared, Worker};
 use super::{Behaviour, Fleet, Profile};
-use crate::engine::{Authority, EngineError};
+use crate::engine::{Authority, EngineError, Validity};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::io;
@@ -62,7 +62,7 @@ impl StandIn {
             fleet: fleet.clone(),
             profile: Arc::new(options.profile),
             ca_pem: authority.certificate_pem().to_owned(),
-            tls: authority.server_config("127.0.0.1")?,
+            tls: authority.server_config("127.0.0.1", Validity::Lasting)?,
             trust: Mutex::new(HashMap::new()),
             stopping: AtomicBool::new(false),
         });

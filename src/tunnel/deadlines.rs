@@ -12,6 +12,8 @@ pub struct KeepAlive {
     timeout: Duration,
     next_ping: Instant,
     heard: Instant,
+    /// When the last ping was sent that has no pong yet.
+    unanswered: Option<Instant>,
 }
 
 /// What the keep-alive calls for.
@@ -28,12 +30,18 @@ pub enum Due {
 impl KeepAlive {
     /// A tunnel that opened at `now`; its first ping goes out after `phase`, which spreads the pings of many tunnels.
     pub fn new(now: Instant, interval: Duration, timeout: Duration, phase: Duration) -> KeepAlive {
-        KeepAlive { interval, timeout, next_ping: now + phase, heard: now }
+        KeepAlive { interval, timeout, next_ping: now + phase, heard: now, unanswered: None }
     }
 
-    /// A ping or pong arrived.
-    pub fn pong(&mut self, now: Instant) {
+    /// The peer pinged.
+    pub fn pinged(&mut self, now: Instant) {
         self.heard = now;
+    }
+
+    /// A pong arrived; returns how long it was on its way.
+    pub fn pong(&mut self, now: Instant) -> Option<Duration> {
+        self.heard = now;
+        self.unanswered.take().map(|sent| now.saturating_duration_since(sent))
     }
 
     /// What to do at `now`; a ping that is due counts as sent.
@@ -46,6 +54,7 @@ impl KeepAlive {
             while self.next_ping <= now {
                 self.next_ping += self.interval;
             }
+            self.unanswered = Some(now);
             return Due::Ping;
         }
         Due::Wait(self.next_due())
@@ -72,6 +81,16 @@ mod tests {
         assert_eq!(keepalive.poll(start + 3 * SECOND), Due::Wait(start + 7 * SECOND));
         assert_eq!(keepalive.poll(start + 20 * SECOND), Due::Ping);
         assert_eq!(keepalive.next_due(), start + 22 * SECOND);
+    }
+
+    #[test]
+    fn a_pong_tells_the_round_trip_of_the_last_ping() {
+        let start = Instant::now();
+        let mut keepalive = KeepAlive::new(start, 5 * SECOND, 60 * SECOND, SECOND);
+        assert_eq!(keepalive.pong(start), None, "nothing was sent");
+        assert_eq!(keepalive.poll(start + SECOND), Due::Ping);
+        assert_eq!(keepalive.pong(start + 3 * SECOND), Some(2 * SECOND));
+        assert_eq!(keepalive.pong(start + 4 * SECOND), None, "one ping, one pong");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod accepted;
 mod compare;
 mod recording;
 mod replay;
+mod strategic;
 
 use accepted::Accepted;
 use std::collections::BTreeMap;

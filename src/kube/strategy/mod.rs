@@ -14,7 +14,7 @@ use super::object::{Uid, time};
 use super::{Cause, Cluster, Status, structural, tree, types};
 use jiff::Timestamp;
 use defaults::default_spec;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Which part of an object an update is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +113,7 @@ impl Cluster {
                 frozen(served, old, object)?;
             }
             ("", "configmaps") => frozen(served, old, object)?,
+            ("apps", "daemonsets") => defaults::default_metadata(served, object),
             ("", "services") => self.complete_service(object, Some(old))?,
             ("apiextensions.k8s.io", "customresourcedefinitions") => complete_definition(served, object, false)?,
             _ => {}
@@ -196,6 +197,10 @@ fn name_job(job: &mut Value, uid: &Uid) {
         ("job-name", name),
     ] {
         tree::set(job, &["spec", "template", "metadata", "labels", label], value);
+    }
+    if job["metadata"]["labels"].as_object().is_none_or(Map::is_empty) {
+        let labels = job["spec"]["template"]["metadata"]["labels"].clone();
+        tree::set(job, &["metadata", "labels"], labels);
     }
     tree::set(job, &["spec", "selector", "matchLabels", "batch.kubernetes.io/controller-uid"], uid);
 }

@@ -6,7 +6,7 @@ use crate::kube::patch::{self, PatchKind};
 use crate::kube::render::answer_value;
 use crate::kube::strategy::Part;
 use crate::kube::verbs::Keep;
-use crate::kube::{Cause, Cluster, Response, Status, Verb, tree};
+use crate::kube::{Cause, Cluster, Response, Status, Verb, tree, types};
 use serde_json::{Value, json};
 
 impl Cluster {
@@ -73,6 +73,13 @@ fn scale_of(call: &Call<'_>, object: &Value) -> Value {
     });
     if let Some(selector) = selector.filter(|selector| !selector.is_empty()) {
         scale["status"]["selector"] = json!(selector);
+    }
+    if let Some(created @ Value::String(_)) = scale["metadata"].get("creationTimestamp").cloned()
+        && let Some(message) = types::find("autoscaling/v1", "Scale")
+    {
+        // What is zero is left out; it was made here, so that it is of its type.
+        _ = types::conform(message, &mut scale);
+        scale["metadata"]["creationTimestamp"] = created;
     }
     scale
 }

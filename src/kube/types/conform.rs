@@ -64,7 +64,11 @@ impl Pass {
 
     fn value(&mut self, holder: &Message, kind: Kind, value: &mut Value) -> Result<(), Mismatch> {
         match (kind, &mut *value) {
-            (Kind::Message(message), Value::Object(fields)) => return self.object(message, fields, &[]),
+            (Kind::Message(message), Value::Object(fields)) => {
+                // Claims in a StatefulSet are whole objects.
+                let also: &[&str] = if message.name == "PERSISTENT_VOLUME_CLAIM" { &["apiVersion", "kind"] } else { &[] };
+                return self.object(message, fields, also);
+            }
             (Kind::List(kind), Value::Array(items)) => {
                 for (index, item) in items.iter_mut().enumerate() {
                     let length = self.path.len();

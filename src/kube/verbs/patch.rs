@@ -97,7 +97,7 @@ mod tests {
         bench.configmap("a");
         assert_eq!(bench.merge(TARGET, json!({"metadata": {"resourceVersion": "1"}})).code, 409);
         assert_eq!(bench.merge(TARGET, json!({"metadata": {"name": "b"}})).code, 400);
-        assert_eq!(bench.merge(TARGET, json!({"metadata": {"uid": "b"}})).code, 409);
+        assert_eq!(bench.merge(TARGET, json!({"metadata": {"uid": "b"}})).code, 422);
         assert_eq!(bench.merge(TARGET, json!({"metadata": {"labels": {"a b": "c"}}})).code, 422);
         assert_eq!(bench.merge(TARGET, json!({"metadata": "x"})).code, 400);
     }

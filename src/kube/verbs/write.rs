@@ -105,7 +105,8 @@ impl Cluster {
             created_s: now.as_second(),
             heartbeat_s: now.as_second(),
             deleted_s: None,
-            generation: u32::from(has_generation(served)),
+            // A CSIDriver begins without one.
+            generation: u32::from(has_generation(served) && !served.is("storage.k8s.io", "csidrivers")),
         }
     }
 
@@ -119,7 +120,9 @@ impl Cluster {
         keep: Keep,
     ) -> Result<Version, Status> {
         let mut stamp = self.store.stamp(before);
-        if has_generation(served) && is_asked_otherwise(&old, &object) {
+        // Of a PriorityClass nothing that counts can change.
+        let counts = has_generation(served) && !served.is("scheduling.k8s.io", "priorityclasses");
+        if counts && is_asked_otherwise(&old, &object) {
             stamp.generation += 1;
         }
         let holes = if self.store.body(before).beats() {

@@ -120,6 +120,9 @@ impl Fleet {
     pub(super) fn forget(&mut self, name: &ClusterName) {
         if let Some(record) = self.records.remove(name) {
             log::info!("cluster {name} is gone");
+            if record.id.is_some() {
+                self.stats.deleted.increment();
+            }
             self.erase(name);
             record.waiters.into_iter().for_each(|(reply, _)| reply.send(Answer::Gone));
         }

@@ -1,6 +1,7 @@
 //! The registry and what moves it: a state machine that neither blocks nor reads a clock.
 
 mod deletion;
+mod faults;
 mod keeping;
 mod operations;
 mod poll;
@@ -18,9 +19,12 @@ use super::command::{Action, Command, Reply};
 use super::health::Host;
 use super::job::{Job, Outcome};
 use super::record::Record;
+use super::stats::Stats;
 use super::{ClusterName, State};
 use crate::engine::{Assignment, Event};
 use crate::kube::Baseline;
+use crate::telemetry::RequestTotals;
+use faults::Injections;
 use jiff::Timestamp;
 use operations::Operations;
 use std::collections::{BTreeMap, BTreeSet};
@@ -113,9 +117,12 @@ pub struct Fleet {
     upstreams: Vec<Upstream>,
     host: Host,
     operations: Operations,
+    injections: Injections,
     /// What happens by itself, and when.
     timers: BTreeSet<(Instant, u64, Timer)>,
     timer_number: u64,
+    /// What each worker's clusters were asked in all.
+    requests: BTreeMap<usize, Box<RequestTotals>>,
     /// Requests for what a cluster holds, by number.
     descriptions: BTreeMap<u64, (ClusterName, Reply)>,
     description_number: u64,
@@ -123,6 +130,7 @@ pub struct Fleet {
     random: fastrand::Rng,
     started: Instant,
     stopping: bool,
+    stats: Arc<Stats>,
 }
 
 /// What happens by itself.
@@ -140,6 +148,8 @@ enum Timer {
     LookUp(ClusterName),
     /// Look after an operation.
     Operation(u64),
+    /// The time of a fault is up.
+    Fault(u64),
     /// Ask a Rancher what it thinks of its clusters.
     Poll(usize),
 }
@@ -151,20 +161,28 @@ impl Fleet {
             upstreams: config.ranchers.iter().map(|rancher| Upstream::new(rancher.clone(), now)).collect(),
             host: Host::new(config.workers),
             operations: Operations::default(),
+            injections: Injections::default(),
             random: fastrand::Rng::with_seed(config.seed),
             config,
             records: BTreeMap::new(),
             last_version: 0,
             timers: BTreeSet::new(),
             timer_number: 0,
+            requests: BTreeMap::new(),
             descriptions: BTreeMap::new(),
             description_number: 0,
             effects: Vec::new(),
             started: now.instant,
             stopping: false,
+            stats: Arc::default(),
         };
         (0..fleet.upstreams.len()).for_each(|server| fleet.resolve(server, now));
         fleet
+    }
+
+    /// What is counted.
+    pub(super) fn stats(&self) -> &Arc<Stats> {
+        &self.stats
     }
 
     /// What is to be done now; the caller carries it out in order.
@@ -188,6 +206,7 @@ impl Fleet {
             | Action::CreateMany(_)
             | Action::DeleteMany(_)
             | Action::Clean(_)
+            | Action::Inject(_)
                 if self.stopping =>
             {
                 let refusal =
@@ -201,12 +220,21 @@ impl Fleet {
             Action::Operation(number) => self.operation(number, reply),
             Action::Operations => self.all_operations(reply),
             Action::Cancel(number) => self.cancel(number, reply, now),
+            Action::Inject(injection) => self.inject(*injection, reply, now),
+            Action::Fault(id) => self.fault(id, reply),
+            Action::Faults => self.all_faults(reply),
+            Action::EndFault(id) => self.end_fault(id, reply, now),
             Action::Delete { name, wait } => self.delete(&name, wait, reply, now),
             Action::Retry(name) => self.retry_now(&name, reply, now),
             Action::RotateToken(name) => self.rotate_token(&name, reply, now),
             Action::Resize(name, size) => self.resize(&name, size, reply, now),
             Action::Get(name) => self.describe(&name, reply, now),
             Action::List { state, limit, after } => reply.send(self.list(state, limit, after)),
+            Action::ClusterRequests(name) => self.describe_requests(&name, reply, now),
+            Action::Requests => {
+                let totals = RequestTotals::sum(self.requests.values().map(|totals| &**totals));
+                reply.send(Answer::Requests(Box::new(totals)));
+            }
             Action::Health => reply.send(Answer::Health(Box::new(self.health(now)))),
         }
     }
@@ -267,10 +295,13 @@ impl Fleet {
                     self.answer_with(&name, info, reply);
                 }
             }
+            Event::RequestsDescribed(number, requests) => self.requests_described(number, requests),
+            Event::Requested { worker, totals } => _ = self.requests.insert(worker, totals),
             Event::Resized(number, outcome) => self.resized(number, outcome),
             Event::Detached(name) => self.detached(&name),
             Event::NotAttached(name, problem) => self.not_attached(&name, problem, now),
             Event::CleanupAsked(name) => self.cleanup_asked(&name, now),
+            Event::FaultsFelt(felt) => self.injections.felt(&felt),
             Event::Lag { worker, late_by } => self.host.lagged(worker, late_by),
         }
     }
@@ -292,6 +323,7 @@ impl Fleet {
                 Some((_, _, Timer::LookUp(name))) => self.look_up(&name),
                 Some((_, _, Timer::Keep(name))) => self.keep_again(&name),
                 Some((_, _, Timer::Operation(number))) => self.advance(number, now),
+                Some((_, _, Timer::Fault(id))) => self.fault_is_over(id, now),
                 Some((_, _, Timer::Poll(server))) => self.poll(server, now),
                 None => return,
             }

@@ -9,6 +9,7 @@ use crate::manager::answer::{Answer, HealthView, Refusal, RefusalKind};
 use crate::manager::command::Reply;
 use crate::manager::record::Record;
 use crate::manager::{ClusterName, State};
+use crate::telemetry::ClusterRequests;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::time::{Duration, Instant};
@@ -48,6 +49,31 @@ impl Fleet {
         self.effects.push(Effect::Assign(key.clone(), Assignment::Describe(key, number)));
         self.descriptions.insert(number, (name, reply));
         self.set_timer(DESCRIBE_WAIT, Timer::Described(number), now);
+    }
+
+    /// Has the worker that holds a cluster tell what was asked of it; of others nothing was asked.
+    pub(super) fn describe_requests(&mut self, name: &str, reply: Reply, now: Now) {
+        let Some(record) = self.records.get(name) else { return reply.send(unknown(name)) };
+        if !record.attached {
+            return reply.send(Answer::ClusterRequests(Box::default()));
+        }
+        if self.descriptions.len() >= DESCRIPTIONS_AT_ONCE {
+            return reply.send(busy());
+        }
+        self.description_number += 1;
+        let (name, number) = (record.name.clone(), self.description_number);
+        let key = name.as_arc().clone();
+        self.effects.push(Effect::Assign(key.clone(), Assignment::DescribeRequests(key, number)));
+        // Where a description falls back to the registry's own knowledge, there is none of this.
+        let reply = Reply::new(|answer| reply.send(if matches!(answer, Answer::Cluster(_)) { busy() } else { answer }));
+        self.descriptions.insert(number, (name, reply));
+        self.set_timer(DESCRIBE_WAIT, Timer::Described(number), now);
+    }
+
+    pub(super) fn requests_described(&mut self, number: u64, requests: Option<Box<ClusterRequests>>) {
+        if let Some((_, reply)) = self.descriptions.remove(&number) {
+            reply.send(Answer::ClusterRequests(requests.unwrap_or_default()));
+        }
     }
 
     /// Has the worker that holds a cluster give it another size; whoever asks waits as for a description.
@@ -132,6 +158,11 @@ impl Fleet {
 pub(super) fn unknown(name: &str) -> Answer {
     let detail = format!("there is no cluster named {name:?}");
     Answer::Refused(Refusal::new(RefusalKind::UnknownCluster, detail, "GET /clusters lists them"))
+}
+
+fn busy() -> Answer {
+    let detail = "the worker that holds the cluster has no time to tell";
+    Answer::Refused(Refusal::new(RefusalKind::Unavailable, detail, "ask again"))
 }
 
 /// How long a worker may take to describe a cluster before it is shown without its objects.

@@ -70,6 +70,7 @@ impl Fleet {
         };
         let server = (index, upstream.config.name.as_str().into());
         let mut record = Record::new(name.clone(), server, now.wall);
+        record.stats = Some(self.stats.clone());
         record.template = wanted.template;
         record.adopt = wanted.adopt;
         self.records.insert(name.clone(), record);
@@ -101,6 +102,7 @@ impl Fleet {
                 }
                 record.id = Some(id);
                 record.may_exist = false;
+                self.stats.created.increment();
                 record.created_in_rancher = created_in_rancher;
                 if record.state != State::Deleting {
                     record.succeeded();

@@ -69,7 +69,7 @@ func (c *controlPlane) start() error {
 		return err
 	}
 	tokens := filepath.Join(c.dir, "tokens.csv")
-	if err := os.WriteFile(tokens, []byte(adminToken+",kubernetes-admin,admin,system:masters\n"), 0o600); err != nil {
+	if err := os.WriteFile(tokens, []byte(adminToken+",kubernetes-admin,,system:masters\n"), 0o600); err != nil {
 		return err
 	}
 	certs := filepath.Join(c.dir, "certs")

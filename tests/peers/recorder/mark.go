@@ -20,7 +20,7 @@ var (
 	isTime      = regexp.MustCompile(`^20[2-9]\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)
 	isMicroTime = regexp.MustCompile(`^20[2-9]\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$`)
 	isServiceIP = regexp.MustCompile(`^10\.43\.\d+\.\d+$`)
-	isAge       = regexp.MustCompile(`^(\d+s|\d+m(\d+s)?)$`)
+	isAge       = regexp.MustCompile(`^(\d+s|\d+m(\d+s)?|\d+d)$`)
 	isGenerated = regexp.MustCompile(`^[bcdfghjklmnpqrstvwxz2456789]{5}$`)
 	inMessages  = []struct {
 		pattern *regexp.Regexp

@@ -1,0 +1,22 @@
+//! The agent itself.
+
+use crate::api::call::{Call, Page, Reaction};
+use crate::api::problem::Problem;
+use crate::api::{metrics, openapi};
+use crate::manager::Action;
+
+pub(in crate::api) fn health(_: &Call<'_>) -> Result<Reaction, Problem> {
+    Ok(Reaction::Ask(Action::Health))
+}
+
+pub(in crate::api) fn requests(_: &Call<'_>) -> Result<Reaction, Problem> {
+    Ok(Reaction::Ask(Action::Requests))
+}
+
+pub(in crate::api) fn metrics(_: &Call<'_>) -> Result<Reaction, Problem> {
+    Ok(Reaction::AskFor(Action::Health, metrics::page))
+}
+
+pub(in crate::api) fn openapi(_: &Call<'_>) -> Result<Reaction, Problem> {
+    Ok(Reaction::Show(Page::json(200, &openapi::document())))
+}

@@ -1,0 +1,100 @@
+//! Clusters, one and many.
+
+use crate::api::call::{Call, Reaction};
+use crate::api::field::{Values, missing};
+use crate::api::problem::{Kind, Problem};
+use crate::api::routes::MAX_PAGE;
+use crate::kube::Size;
+use crate::manager::{Action, BulkCreate, ClusterName, NameError, State, Wanted, parse_rate};
+
+pub(in crate::api) fn list(call: &Call<'_>) -> Result<Reaction, Problem> {
+    let state = call.query.text("state");
+    Ok(Reaction::Ask(Action::List {
+        state: State::ALL.into_iter().find(|known| state.as_deref() == Some(known.as_str())),
+        limit: call.query.whole("limit").unwrap_or(MAX_PAGE) as usize,
+        after: call.query.text("continue"),
+    }))
+}
+
+pub(in crate::api) fn create(call: &Call<'_>) -> Result<Reaction, Problem> {
+    let body = &call.body;
+    let wanted = Wanted {
+        server: body.text("server"),
+        template: body.text("template"),
+        adopt: body.flag("adopt").unwrap_or(false),
+    };
+    let Some(prefix) = body.text("prefix") else { return create_one(body, wanted, wait(call)) };
+    if body.has("name") {
+        return Err(Problem::new(Kind::BadRequest, "both \"name\" and \"prefix\" are given", ONE_OR_MANY));
+    }
+    let interval = body.text("rate").map(|rate| parse_rate(&rate)).transpose().map_err(|problem| {
+        let remedy = "give clusters a second or minute: \"10/s\", \"90/m\"";
+        Problem::new(Kind::BadRequest, format!("the field \"rate\": {problem}"), remedy)
+    })?;
+    let bulk = BulkCreate {
+        prefix,
+        count: body.whole("count").ok_or_else(|| missing("count"))?,
+        start: body.whole("start").unwrap_or(1),
+        width: body.whole("width").map_or(0, |width| width as u8),
+        wanted,
+        interval,
+    };
+    bulk.check_names().map_err(|error| invalid_name(&error))?;
+    Ok(Reaction::Ask(Action::CreateMany(bulk)))
+}
+
+fn create_one(body: &Values, wanted: Wanted, wait: bool) -> Result<Reaction, Problem> {
+    if let Some(field) = ["count", "start", "width", "rate"].into_iter().find(|field| body.has(field)) {
+        return Err(Problem::new(Kind::BadRequest, format!("the field {field:?} goes with \"prefix\""), ONE_OR_MANY));
+    }
+    let name = ClusterName::parse(&body.need_text("name")?).map_err(|error| invalid_name(&error))?;
+    Ok(Reaction::Ask(Action::Create { name, wanted, wait }))
+}
+
+pub(in crate::api) fn delete_many(call: &Call<'_>) -> Result<Reaction, Problem> {
+    let prefix = call.query.text("prefix").filter(|prefix| !prefix.is_empty()).ok_or_else(|| {
+        let remedy = "say which: DELETE /clusters?prefix=edge-";
+        Problem::new(Kind::BadRequest, "the query parameter \"prefix\" is empty", remedy)
+    })?;
+    Ok(Reaction::Ask(Action::DeleteMany(prefix)))
+}
+
+pub(in crate::api) fn show(call: &Call<'_>) -> Result<Reaction, Problem> {
+    Ok(Reaction::Ask(Action::Get(call.name("name"))))
+}
+
+pub(in crate::api) fn requests(call: &Call<'_>) -> Result<Reaction, Problem> {
+    Ok(Reaction::Ask(Action::ClusterRequests(call.name("name"))))
+}
+
+pub(in crate::api) fn resize(call: &Call<'_>) -> Result<Reaction, Problem> {
+    let size = Size { nodes: call.body.whole("nodes"), pods: call.body.whole("pods") };
+    if size == Size::default() {
+        let remedy = r#"send for example {"nodes": 5, "pods": 40}"#;
+        return Err(Problem::new(Kind::BadRequest, "neither \"nodes\" nor \"pods\" is given", remedy));
+    }
+    Ok(Reaction::Ask(Action::Resize(call.name("name"), size)))
+}
+
+pub(in crate::api) fn delete(call: &Call<'_>) -> Result<Reaction, Problem> {
+    Ok(Reaction::Ask(Action::Delete { name: call.name("name"), wait: wait(call) }))
+}
+
+pub(in crate::api) fn retry(call: &Call<'_>) -> Result<Reaction, Problem> {
+    Ok(Reaction::Ask(Action::Retry(call.name("name"))))
+}
+
+pub(in crate::api) fn rotate_token(call: &Call<'_>) -> Result<Reaction, Problem> {
+    Ok(Reaction::Ask(Action::RotateToken(call.name("name"))))
+}
+
+fn wait(call: &Call<'_>) -> bool {
+    call.query.flag("wait").unwrap_or(true)
+}
+
+fn invalid_name(error: &NameError) -> Problem {
+    let remedy = "choose a DNS-1123 label: up to 63 of a-z, 0-9 and '-', beginning and ending with a letter or digit";
+    Problem::new(Kind::InvalidName, error.to_string(), remedy)
+}
+
+const ONE_OR_MANY: &str = "give a prefix for many clusters, or a name for one";

@@ -1,0 +1,89 @@
+//! `fault`: lets clusters of a running agent suffer faults, lists them, ends them.
+
+use super::agent_api::AgentApi;
+use super::args::{FaultAction, FaultArgs};
+use super::{Failure, ReportFormat, print_stdout};
+use crate::config::Loaded;
+use crate::faults::{Injection, KINDS, PRESETS};
+use serde_json::Value;
+use std::process::ExitCode;
+
+/// Does what is asked with the faults of a running agent.
+pub(super) fn run(loaded: &Loaded, args: FaultArgs) -> Result<ExitCode, Failure> {
+    let (agent, answer) = match args.action {
+        FaultAction::Start { words, select, duration, seed, agent } => {
+            let injection = read(words, [("select", select), ("duration", duration), ("seed", seed)])?;
+            let fields = injection.fields().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value)));
+            let body = Value::Object(fields.collect());
+            let answer = AgentApi::new(&agent, &loaded.settings).ask("POST", "/faults", Some(&body))?;
+            (agent, answer)
+        }
+        FaultAction::List { agent } => {
+            let answer = AgentApi::new(&agent, &loaded.settings).ask("GET", "/faults", None)?;
+            (agent, answer)
+        }
+        FaultAction::End { id, agent } => {
+            let answer = AgentApi::new(&agent, &loaded.settings).ask("DELETE", &format!("/faults/{id}"), None)?;
+            (agent, answer)
+        }
+    };
+    let list = answer["faults"].as_array().filter(|_| answer["id"].is_null());
+    let text = match (agent.output, list.map(Vec::as_slice)) {
+        (ReportFormat::Json, _) => format!("{answer:#}\n"),
+        (ReportFormat::Text, Some([])) => "no faults\n".into(),
+        (ReportFormat::Text, Some(all)) => all.iter().map(line).collect(),
+        (ReportFormat::Text, None) => line(&answer),
+    };
+    print_stdout(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The table of faults and presets, for people.
+pub(super) fn long_help() -> String {
+    let mut help = String::from("Faults and their parameters:\n");
+    for kind in KINDS {
+        let parameters = kind.parameters.iter().map(|parameter| format!(" {}={}", parameter.name, parameter.default));
+        help += &format!("\n  {}{}\n      {}\n", kind.name, parameters.collect::<String>(), kind.help);
+    }
+    help += "\nPresets, after what users of Rancher reported:\n";
+    for preset in PRESETS {
+        help += &format!("\n  {}\n      {}\n", preset.name, preset.help);
+    }
+    help
+}
+
+/// Reads words and flags by the one parser, so that a mistake is found here.
+fn read(words: Vec<String>, flags: [(&str, Option<String>); 3]) -> Result<Injection, Failure> {
+    let mut fields = Vec::new();
+    for (position, word) in words.into_iter().enumerate() {
+        fields.push(match word.split_once('=') {
+            Some((name, value)) => (name.to_owned(), value.to_owned()),
+            None if position == 0 => ("fault".to_owned(), word),
+            None => {
+                return Err(Failure::new(format!("{word:?} is no parameter"))
+                    .remedy("write NAME=VALUE; fault --help lists them")
+                    .usage());
+            }
+        });
+    }
+    fields.extend(flags.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    Injection::from_fields(fields)
+        .map_err(|error| Failure::new(error.to_string()).remedy("fault --help lists faults and parameters").usage())
+}
+
+fn line(fault: &Value) -> String {
+    let text = |field: &str| fault[field].as_str().unwrap_or_default();
+    let faults = fault["faults"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let faults: Vec<&str> = faults.collect();
+    format!(
+        "fault {}  {:<9}  {}  in {} clusters ({}), until {}, seed {}, felt {} times\n",
+        fault["id"],
+        text("state"),
+        faults.join(" + "),
+        fault["clusters"],
+        text("select"),
+        text("until"),
+        fault["seed"],
+        fault["felt"]
+    )
+}

@@ -1,0 +1,31 @@
+//! Strategic merge patches against what k8s.io/apimachinery makes of the same (tests/peers/recorder/patches.go).
+
+use crate::home;
+use scale_cluster_agent::kube::catalog;
+use scale_cluster_agent::kube::patch::{PatchKind, apply};
+use serde_json::Value;
+
+#[test]
+fn strategic_merges_are_those_of_the_reference_implementation() {
+    let (_, deployments) = catalog::lookup("apps", "v1", "deployments").unwrap();
+    let recorded = std::fs::read_to_string(home().join("strategic.jsonl")).unwrap();
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for line in recorded.lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        count += 1;
+        let merged = apply(PatchKind::Strategic, deployments, &case["original"], case["patch"].to_string().as_bytes());
+        match (merged, case.get("merged")) {
+            (Ok(merged), Some(wanted)) if merged == *wanted => {}
+            (Err(_), None) => {}
+            (merged, wanted) => wrong.push(format!(
+                "{}\n  + {}\n  = {}\n  not {merged:?}",
+                case["original"],
+                case["patch"],
+                wanted.map_or_else(|| case["error"].to_string(), Value::to_string)
+            )),
+        }
+    }
+    assert!(count >= 200, "only {count} cases");
+    assert!(wrong.is_empty(), "{} of {count} differ:\n{}", wrong.len(), wrong[..wrong.len().min(3)].join("\n"));
+}
