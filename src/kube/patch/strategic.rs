@@ -139,6 +139,7 @@ fn set_orders(current: &mut Map<String, Value>, patch: &mut Map<String, Value>, 
             Some(Value::Array(changes)) => changes,
             _ => Vec::new(),
         };
+        check_order(&changes, &wanted, field)?;
         let merged = match current.get_mut(&name) {
             Some(Value::Array(list)) => merge_list(std::mem::take(list), changes, field, Some(&wanted))?,
             Some(_) => continue,
@@ -146,6 +147,23 @@ fn set_orders(current: &mut Map<String, Value>, patch: &mut Map<String, Value>, 
             None => merge_list(Vec::new(), changes.into_iter().filter_map(new_value).collect(), field, Some(&wanted))?,
         };
         current.insert(name, Value::Array(merged));
+    }
+    Ok(())
+}
+
+/// Refuses changes that stand in another order than the one asked for beside them.
+fn check_order(changes: &[Value], wanted: &[Value], field: Option<&'static Field>) -> Result<(), Status> {
+    let key = field.and_then(|field| match field.rule {
+        Rule::MergeBy(key) => Some(key),
+        Rule::Nested | Rule::Replace | Rule::Set => None,
+    });
+    let identity = |value: &Value| key.map_or_else(|| value.clone(), |key| value[key].clone());
+    let mut rest = wanted.iter();
+    let kept = changes.iter().filter(|change| change.get(DIRECTIVE).is_none());
+    for change in kept {
+        if !rest.any(|wanted| identity(wanted) == identity(change)) {
+            return Err(Status::unknown("The order in patch list doesn't match $setElementOrder list"));
+        }
     }
     Ok(())
 }

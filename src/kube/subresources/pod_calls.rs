@@ -69,6 +69,11 @@ impl Cluster {
         let below = call.served.subresource("binding").ok_or_else(Status::unknown_route)?;
         let mut binding = self.body_of(call, below)?;
         fit_to_path(below, call.namespace(), None, &mut binding)?;
+        let target = &binding["target"]["kind"];
+        if !matches!(target.as_str(), None | Some("" | "Node")) {
+            let problem = format!("target.kind: Unsupported value: {target}: supported values: \"Node\", \"<empty>\"");
+            return Err(Status::unknown(problem));
+        }
         self.assign(call, call.name(), &binding)
     }
 
@@ -86,7 +91,12 @@ impl Cluster {
         let mut pod = old.clone();
         if let Some(node) = pod["spec"]["nodeName"].as_str().filter(|node| !node.is_empty()) {
             let why = format!("pod {name} is already assigned to node \"{node}\"");
-            return Err(Status::conflict(&pods, name, &why));
+            let mut status = Status::conflict(&pods, name, &why);
+            status.message = status.message.replacen("pods ", "pods/binding ", 1);
+            if let Some(details) = &mut status.details {
+                details.kind = "pods/binding".into();
+            }
+            return Err(status);
         }
         tree::set(&mut pod, &["spec", "nodeName"], binding["target"]["name"].clone());
         let scheduled = json!({

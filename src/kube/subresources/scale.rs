@@ -13,7 +13,17 @@ impl Cluster {
     /// Reads or writes an object's replicas.
     pub(super) fn scale(&mut self, call: &Call<'_>, verb: Verb) -> Result<Response, Status> {
         let before = self.store.get(call.served.storage, &call.key());
-        let before = before.ok_or_else(|| Status::not_found(&call.served, call.name()))?;
+        let before = before.ok_or_else(|| {
+            let mut status = Status::not_found(&call.served, call.name());
+            if verb == Verb::Get && !call.served.custom {
+                let plural = &call.served.plural;
+                status.message = status.message.replacen(plural.as_ref(), &format!("{plural}/scale"), 1);
+                if let Some(details) = &mut status.details {
+                    details.kind = format!("{plural}/scale");
+                }
+            }
+            status
+        })?;
         let mut object = self.value(&call.served, &before);
         let current = scale_of(call, &object);
         let below = call.served.subresource("scale").ok_or_else(Status::unknown_route)?;

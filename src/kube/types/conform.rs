@@ -51,6 +51,10 @@ impl Pass {
                     self.fields.push(field.json);
                     self.value(message, field.kind, &mut value)?;
                     self.fields.pop();
+                    // A list that holds nothing is stored as none.
+                    if value.as_array().is_some_and(Vec::is_empty) && matches!(field.kind, Kind::List(_)) {
+                        value = Value::Null;
+                    }
                     if field.zero != Zero::Omitted || !is_zero(field.kind, &value) {
                         fields.insert(name, value);
                     }

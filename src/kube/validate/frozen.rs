@@ -1,5 +1,6 @@
 //! What of an object may not change once it is there.
 
+use super::special::go_map;
 use crate::kube::Cause;
 use crate::kube::served::Served;
 use serde_json::{Value, json};
@@ -15,6 +16,13 @@ pub(in crate::kube) fn changes(served: &Served, old: &Value, object: &Value) -> 
         }
         let field = pointer.trim_start_matches('/').replace('/', ".");
         causes.push(match words {
+            Words::Immutable if *pointer == "/spec/selector" => {
+                let labels = go_map(after.map_or(&Value::Null, |selector| &selector["matchLabels"]));
+                let shown = format!(
+                    "v1.LabelSelector{{MatchLabels:{labels}, MatchExpressions:[]v1.LabelSelectorRequirement(nil)}}"
+                );
+                Cause::invalid_go(field, &shown, "field is immutable")
+            }
             Words::Immutable => Cause::invalid(field, after.unwrap_or(&Value::Null), "field is immutable"),
             Words::Forbidden(why) => Cause::forbidden(field, why),
         });

@@ -26,6 +26,7 @@ pub(super) fn problems(group: &str, plural: &str, object: &Value, causes: &mut V
                 causes.push(Cause::required("spec.resources[storage]", ""));
             }
         }
+        ("", "persistentvolumes") => volume(&object["spec"], causes),
         ("", "events") => {
             let involved = &object["involvedObject"]["namespace"];
             if involved.as_str().is_some_and(|own| !own.is_empty()) && *involved != object["metadata"]["namespace"] {
@@ -207,6 +208,21 @@ fn service(spec: &Value, causes: &mut Vec<Cause>) {
     *causes = first;
 }
 
+fn volume(spec: &Value, causes: &mut Vec<Cause>) {
+    if spec["capacity"].as_object().is_none_or(|capacity| capacity.is_empty()) {
+        causes.push(Cause::required("spec.capacity", ""));
+        let problem = "Unsupported value: core.ResourceList(nil): supported values: \"storage\"";
+        causes.push(Cause { reason: "FieldValueNotSupported", message: problem.into(), field: "spec.capacity".into() });
+    }
+    let plain = [
+        "accessModes", "capacity", "claimRef", "mountOptions", "nodeAffinity", "persistentVolumeReclaimPolicy", "storageClassName",
+        "volumeAttributesClassName", "volumeMode",
+    ];
+    if spec.as_object().is_none_or(|fields| fields.keys().all(|name| plain.contains(&name.as_str()))) {
+        causes.push(Cause::required("spec", "must specify a volume type"));
+    }
+}
+
 fn taints(taints: &Value, causes: &mut Vec<Cause>) {
     for (index, taint) in items(taints).enumerate() {
         let at = |field: &str| format!("metadata.taints[{index}].{field}");
@@ -261,7 +277,7 @@ fn backends(spec: &Value, causes: &mut Vec<Cause>) {
 }
 
 /// As Go shows a map of strings.
-fn go_map(map: &Value) -> String {
+pub(super) fn go_map(map: &Value) -> String {
     match map.as_object() {
         None => "map[string]string(nil)".into(),
         Some(entries) => {

@@ -56,7 +56,7 @@ impl DeleteOptions {
                 "dryRun": query.dry_run
             })
         } else {
-            decode::body(call.content_type(), &call.request.body, "DeleteOptions")?
+            options_of(call)?
         };
         let mut options = DeleteOptions::from_body(&body)?;
         let is_silent = body["propagationPolicy"].is_null() && body["orphanDependents"].is_null();
@@ -126,7 +126,9 @@ impl Cluster {
             return Ok(Status::success(&call.served, call.name(), &uid).into());
         }
         let code = if !deleted.is_gone && options.is_asked_to_cascade { 202 } else { 200 };
-        self.answer(code, &call.asked, &call.served, &deleted.version)
+        let is_last = deleted.is_gone && call.served.is("", "pods");
+        let version = if is_last { self.deleted_pod(&deleted.version, call.now) } else { deleted.version };
+        self.answer(code, &call.asked, &call.served, &version)
     }
 
     /// Deletes what the selectors pick of a collection, and answers with the list of it.
@@ -141,9 +143,14 @@ impl Cluster {
             .collect();
         let mut deleted = Vec::with_capacity(picked.len());
         for version in picked {
-            deleted.push(self.delete_object(&call.served, &version, &options, call.now)?.version);
+            self.delete_object(&call.served, &version, &options, call.now)?;
+            // What was found is told, not what became of it.
+            deleted.push(version);
         }
-        let metadata = json!({"resourceVersion": self.revision().to_string()});
+        let mut metadata = json!({"resourceVersion": self.revision().to_string()});
+        if call.served.custom {
+            metadata["continue"] = json!("");
+        }
         self.respond(call, Listing::new(call.served.clone(), call.asked, metadata, deleted))
     }
 
@@ -184,7 +191,6 @@ impl Cluster {
             Keep::DryRun => version.clone(),
             Keep::Yes => self.store_removed(served, &path).unwrap_or_else(|| version.clone()),
         };
-        let version = if served.is("", "pods") { self.deleted_pod(&version, now) } else { version };
         Ok(Deleted { version, is_gone: true })
     }
 
@@ -222,6 +228,27 @@ impl Cluster {
             details.kind = served.kind.to_string();
         }
         Err(status)
+    }
+}
+
+/// The options in a body; what is wrong with them an API server tells in the bare words of its decoder.
+fn options_of(call: &Call<'_>) -> Result<Value, Status> {
+    let is_json = call.content_type().is_none_or(|own| own.starts_with("application/json"));
+    if is_json && let Err(error) = serde_json::from_slice::<Value>(&call.request.body) {
+        let problem = decode::json_problem(&error, &call.request.body);
+        return Err(Status::unknown(format!("couldn't get version/kind; json parse error: {problem}")));
+    }
+    let body = decode::body(call.content_type(), &call.request.body, "DeleteOptions")?;
+    match body["kind"].as_str() {
+        None | Some("" | "DeleteOptions") => Ok(body),
+        Some(kind) => {
+            let version = body["apiVersion"].as_str().unwrap_or_default();
+            Err(Status::unknown(format!(
+                "no kind {} is registered for version {} in scheme \"pkg/runtime/scheme.go:100\"",
+                quote(kind),
+                quote(version)
+            )))
+        }
     }
 }
 

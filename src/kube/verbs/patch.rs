@@ -41,7 +41,8 @@ impl Cluster {
         let uid = &patched["metadata"]["uid"];
         if *uid != current["metadata"]["uid"] && !uid.is_null() && *uid != "" {
             let cause = Cause::invalid("metadata.uid", uid, "field is immutable");
-            return Err(Status::invalid(&call.served, call.name(), vec![cause]));
+            // It is checked twice.
+            return Err(Status::invalid(&call.served, call.name(), vec![cause.clone(), cause]));
         }
         let shown = patched.to_string();
         typed(call, Expected::from(&*call.served), &mut patched, Vec::new()).map_err(|problem| {

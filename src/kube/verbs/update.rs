@@ -102,7 +102,9 @@ fn check_no_new_finalizers(served: &Served, name: &str, old: &Value, object: &Va
     }
     let problem =
         format!("no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}", new.iter().map(|finalizer| quote(finalizer)).collect::<Vec<_>>().join(", "));
-    Err(Status::invalid(served, name, vec![Cause::forbidden("metadata.finalizers", &problem)]))
+    let cause = Cause::forbidden("metadata.finalizers", &problem);
+    // It is checked twice.
+    Err(Status::invalid(served, name, vec![cause.clone(), cause]))
 }
 
 fn has_revision(object: &Value) -> bool {
