@@ -3,8 +3,10 @@
 //! `cargo bench --bench hold -- --clusters 100,1000 --hold 30s --output json`
 
 use clap::{Parser, ValueEnum};
+use scale_cluster_agent::ramp::{InFlightUntil, Spec};
 use scale_cluster_agent::rehearsal::{Behaviour, Options, Profile, rehearse};
-use scale_cluster_agent::report::{Column, Outcome, Summary, Table, bytes, count};
+use scale_cluster_agent::remote::Plan;
+use scale_cluster_agent::report::{Column, Outcome, Run, Table, bytes, count};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
@@ -15,7 +17,7 @@ use std::time::Duration;
 struct Args {
     /// How many clusters; one run for each number.
     #[arg(long, value_delimiter = ',', default_value = "100,1000,3000")]
-    clusters: Vec<u64>,
+    clusters: Vec<u32>,
     /// Which loads; one run for each.
     #[arg(long, value_delimiter = ',', default_value = "idle,rancher")]
     profiles: Vec<Load>,
@@ -48,7 +50,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let most = args.clusters.iter().copied().max().unwrap_or_default();
     // Two sockets per cluster on either side; a limit that stays too low shows up as failures.
-    let _ = rlimit::increase_nofile_limit(2 * most + 100);
+    let _ = rlimit::increase_nofile_limit(2 * u64::from(most) + 100);
     let mut summaries = Vec::new();
     for &clusters in &args.clusters {
         for &load in &args.profiles {
@@ -75,30 +77,35 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(clusters: u64, load: Load, hold: Duration) -> Result<Summary, Box<dyn std::error::Error>> {
+fn run(clusters: u32, load: Load, hold: Duration) -> Result<Run, Box<dyn std::error::Error>> {
     let profile = match load {
         Load::Idle => Profile::idle(),
         Load::Rancher => Profile::rancher(),
     };
-    eprintln!("{} clusters, profile {}", count(clusters), profile.name);
+    eprintln!("{} clusters, profile {}", count(clusters.into()), profile.name);
     let options = Options {
         agent: PathBuf::from(env!("CARGO_BIN_EXE_scale-cluster-agent")),
-        clusters,
-        in_flight: IN_FLIGHT,
+        plan: Plan::of(Spec {
+            prefix: "hold-".into(),
+            width: 5,
+            clusters,
+            max_in_flight: Some(IN_FLIGHT),
+            in_flight_until: InFlightUntil::Created,
+            timeout: TIMEOUT,
+            hold,
+            ..Spec::default()
+        }),
         profile,
         // What Rancher takes its time for would hide what the agent does.
         behaviour: Behaviour::immediate(),
         threads: 1,
-        seed: 1,
         template: None,
         settings: vec![("RegistrationParallelism".into(), IN_FLIGHT.to_string())],
-        timeout: TIMEOUT,
-        hold: Some(hold),
     };
     Ok(rehearse(&options, &AtomicBool::new(false), |_| {})?)
 }
 
-fn table(summaries: &[Summary]) -> Table {
+fn table(summaries: &[Run]) -> Table {
     let mut table = Table::new([
         ("clusters", Column::Right),
         ("profile", Column::Left),
@@ -114,12 +121,14 @@ fn table(summaries: &[Summary]) -> Table {
         let hold = summary.hold.as_ref();
         let or_unknown = |figure: Option<String>| figure.unwrap_or_else(|| "unknown".to_owned());
         table.row([
-            count(summary.active),
-            summary.profile.clone(),
-            format!("{:.0}", summary.clusters_per_second),
+            count(summary.figures.active),
+            summary.profile.clone().unwrap_or_default(),
+            format!("{:.0}", summary.figures.clusters_per_second),
             or_unknown(summary.memory.map(|memory| bytes(memory.rss_per_cluster))),
             or_unknown(summary.memory.map(|memory| bytes(memory.pss_per_cluster))),
-            or_unknown(summary.cpu.map(|cpu| format!("{:.2} ms", 1e3 * cpu.seconds / summary.active.max(1) as f64))),
+            or_unknown(
+                summary.cpu.map(|cpu| format!("{:.2} ms", 1e3 * cpu.seconds / summary.figures.active.max(1) as f64)),
+            ),
             or_unknown(hold.and_then(|hold| hold.cpu).map(|cpu| format!("{:.1}", cpu.percent_of_core))),
             or_unknown(hold.map(|hold| format!("{:.0}", hold.watch_events as f64 / hold.seconds))),
             or_unknown(hold.map(|hold| count(hold.tunnels_lost))),
@@ -128,6 +137,6 @@ fn table(summaries: &[Summary]) -> Table {
     table
 }
 
-const IN_FLIGHT: usize = 16;
+const IN_FLIGHT: u32 = 16;
 /// The largest run on two cores takes a tenth of this.
 const TIMEOUT: Duration = Duration::from_secs(600);

@@ -12,6 +12,7 @@
 //! | [`config`] | settings, their sources and origins, secrets | everything else |
 //! | [`api`] | the operator's REST API | sockets to Rancher, clusters' insides |
 //! | [`manager`] | the registry and lifecycle of every cluster | HTTP, TLS, Kubernetes |
+//! | [`ramp`] | which cluster starts when, how far each is, whether that is good enough; no I/O | clocks, files, the manager |
 //! | [`rancher`] | Rancher's own REST API as a client sees it | clusters' lifecycle |
 //! | [`engine`] | workers: epoll, timers, sockets, TLS; drives the protocols below | Rancher's REST, the operator's REST |
 //! | [`tunnel`] | the remotedialer protocol, no I/O | sockets, clocks, Kubernetes |
@@ -22,6 +23,7 @@
 //! | [`template`] | cluster templates: YAML to Kubernetes objects | files, sockets, clocks |
 //! | [`yaml`] | positions and suggestions for errors in hand-written YAML | files, what the YAML means |
 //! | [`telemetry`] | logging and what is measured | who is measured |
+//! | [`remote`] | a running agent from the outside: client of its REST API, driver of ramps | the manager's queues, files |
 //! | [`report`] | results for people and machines | how they were obtained |
 //! | [`rehearsal`] | the embedded stand-in for a Rancher server | the agent's insides |
 
@@ -34,8 +36,10 @@ pub mod http1;
 pub mod journal;
 pub mod kube;
 pub mod manager;
+pub mod ramp;
 pub mod rancher;
 pub mod rehearsal;
+pub mod remote;
 pub mod report;
 pub mod steve;
 pub mod telemetry;

@@ -88,7 +88,12 @@ fn what_cannot_be_is_refused_whole() {
         ),
         (json!({"prefix": "Edge-", "count": 2}), 422, "invalid-name", "character 1 of the name is 'E'"),
         (json!({"prefix": "edge-", "count": 21}), 503, "limit-reached", "21 more are over MaxClusters"),
-        (json!({"prefix": "edge-", "count": 2, "rate": "fast"}), 400, "bad-request", "\"fast\" is no rate"),
+        (
+            json!({"prefix": "edge-", "count": 2, "rate": "fast"}),
+            400,
+            "bad-request",
+            "\"fast\", character 1: not a rate",
+        ),
         (
             json!({"prefix": "edge-", "count": 2, "template": "tiny"}),
             422,

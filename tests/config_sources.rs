@@ -131,7 +131,7 @@ fn help_lists_every_setting_and_the_exit_codes() {
     assert_eq!(outcome.code, 0);
     assert!(
         outcome.stdout.contains(
-            "Exit codes: 0 success, 1 failure, 2 wrong usage, 130 ended by a signal before its work was done."
+            "Exit codes: 0 success, 1 failure, 2 wrong usage, 99 a threshold does not hold, 130 ended by a signal before its work was done."
         )
     );
     for setting in SETTINGS.iter().filter(|setting| !setting.flag_only) {

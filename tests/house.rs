@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms that hold protocols: bytes and time come in as arguments.
-const PROTOCOL_ROOMS: [&str; 6] = ["tunnel", "http1", "kube", "template", "steve", "faults"];
+const PROTOCOL_ROOMS: [&str; 7] = ["tunnel", "http1", "kube", "template", "steve", "faults", "ramp"];
 
 /// What a protocol room may not touch.
 const OUTSIDE: [&str; 13] = [

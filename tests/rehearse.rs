@@ -1,7 +1,7 @@
 //! `scale-cluster-agent rehearse`, as an operator runs it.
 
 use assert_cmd::cargo::cargo_bin;
-use scale_cluster_agent::report::{Outcome, Summary};
+use scale_cluster_agent::report::{Outcome, Run};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ fn is_empty(dir: &Path) -> bool {
     std::fs::read_dir(dir).unwrap().next().is_none()
 }
 
-fn summary(output: &Output) -> Summary {
+fn run_of(output: &Output) -> Run {
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}\n{}", String::from_utf8_lossy(&output.stderr)))
 }
@@ -30,28 +30,30 @@ fn summary(output: &Output) -> Summary {
 fn ten_clusters_become_active_and_nothing_is_left_behind() {
     let scratch = tempfile::tempdir().unwrap();
     let output = rehearse(scratch.path(), &["--clusters", "10", "--output", "json"]);
-    let summary = summary(&output);
-    assert_eq!(summary.outcome, Outcome::Passed, "{summary}");
+    let run = run_of(&output);
+    assert_eq!(run.outcome, Outcome::Passed, "{run}");
     assert_eq!(output.status.code(), Some(0));
-    assert_eq!((summary.requested, summary.active), (10, 10));
-    assert_eq!(summary.failures, []);
-    for stage in &summary.stages {
-        assert_eq!(stage.since_request.map(|times| times.count), Some(10), "{}", stage.name);
+    assert_eq!((run.figures.requested, run.figures.active), (10, 10));
+    assert_eq!((run.figures.failures.as_slice(), run.complaints.as_slice()), ([].as_slice(), [].as_slice()));
+    for stage in &run.figures.stages {
+        assert_eq!(stage.since_intended.map(|times| times.count), Some(10), "{}", stage.name);
     }
+    // The eleven kinds that the profile watches, and the custom one that it lists.
+    assert_eq!(run.figures.lists.len(), 12, "{run}");
+    assert!(run.figures.lists.iter().all(|list| list.since_intended.is_some_and(|times| times.count == 10)), "{run}");
     assert!(is_empty(scratch.path()), "the agent's home is gone");
 }
 
 #[test]
 fn informers_of_older_ranchers_are_served_too() {
     let scratch = tempfile::tempdir().unwrap();
-    let profile =
-        include_str!("../src/rehearsal/profiles/rancher.yaml").replace("form: watch-list", "form: list-then-watch");
+    let profile = include_str!("../config/profiles/rancher.yaml").replace("form: watch-list", "form: list-then-watch");
     let file = scratch.path().join("profile.yaml");
     std::fs::write(&file, profile).unwrap();
     let output =
         rehearse(scratch.path(), &["--clusters", "3", "--profile", file.to_str().unwrap(), "--output", "json"]);
-    let summary = summary(&output);
-    assert_eq!((summary.outcome, summary.failures.as_slice()), (Outcome::Passed, [].as_slice()), "{summary}");
+    let run = run_of(&output);
+    assert_eq!((run.outcome, run.complaints.as_slice()), (Outcome::Passed, [].as_slice()), "{run}");
 }
 
 #[test]
@@ -59,12 +61,12 @@ fn held_clusters_stay_active_and_report() {
     let scratch = tempfile::tempdir().unwrap();
     let args = ["--clusters", "5", "--hold", "4s", "--set", "ReportInterval=1s", "--output", "json"];
     let output = rehearse(scratch.path(), &args);
-    let summary = summary(&output);
-    let hold = summary.hold.unwrap();
-    assert_eq!((hold.active_at_end, hold.tunnels_lost), (5, 0), "{summary}");
+    let run = run_of(&output);
+    let hold = run.hold.unwrap();
+    assert_eq!((hold.active_at_end, hold.tunnels_lost), (5, 0), "{run}");
     // Each of the 5 clusters has a node and reports at least twice in 4 s, wherever its phase falls.
-    assert!(hold.heartbeats >= 10, "{summary}");
-    assert!(hold.watch_events >= hold.heartbeats, "{summary}");
+    assert!(hold.heartbeats >= 10, "{run}");
+    assert!(hold.watch_events >= hold.heartbeats, "{run}");
 }
 
 #[test]
@@ -82,13 +84,13 @@ probes: [{tunnel: steve, path: /ping, every_seconds: 15}, {tunnel: api, path: /r
     std::fs::write(&file, profile).unwrap();
     let args = ["--clusters", "2", "--timeout", "3s", "--profile", file.to_str().unwrap(), "--output", "json"];
     let output = rehearse(scratch.path(), &args);
-    let summary = summary(&output);
+    let run = run_of(&output);
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!((summary.outcome, summary.active), (Outcome::Failed, 0));
-    let count =
-        |cause: &str| summary.failures.iter().find(|failure| failure.cause == cause).map(|failure| failure.count);
-    assert_eq!(count("never Active, got as far as: all watches synced"), Some(2), "{summary}");
-    assert!(count("GET /apis/no.such.group/v1 answered 404").is_some_and(|count| count >= 2), "{summary}");
+    assert_eq!((run.outcome, run.figures.active), (Outcome::Failed, 0));
+    let all = || run.figures.failures.iter().chain(&run.complaints);
+    let count = |cause: &str| all().find(|failure| failure.cause == cause).map(|failure| failure.count);
+    assert_eq!(count("not Active in time, got as far as: Connected"), Some(2), "{run}");
+    assert!(count("GET /apis/no.such.group/v1 answered 404").is_some_and(|count| count >= 2), "{run}");
 }
 
 #[test]
@@ -105,7 +107,7 @@ fn an_interrupted_rehearsal_still_reports_and_cleans_up() {
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
-    assert_eq!(summary(&output).outcome, Outcome::Interrupted);
+    assert_eq!(run_of(&output).outcome, Outcome::Interrupted);
     assert!(is_empty(scratch.path()), "the agent's home is gone");
 }
 
@@ -115,9 +117,31 @@ fn the_text_for_people_ends_with_what_a_cluster_costs() {
     let output = rehearse(scratch.path(), &["--clusters", "2", "--profile", "idle"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.starts_with("passed: 2 of 2 clusters Active in "), "{text}");
-    for line in ["time from request to ", "Active ", "failures by cause", "memory (RSS) "] {
+    for line in ["time from intended start to ", "Active ", "failures by cause", "memory (RSS) "] {
         assert!(text.lines().any(|found| found.starts_with(line)), "{line:?} is missing in:\n{text}");
     }
+}
+
+#[test]
+fn the_search_for_the_largest_fleet_says_what_came_first() {
+    let scratch = tempfile::tempdir().unwrap();
+    let search = |args: &[&str]| {
+        let args = [&["--find-max", "--profile", "idle", "--clusters", "60", "--output", "json"], args].concat();
+        let output = rehearse(scratch.path(), &args);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let enough = search(&[]);
+    assert_eq!(
+        (&enough["clusters"], &enough["limit"]["what"]),
+        (&60.into(), &"the 60 clusters that were asked for".into())
+    );
+    assert_eq!(enough["steps"].as_array().map(Vec::len), Some(2), "{enough:#}");
+    // Nothing is Active so soon: every step fails, and the steps get smaller.
+    let none = search(&["--threshold", "time_to_active:p(50)<1ms"]);
+    let what = "the threshold time_to_active:p(50)<1ms";
+    assert_eq!((&none["clusters"], &none["limit"]["what"]), (&0.into(), &what.into()), "{none:#}");
+    assert!(is_empty(scratch.path()), "the agent's home is gone");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::call::Page;
 use super::problem::Problem;
-use crate::manager::{Answer, ClusterView, FaultView, OperationView};
+use crate::manager::{Answer, ClusterView, FaultView, OperationView, RampView};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::Cursor;
@@ -27,6 +27,13 @@ pub(super) struct OperationList {
     operations: Vec<OperationView>,
 }
 
+/// Ramps.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RampList {
+    /// The latest first.
+    ramps: Vec<RampView>,
+}
+
 /// Faults.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct FaultList {
@@ -47,6 +54,10 @@ pub(super) fn answer(answer: Answer) -> Result<Page, Problem> {
         Answer::OperationStarted(view) => located(202, &*view, format!("/operations/{}", view.id)),
         Answer::Operation(view) => Page::json(200, &*view),
         Answer::Operations(views) => Page::json(200, &OperationList { operations: views }),
+        Answer::RampStarted(view) => located(202, &*view, format!("/ramps/{}", view.id)),
+        Answer::Ramp(view) => Page::json(200, &*view),
+        Answer::Ramps(views) => Page::json(200, &RampList { ramps: views }),
+        Answer::RampResults(results) => Page::json(200, &*results),
         Answer::FaultStarted(view) => located(201, &*view, format!("/faults/{}", view.id)),
         Answer::Fault(view) => Page::json(200, &*view),
         Answer::Faults(views) => Page::json(200, &FaultList { faults: views }),

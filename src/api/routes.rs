@@ -1,12 +1,13 @@
 //! The table of routes.
 
 use super::field::{Field, Shape, optional, required};
-use super::handlers::{about, clusters, faults, operations};
+use super::handlers::{about, clusters, faults, operations, ramps};
 use super::problem::Kind;
-use super::respond::{ClusterList, FaultList, OperationList};
+use super::respond::{ClusterList, FaultList, OperationList, RampList};
 use super::route::{Answered, Content, Route, json};
 use crate::config::Role;
-use crate::manager::{ClusterView, FaultView, HealthView, OperationView, State};
+use crate::manager::{ClusterView, FaultView, HealthView, OperationView, RampView, State};
+use crate::ramp::MAX_CLUSTERS;
 use crate::telemetry::{ClusterRequests, Exposition, RequestTotals};
 
 /// Every route, in the order in which people read them.
@@ -82,7 +83,7 @@ pub(super) static ROUTES: &[Route] = &[
         body: Some(&[
             optional("name", Shape::Text(Some(LABEL)), "its name"),
             optional("prefix", Shape::Text(Some(LABEL_START)), "what the names of many begin with; a number follows"),
-            optional("count", Shape::Whole(1, MAX_BULK), "how many"),
+            optional("count", Shape::Whole(1, MAX_CLUSTERS), "how many"),
             optional("start", Shape::Whole(0, u32::MAX), "the number of the first; 1 if not given"),
             optional("width", Shape::Whole(0, MAX_LABEL), "digits of the numbers, with leading zeros"),
             optional("rate", Shape::Text(None), "how many a second or minute: `10/s`, `90/m`"),
@@ -225,6 +226,89 @@ pub(super) static ROUTES: &[Route] = &[
         handle: operations::cancel,
     },
     Route {
+        method: "POST",
+        path: "/ramps",
+        role: Some(Role::Operator),
+        summary: "Brings up clusters by a plan, and measures each on its way to Active.",
+        query: &[],
+        body: Some(RAMP),
+        answers: &[Answered { status: 202, help: "The ramp has begun.", content: json::<RampView>() }],
+        problems: &[
+            Kind::InvalidName,
+            Kind::UnknownServer,
+            Kind::UnknownTemplate,
+            Kind::LimitReached,
+            Kind::RancherRefuses,
+        ],
+        handle: ramps::start,
+    },
+    Route {
+        method: "GET",
+        path: "/ramps",
+        role: Some(Role::Viewer),
+        summary: "The latest ramps, the latest first.",
+        query: &[],
+        body: None,
+        answers: &[Answered { status: 200, help: "Ramps.", content: json::<RampList>() }],
+        problems: &[],
+        handle: ramps::list,
+    },
+    Route {
+        method: "GET",
+        path: "/ramps/{id}",
+        role: Some(Role::Viewer),
+        summary: "A ramp as it stands: counts, times by milestone, failures by cause, thresholds.",
+        query: &[],
+        body: None,
+        answers: &[Answered { status: 200, help: "The ramp.", content: json::<RampView>() }],
+        problems: &[Kind::UnknownOperation],
+        handle: ramps::show,
+    },
+    Route {
+        method: "GET",
+        path: "/ramps/{id}/results",
+        role: Some(Role::Viewer),
+        summary: "The raw results of a ramp, as far as it is: what reports are made from.",
+        query: &[],
+        body: None,
+        answers: &[Answered { status: 200, help: "Results.", content: json::<serde_json::Value>() }],
+        problems: &[Kind::UnknownOperation],
+        handle: ramps::results,
+    },
+    Route {
+        method: "POST",
+        path: "/ramps/{id}/pause",
+        role: Some(Role::Operator),
+        summary: "Starts no cluster of a ramp until it is resumed.",
+        query: &[],
+        body: None,
+        answers: &[Answered { status: 200, help: "The ramp.", content: json::<RampView>() }],
+        problems: &[Kind::UnknownOperation, Kind::Conflict],
+        handle: ramps::pause,
+    },
+    Route {
+        method: "POST",
+        path: "/ramps/{id}/resume",
+        role: Some(Role::Operator),
+        summary: "Goes on with a ramp after a pause.",
+        query: &[],
+        body: None,
+        answers: &[Answered { status: 200, help: "The ramp.", content: json::<RampView>() }],
+        problems: &[Kind::UnknownOperation, Kind::Conflict],
+        handle: ramps::resume,
+    },
+    Route {
+        method: "POST",
+        path: "/ramps/{id}/stop",
+        role: Some(Role::Operator),
+        summary: "Ends a ramp; its clusters stay.",
+        query: &[],
+        body: None,
+        answers: &[Answered { status: 200, help: "The ramp.", content: json::<RampView>() }],
+        problems: &[Kind::UnknownOperation, Kind::Conflict],
+        handle: ramps::stop,
+    },
+    Route {
         method: "GET",
         path: "/faults",
         role: Some(Role::Viewer),
@@ -299,7 +383,32 @@ enum ClusterOrOperation {
     Operation(Box<OperationView>),
 }
 
+/// The fields of a ramp.
+const RAMP: &[Field] = &[
+    optional("prefix", Shape::Text(Some(LABEL_START)), "what the names begin with; a number follows"),
+    optional("clusters", Shape::Whole(1, MAX_CLUSTERS), "how many; with stages as many as these start"),
+    optional("start", Shape::Whole(0, u32::MAX), "the number of the first; 1 if not given"),
+    optional("width", Shape::Whole(0, MAX_LABEL), "digits of the numbers, with leading zeros"),
+    optional("rate", Shape::Text(None), "how many start a second or minute, whatever becomes of those before: `5/s`"),
+    optional("stages", Shape::Text(None), "instead of a rate: `2m:1/s,10m:1/s..10/s,30m:hold`"),
+    optional("jitter", Shape::Text(None), "share of the time between two starts by which each is moved: `20%`"),
+    optional("seed", Shape::Whole(0, u32::MAX), "decides everything random"),
+    optional("maxInFlight", Shape::Whole(1, MAX_CLUSTERS), "how many may be in flight"),
+    optional("inFlightUntil", Shape::Choice(|| vec!["created", "active"]), "until when a cluster is in flight"),
+    optional("timeout", Shape::Text(None), "a cluster that is not Active by then has failed: `10m`"),
+    optional("hold", Shape::Text(None), "how long the clusters are held once each has its end: `1h`"),
+    optional("template", Shape::Text(None), "the template to make them from"),
+    optional("server", Shape::Text(None), "the Rancher to register with, as the configuration calls it"),
+    optional("adopt", Shape::Flag, "whether clusters of these names in Rancher become this agent's"),
+    optional("thresholds", Shape::Json(thresholds), "what has to hold: `time_to_active:p(95)<120s`"),
+    optional("abortOnFail", Shape::Flag, "whether the ramp ends as soon as one does not"),
+];
+
 const WAIT: Field = optional("wait", Shape::Flag, "whether to wait for Rancher; true if not given");
+
+fn thresholds() -> serde_json::Value {
+    serde_json::json!({ "type": "array", "items": { "type": "string" }, "maxItems": 100 })
+}
 
 fn states() -> Vec<&'static str> {
     State::ALL.map(State::as_str).into()
@@ -313,8 +422,6 @@ const LABEL_START: &str = "^[a-z0-9][-a-z0-9]{0,61}$";
 const MAX_LABEL: u32 = 63;
 /// More than MaxObjects lets a cluster hold.
 const MAX_SIZE: u32 = 1_000_000;
-/// More than any agent holds.
-const MAX_BULK: u32 = 100_000;
 /// Clusters in an answer, and what it has if the caller does not say: everything a person would read, and a few megabytes.
 pub(super) const MAX_PAGE: u32 = 10_000;
 
@@ -342,6 +449,12 @@ mod tests {
             let looks = route.method == "GET";
             assert!(looks || route.role >= Some(Role::Operator), "{} {}", route.method, route.path);
         }
+    }
+
+    #[test]
+    fn a_ramp_has_the_fields_that_it_is_read_from() {
+        let names: BTreeSet<&str> = RAMP.iter().map(|field| field.name).collect();
+        assert_eq!(names, BTreeSet::from(crate::ramp::Spec::FIELDS));
     }
 
     #[test]

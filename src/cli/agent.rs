@@ -1,5 +1,6 @@
 //! The agent without its REST API: home, journal, workers and manager, started in order and ended in order.
 
+use super::about::about;
 use super::{Failure, TemplateFile, instance, load_template, named_templates};
 use crate::config::{Loaded, Proxy, RancherUrl, Secret, ServerSettings, Settings};
 use crate::engine::{self, Authority, Engine, Server, Via};
@@ -79,9 +80,12 @@ impl Agent {
             templates,
             create_wait: settings.create_wait,
             poll_interval: settings.poll_interval,
+            ramp_poll_interval: settings.ramp_poll_interval,
             failed_retry: settings.failed_retry_interval,
             max_clusters: settings.max_clusters,
             workers: engine.workers(),
+            registrars: settings.registration_parallelism,
+            about: about(loaded),
             seed: fastrand::u64(..),
         };
         let clients = ranchers.iter().map(|rancher| rancher.client.clone());

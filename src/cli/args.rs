@@ -1,13 +1,15 @@
 //! The command line.
 
 use super::fault;
+use super::pace::{PaceArgs, ShapeArgs};
+use super::ramp::Target;
 use super::rehearse::{parse_setting, read_profile};
-use crate::config::{Flags, SETTINGS, parse_duration};
+use super::run_scenario::parse_scale;
+use crate::config::{Flags, SETTINGS};
 use crate::rehearsal::Profile;
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Makes a Rancher server believe it manages thousands of real Kubernetes clusters.
 #[derive(Debug, Clone, Parser)]
@@ -56,6 +58,12 @@ pub(super) enum Subcommand {
     Run(RunArgs),
     /// Bring up clusters against an embedded stand-in for a Rancher server, and report.
     Rehearse(RehearseArgs),
+    /// Bring up clusters by a plan, measure each on its way to Active, and report.
+    Ramp(RampArgs),
+    /// Run a ramp, faults at times and thresholds from a file; config/scenarios has examples.
+    RunScenario(RunScenarioArgs),
+    /// Make all reports of a run anew from its raw results, or one run of several.
+    Report(ReportArgs),
     /// Delete every cluster that this agent created, here and in Rancher, and nothing else.
     Clean(CleanArgs),
     /// Let clusters of a running agent suffer faults, list them, end them.
@@ -78,41 +86,101 @@ pub(super) struct RunArgs {
 /// Flags of `rehearse`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RehearseArgs {
-    /// How many clusters.
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub clusters: u32,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub pace: PaceArgs,
+
+    /// Grow the fleet until this host or a threshold gives out, at most to --clusters, and say what gave out first.
+    #[arg(long, conflicts_with_all = ["rate", "stages", "results"])]
+    pub find_max: bool,
+
+    /// How many clusters are asked for at once, where no rate or stages pace them.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub in_flight: u16,
 
     /// How the report looks.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub output: ReportFormat,
 
-    /// Seed of everything random, to repeat a rehearsal.
-    #[arg(long, value_name = "SEED", default_value_t = 1)]
-    pub seed: u64,
-
-    /// Clusters that are not Active by then have failed.
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
-    pub timeout: Duration,
-
-    /// How long the clusters are held once all are Active.
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = parse_duration)]
-    pub hold: Duration,
+    /// Folder for the results, made if it is not there; without it nothing is left behind.
+    #[arg(long, value_name = "DIR")]
+    pub results: Option<PathBuf>,
 
     /// Cluster template instead of the configured one.
     #[arg(long, value_name = "FILE")]
     pub template: Option<PathBuf>,
 
-    /// What the stand-in asks of each cluster: `rancher`, `idle`, or a YAML file like the built-in ones.
+    /// What the stand-in asks of each cluster: `rancher`, `idle`, or a YAML file like those in config/profiles.
     #[arg(long, value_name = "PROFILE", default_value = "rancher", value_parser = read_profile)]
     pub profile: Profile,
-
-    /// How many clusters are asked for at once.
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub in_flight: u16,
 
     /// A setting of the rehearsed agent, as in its configuration file; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_setting)]
     pub settings: Vec<(String, String)>,
+}
+
+/// Flags of `ramp`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct RampArgs {
+    #[command(flatten)]
+    pub(super) pace: PaceArgs,
+
+    #[command(flatten)]
+    pub(super) shape: ShapeArgs,
+
+    #[command(flatten)]
+    pub(super) target: Target,
+
+    /// Print the plan and do nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+/// Flags of `run-scenario`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct RunScenarioArgs {
+    /// The scenario file.
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+
+    /// Only check the file and print what it would do; asks nobody.
+    #[arg(long)]
+    pub(super) check: bool,
+
+    /// Run it in a share of its time with a share of its clusters, at the same rates.
+    #[arg(long, value_name = "SHARE", value_parser = parse_scale)]
+    pub(super) scale: Option<f64>,
+
+    /// Play it against the embedded stand-in for a Rancher server.
+    #[arg(long, conflicts_with_all = ["agent", "clean"])]
+    pub(super) rehearse: bool,
+
+    #[command(flatten)]
+    pub(super) target: Target,
+}
+
+/// Flags of `report`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct ReportArgs {
+    /// The folders of runs, each with its run.json and clusters.csv.
+    #[arg(required = true, value_name = "DIR")]
+    pub(super) folders: Vec<PathBuf>,
+
+    /// Make one run of several: the shards of a fleet that more than one agent drove.
+    #[arg(long)]
+    pub(super) merge: bool,
+
+    /// Where the files go instead of the folder that was read; of --merge, a new folder.
+    #[arg(long, value_name = "DIR")]
+    pub(super) results: Option<PathBuf>,
+
+    /// Exit as the run did: 0 passed, 1 failed, 99 a threshold does not hold, 130 interrupted.
+    #[arg(long)]
+    pub(super) verdict: bool,
+
+    /// How the run is printed.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(super) output: ReportFormat,
 }
 
 /// Flags of `clean`.
@@ -271,8 +339,7 @@ fn long_help() -> String {
     help
 }
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 success, 1 failure, 2 wrong usage, 130 ended by a signal before its work was done.";
+const EXIT_CODES: &str = "Exit codes: 0 success, 1 failure, 2 wrong usage, 99 a threshold does not hold, 130 ended by a signal before its work was done.";
 
 const SETTINGS_INTRODUCTION: &str = "\
 Settings are keys of the YAML file ~/.scale-cluster-agent/config (or config/config in it), or environment variables. \

@@ -1,5 +1,6 @@
 //! Flags and subcommands: parse, load the configuration, hand over to the subcommand, map the outcome to an exit code.
 
+mod about;
 mod agent;
 mod agent_api;
 mod args;
@@ -8,11 +9,17 @@ mod clean;
 mod failure;
 mod fault;
 mod instance;
+mod live;
 mod output;
+mod pace;
+mod ramp;
 mod rehearse;
 mod reload;
 mod render;
+mod report;
+mod results;
 mod run;
+mod run_scenario;
 mod signals;
 mod template_file;
 
@@ -43,6 +50,9 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
     match args.subcommand.clone().unwrap_or_else(|| Subcommand::Run(RunArgs::default())) {
         Subcommand::Run(run) => run::run(loaded, &run, move || load(&args)),
         Subcommand::Rehearse(rehearse) => rehearse::run(loaded, rehearse),
+        Subcommand::Ramp(ramp) => ramp::run(loaded, &ramp),
+        Subcommand::RunScenario(scenario) => run_scenario::run(loaded, &scenario),
+        Subcommand::Report(report) => report::run(&report),
         Subcommand::Clean(clean) => clean::run(loaded, &clean),
         Subcommand::Fault(fault) => fault::run(&loaded, fault),
         Subcommand::CheckConfig(check) => check_config::run(&loaded, &check),

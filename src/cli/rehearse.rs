@@ -1,55 +1,88 @@
 //! `rehearse`: the whole path against the embedded stand-in for a Rancher server.
 
-use super::signals::on_signals;
-use super::{Failure, RehearseArgs, ReportFormat, print_stdout};
+use super::live::Live;
+use super::signals::{INTERRUPTED, stop_on_signals};
+use super::{Failure, RehearseArgs, ReportFormat, print_stdout, results};
 use crate::config::Loaded;
-use crate::rehearsal::{Behaviour, Options, Profile, Status, rehearse};
-use crate::report::{Outcome, count};
-use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
+use crate::ramp::{InFlightUntil, Spec};
+use crate::rehearsal::{Behaviour, Options, Profile, TIMEOUT, find_max, rehearse};
+use crate::remote::Plan;
+use crate::report::{self, count};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
 
-/// Runs a rehearsal and prints its summary; succeeds only if all clusters became Active. Of the user's configuration only the
-/// template counts: the rehearsed agent has a home of its own.
+/// Runs a rehearsal and prints its results; succeeds only if all clusters became Active, or the thresholds hold. Of the user's
+/// configuration only the template counts: the rehearsed agent has a home of its own.
 pub fn run(loaded: Loaded, args: RehearseArgs) -> Result<ExitCode, Failure> {
-    let clusters = u64::from(args.clusters);
-    check_descriptors(clusters)?;
-    let stop = stop_on_signals()?;
-    let agent =
-        std::env::current_exe().map_err(|error| Failure::new("cannot find this program's own file").cause(error))?;
-    let hold = Some(args.hold).filter(|hold| !hold.is_zero());
-    let options = Options {
-        agent,
-        clusters,
-        in_flight: args.in_flight.into(),
-        profile: args.profile,
-        behaviour: Behaviour::default(),
-        threads: STAND_IN_THREADS,
-        seed: args.seed,
-        template: args.template.or_else(|| loaded.template_file()),
-        settings: args.settings,
-        timeout: args.timeout,
-        hold,
+    let clusters = Spec {
+        prefix: "rehearsal-".into(),
+        width: 5,
+        clusters: if args.find_max { MOST_CLUSTERS } else { CLUSTERS },
+        max_in_flight: args.pace.rate.is_none().then_some(args.in_flight.into()),
+        in_flight_until: InFlightUntil::Created,
+        timeout: TIMEOUT,
+        ..Spec::default()
     };
-    let mut display = Display::new(clusters, hold);
-    let summary = rehearse(&options, &stop, |status| display.show(status));
-    display.finish();
-    let summary = summary.map_err(|error| Failure::new("the rehearsal cannot start").cause(error))?;
-    match args.output {
-        ReportFormat::Text => print_stdout(&summary.to_string())?,
+    let spec = args.pace.paced(clusters)?;
+    let plan = Plan { name: "rehearsal".into(), spec, faults: Vec::new() };
+    let clusters = plan.spec.clusters;
+    let options = options(&loaded, plan, args.profile, args.template, &args.settings)?;
+    if args.find_max {
+        return search(options, clusters, args.output);
+    }
+    check_descriptors(clusters.into())?;
+    if let Some(folder) = &args.results {
+        report::prepare(folder)?;
+    }
+    let stop = stop_on_signals()?;
+    let mut live = Live::new(clusters);
+    let outcome = rehearse(&options, &stop.flag, |view| live.show(view));
+    live.finish();
+    let run = outcome.map_err(|error| Failure::new("the rehearsal cannot go on").cause(error))?;
+    results::finish(&run, args.results.as_deref(), args.output)
+}
+
+/// Looks for the largest fleet.
+fn search(options: Options, at_most: u32, format: ReportFormat) -> Result<ExitCode, Failure> {
+    // What cannot be raised shows up as the limit that it is.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    let stop = stop_on_signals()?;
+    let mut live = Live::new(0);
+    let outcome = find_max(&options, at_most, &stop.flag, |view| live.show(view));
+    live.finish();
+    let maximum = outcome.map_err(|error| Failure::new("the search cannot go on").cause(error))?;
+    match format {
+        ReportFormat::Text => print_stdout(&maximum.to_string())?,
         ReportFormat::Json => {
-            let json = serde_json::to_string_pretty(&summary)
-                .map_err(|error| Failure::new("cannot write the summary as JSON").cause(error))?;
+            let json = serde_json::to_string_pretty(&maximum)
+                .map_err(|error| Failure::new("cannot write the result as JSON").cause(error))?;
             print_stdout(&format!("{json}\n"))?;
         }
     }
-    Ok(match summary.outcome {
-        Outcome::Passed => ExitCode::SUCCESS,
-        Outcome::Failed => ExitCode::FAILURE,
-        Outcome::Interrupted => ExitCode::from(EXIT_INTERRUPTED),
+    Ok(if stop.flag.load(Ordering::Relaxed) { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+}
+
+/// What a rehearsal of a plan is made with.
+pub(super) fn options(
+    loaded: &Loaded,
+    plan: Plan,
+    profile: Profile,
+    template: Option<PathBuf>,
+    settings: &[(String, String)],
+) -> Result<Options, Failure> {
+    let agent =
+        std::env::current_exe().map_err(|error| Failure::new("cannot find this program's own file").cause(error))?;
+    // It holds whatever it is asked to.
+    let room = ("MaxClusters".to_owned(), plan.spec.clusters.max(MOST_CLUSTERS).to_string());
+    Ok(Options {
+        agent,
+        plan,
+        profile,
+        behaviour: Behaviour::default(),
+        threads: STAND_IN_THREADS,
+        template: template.or_else(|| loaded.template_file()),
+        settings: [room].into_iter().chain(settings.iter().cloned()).collect(),
     })
 }
 
@@ -73,7 +106,7 @@ pub(super) fn parse_setting(text: &str) -> Result<(String, String), String> {
 }
 
 /// Each side holds two sockets per cluster: the agent, and the stand-in in this process.
-fn check_descriptors(clusters: u64) -> Result<(), Failure> {
+pub(super) fn check_descriptors(clusters: u64) -> Result<(), Failure> {
     let needed = clusters * DESCRIPTORS_PER_CLUSTER + DESCRIPTORS_FOR_THE_REST;
     // Where there is no such limit there is nothing to raise.
     let limit = rlimit::increase_nofile_limit(needed).unwrap_or(u64::MAX);
@@ -90,103 +123,19 @@ fn check_descriptors(clusters: u64) -> Result<(), Failure> {
     Err(Failure::new(what).remedy(format!("raise the hard limit (`ulimit -Hn`), or try --clusters {possible}")))
 }
 
-/// The first SIGINT or SIGTERM ends the rehearsal with a summary, the second at once.
-fn stop_on_signals() -> Result<Arc<AtomicBool>, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = stop.clone();
-    on_signals(move |_| {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(EXIT_INTERRUPTED.into());
-        }
-    })?;
-    Ok(stop)
-}
-
-/// Progress on standard error: a line that changes on a terminal, a line now and then otherwise.
-struct Display {
-    clusters: u64,
-    hold: Option<Duration>,
-    bar: Option<ProgressBar>,
-    next_line: Instant,
-}
-
-impl Display {
-    fn new(clusters: u64, hold: Option<Duration>) -> Display {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template(BAR).expect("the template is a constant that a test renders");
-            ProgressBar::new(clusters).with_style(style)
-        });
-        Display { clusters, hold, bar, next_line: Instant::now() + LINE_INTERVAL }
-    }
-
-    fn show(&mut self, status: &Status) {
-        let text = describe(status, self.clusters, self.hold);
-        match &self.bar {
-            Some(bar) => {
-                bar.set_position(status.progress.active as u64);
-                bar.set_message(text);
-            }
-            None if Instant::now() >= self.next_line => {
-                eprintln!("{text}");
-                self.next_line += LINE_INTERVAL;
-            }
-            None => {}
-        }
-    }
-
-    fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-fn describe(status: &Status, clusters: u64, hold: Option<Duration>) -> String {
-    let progress = status.progress;
-    let seconds = status.elapsed.as_secs();
-    let mut text = format!(
-        "{seconds} s: {} created, {} connected, {} of {} Active",
-        count(progress.created as u64),
-        count(progress.connected as u64),
-        count(progress.active as u64),
-        count(clusters),
-    );
-    if let (Some(held), Some(hold)) = (status.held, hold) {
-        text.push_str(&format!(", held for {} of {} s", held.as_secs(), hold.as_secs()));
-    }
-    text
-}
-
-const BAR: &str = "{bar:30} {msg}";
-const LINE_INTERVAL: Duration = Duration::from_secs(10);
+/// As many as show something and take seconds.
+const CLUSTERS: u32 = 100;
+/// What the search for the largest fleet ends at, unless more is asked for.
+const MOST_CLUSTERS: u32 = 20_000;
 /// One worker drives thousands of clusters; the second keeps accepting while the first computes handshakes.
 const STAND_IN_THREADS: usize = 2;
 const DESCRIPTORS_PER_CLUSTER: u64 = 2;
 /// Standard streams, listener, polls, posting connections, files.
 const DESCRIPTORS_FOR_THE_REST: u64 = 100;
-/// 128 and the number of SIGINT, as shells have it.
-const EXIT_INTERRUPTED: u8 = 130;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rehearsal::Progress;
-
-    #[test]
-    fn a_status_in_one_line() {
-        let progress = Progress { created: 1_200, connected: 1_100, active: 1_000 };
-        let status = Status { elapsed: Duration::from_millis(12_900), held: None, progress };
-        assert_eq!(describe(&status, 2_000, None), "12 s: 1,200 created, 1,100 connected, 1,000 of 2,000 Active");
-        let status = Status { held: Some(Duration::from_secs(3)), ..status };
-        let text = describe(&status, 2_000, Some(Duration::from_secs(30)));
-        assert!(text.ends_with("Active, held for 3 of 30 s"), "{text}");
-    }
-
-    #[test]
-    fn the_bar_is_a_template() {
-        ProgressStyle::with_template(BAR).unwrap();
-    }
-
     #[test]
     fn a_profile_that_cannot_be_read_is_named() {
         assert!(read_profile("/nonexistent/profile.yaml").unwrap_err().contains("neither"));

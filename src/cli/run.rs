@@ -50,7 +50,8 @@ pub(super) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-fn listen(settings: &Settings) -> Result<TcpListener, Failure> {
+/// Takes the port of the REST API.
+pub(super) fn listen(settings: &Settings) -> Result<TcpListener, Failure> {
     let address = (settings.listen_address.as_str(), settings.listen_port);
     TcpListener::bind(address).map_err(|error| {
         Failure::new(format!("cannot listen on {}:{}: {error}", settings.listen_address, settings.listen_port)).remedy(

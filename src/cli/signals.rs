@@ -58,5 +58,25 @@ pub(super) fn requests(exit_with_stdin: bool) -> Result<(Receiver<()>, Receiver<
     Ok((stops, reloads))
 }
 
+/// What a signal ends: work that looks at a flag, and starts that wait for a message.
+pub(super) struct Stop {
+    pub(super) flag: Arc<AtomicBool>,
+    pub(super) receiver: Receiver<()>,
+}
+
+/// The first SIGINT or SIGTERM ends the work in order, with results; the second ends the process.
+pub(super) fn stop_on_signals() -> Result<Stop, Failure> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let (sender, receiver) = bounded(1);
+    let stopping = flag.clone();
+    on_signals(move |signal| match signal {
+        Signal::Reload => {}
+        Signal::End if stopping.swap(true, Ordering::Relaxed) => std::process::exit(INTERRUPTED.into()),
+        // Nobody waits for it any more once everything runs.
+        Signal::End => drop(sender.try_send(())),
+    })?;
+    Ok(Stop { flag, receiver })
+}
+
 /// The exit code of a shell's command that a signal ended.
 pub(super) const INTERRUPTED: u8 = 130;

@@ -75,6 +75,8 @@ pub struct Settings {
     pub reconnect_max: Duration,
     /// `PollInterval`: how often Rancher is asked what it thinks of the clusters; default 15 s, as often as Rancher itself looks.
     pub poll_interval: Duration,
+    /// `RampPollInterval`: the same while a ramp waits for its clusters; default 2 s.
+    pub ramp_poll_interval: Duration,
     /// `FailedRetryInterval`: after how long a cluster that Rancher refused is tried again by itself; default 60 s, 0 is never.
     pub failed_retry_interval: Duration,
     /// `JournalInterval`: what is written in a cluster is on disk after this long; default 500 ms.
@@ -91,6 +93,8 @@ pub struct Settings {
     pub max_request_bytes: usize,
     /// `WatchHistory`: events a cluster keeps for watches that resume; default 512.
     pub watch_history: usize,
+    /// `PodStartup`: how long pods take to become ready, about; default 2 s.
+    pub pod_startup: Duration,
     /// `MaxObjects`: objects that clients may add to one cluster; default 20,000.
     pub max_objects: usize,
     /// `APIAddress`: the address announced for the clusters' API; nobody dials it; default `10.43.0.1:443`.
@@ -127,6 +131,7 @@ impl Default for Settings {
             reconnect_min: Duration::from_secs(1),
             reconnect_max: Duration::from_secs(30),
             poll_interval: Duration::from_secs(15),
+            ramp_poll_interval: Duration::from_secs(2),
             failed_retry_interval: Duration::from_secs(60),
             journal_interval: Duration::from_millis(500),
             workers: 0,
@@ -135,6 +140,7 @@ impl Default for Settings {
             max_streams: 256,
             max_request_bytes: 1 << 20,
             watch_history: 512,
+            pod_startup: Duration::from_secs(2),
             max_objects: 20_000,
             api_address: "10.43.0.1:443".into(),
             kubernetes_version: "v1.31.4".into(),

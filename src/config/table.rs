@@ -216,6 +216,11 @@ pub static SETTINGS: &[Setting] = &[
         "How often Rancher is asked what it thinks of the clusters; longer by itself where the answer takes long.",
     ),
     setting(
+        "RampPollInterval",
+        Kind::Time(|s| &mut s.ramp_poll_interval, TENTH, HOUR),
+        "The same while a ramp waits for its clusters: its times to Active are as exact as this.",
+    ),
+    setting(
         "FailedRetryInterval",
         Kind::Time(|s| &mut s.failed_retry_interval, Duration::ZERO, HOUR),
         "After how long a cluster that Rancher refused is tried again by itself; 0s is never.",
@@ -251,6 +256,11 @@ pub static SETTINGS: &[Setting] = &[
         "MaxObjects",
         Kind::Count(|s| &mut s.max_objects, 1, 1_000_000),
         "Objects that Rancher and other clients may add to one cluster.",
+    ),
+    setting(
+        "PodStartup",
+        Kind::Time(|s| &mut s.pod_startup, Duration::ZERO, HOUR),
+        "How long pods take to become ready once they have a node: each between a half and one and a half of it.",
     ),
     setting(
         "APIAddress",

@@ -3,10 +3,11 @@
 use super::Imposition;
 use crate::config::Secret;
 use crate::kube;
+use crate::ramp::Milestone;
 use crate::telemetry::{ClusterRequests, RequestTotals};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A Rancher server as a worker needs it: where to dial and whom to trust.
 #[derive(Debug, Clone)]
@@ -175,6 +176,26 @@ pub enum Event {
     Detached(Arc<str>),
     /// A cluster could not be taken on as it was, for this reason.
     NotAttached(Arc<str>, String),
+    /// A cluster got as far as this.
+    Reached {
+        /// The cluster's name.
+        name: Arc<str>,
+        /// How far.
+        milestone: Milestone,
+        /// When.
+        at: Instant,
+    },
+    /// A resource of a cluster was listed or watched for the first time.
+    Asked {
+        /// The cluster's name.
+        name: Arc<str>,
+        /// `v1/nodes`, `apps/v1/deployments`.
+        resource: Arc<str>,
+        /// Whether it was watched.
+        is_watch: bool,
+        /// When.
+        at: Instant,
+    },
     /// Rancher had the cluster clean up after itself, which it does once it deletes it.
     CleanupAsked(Arc<str>),
     /// How often faults made themselves felt since that was told last, by their number; at most once a second.

@@ -7,10 +7,11 @@ use super::context::Context;
 use super::dial::Announcement;
 use super::imposed::Faults;
 use super::link::{Change, Credentials, Link};
-use super::stream::Service;
+use super::stream::{PING, Service, UNKNOWN};
 use super::{Attachment, Event, Server, Tunnel, WorkerConfig};
 use crate::config::{HeartbeatMode, Secret};
-use crate::kube::{Cluster, ClusterInfo, Counts, DurableError, Heartbeat, Identity, Limits, Size, Written};
+use crate::kube::{Cluster, ClusterInfo, Counts, DurableError, Heartbeat, Identity, Limits, Size, Verb, Written};
+use crate::ramp::Milestone;
 use crate::telemetry::Tally;
 use mio::Token;
 use std::sync::Arc;
@@ -38,6 +39,8 @@ pub(super) struct Member {
     counts: Option<Counts>,
     /// Whether the manager knows that Rancher takes its leave.
     farewell_told: bool,
+    /// Whether the manager knows that Rancher asked for something.
+    request_told: bool,
     /// What is going wrong on purpose; hardly ever anything.
     faults: Option<Box<Faults>>,
     detaching: bool,
@@ -64,7 +67,8 @@ impl Member {
             object_bytes: MAX_OBJECT_BYTES,
         };
         let name = identity.name.clone();
-        let cluster = Cluster::restored(identity, attachment.baseline, limits, attachment.past, clock.wall)?;
+        let mut cluster = Cluster::restored(identity, attachment.baseline, limits, attachment.past, clock.wall)?;
+        cluster.set_pod_startup(settings.pod_startup);
         let mut api = Link::new(Tunnel::Api);
         api.want(clock.now);
         Ok(Member {
@@ -81,6 +85,7 @@ impl Member {
             next_node_heartbeat: clock.now,
             counts: None,
             farewell_told: false,
+            request_told: false,
             faults: None,
             detaching: false,
             armed: None,
@@ -282,12 +287,29 @@ impl Member {
     /// Lets watches see what changed, until no answer changes anything more.
     fn feed(&mut self, context: &mut Context<'_>) {
         self.note_farewell(context);
+        self.note_firsts(context);
         while self.fed_revision != self.cluster.revision() {
             self.fed_revision = self.cluster.revision();
             for tunnel in TUNNELS {
                 let (link, mut service) = self.link_and_service(tunnel);
                 let change = link.feed(&mut service, context);
                 self.note(tunnel, change, context);
+            }
+        }
+    }
+
+    /// Tells the manager what was asked for the first time.
+    fn note_firsts(&mut self, context: &mut Context<'_>) {
+        let at = context.clock.now;
+        for (verb, resource, code) in context.recorder.take_firsts() {
+            let name = self.name.clone();
+            if !self.request_told && ![PING, UNKNOWN].contains(&&**resource) {
+                self.request_told = true;
+                context.events.push_back(Event::Reached { name: name.clone(), milestone: Milestone::FirstRequest, at });
+            }
+            let is_watch = **verb == *Verb::Watch.as_str();
+            if code == 200 && (is_watch || **verb == *Verb::List.as_str()) {
+                context.events.push_back(Event::Asked { name, resource: resource.clone(), is_watch, at });
             }
         }
     }

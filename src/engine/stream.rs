@@ -345,7 +345,7 @@ impl Service<'_> {
             (Some(cluster), None) => cluster.serve(request, clock.wall),
             (None, _) => {
                 let (head, body) = steve::handle(request);
-                let path = if head.status == 200 { "/ping" } else { UNKNOWN };
+                let path = if head.status == 200 { PING } else { UNKNOWN };
                 let response = kube::Response { status: head.status, headers: head.headers, body: Body::Bytes(body) };
                 (response, Subject::of_path(&request.method, path))
             }
@@ -358,8 +358,10 @@ fn plain_text(status: u16, message: &str) -> kube::Response {
     kube::Response { status, headers, body: Body::Bytes(message.as_bytes().to_vec()) }
 }
 
+/// What the steve tunnel serves.
+pub(super) const PING: &str = "/ping";
 /// What the steve tunnel does not serve.
-const UNKNOWN: &str = "steve";
+pub(super) const UNKNOWN: &str = "steve";
 /// What is no HTTP request.
 const UNREADABLE: &str = "unreadable";
 /// One TLS record: smaller pieces cost headers, larger ones delay the neighbours.

@@ -2,6 +2,7 @@
 
 use super::Cluster;
 use super::listing::Listing;
+use super::subresources::Log;
 use super::watching::Watching;
 use crate::http1::Headers;
 use jiff::Timestamp;
@@ -24,7 +25,7 @@ pub enum Body {
     Bytes(Vec<u8>),
     /// A body shared by all clusters, such as discovery.
     Shared(std::sync::Arc<[u8]>),
-    /// A body made piece by piece while the peer reads it: a long list or a watch.
+    /// A body made piece by piece while the peer reads it: a long list, a watch, a log.
     Streaming(Streaming),
 }
 
@@ -36,6 +37,7 @@ pub struct Streaming(Source);
 enum Source {
     Listing(Box<Listing>),
     Watching(Box<Watching>),
+    Log(Box<Log>),
 }
 
 /// What a poll of a [`Streaming`] body came to.
@@ -57,21 +59,23 @@ impl Streaming {
         match &mut self.0 {
             Source::Listing(listing) => listing.poll(cluster, out, budget),
             Source::Watching(watching) => watching.poll(cluster, now, out, budget),
+            Source::Log(log) => log.poll(cluster, now, out, budget),
         }
     }
 
-    /// When the body wants to be polled though nothing changed: a watch's deadline or its next bookmark.
+    /// When the body wants to be polled though nothing changed: a watch's deadline or its next bookmark, a log's next line.
     pub fn wake_at(&self) -> Option<Timestamp> {
         match &self.0 {
             Source::Listing(_) => None,
             Source::Watching(watching) => Some(watching.wake_at()),
+            Source::Log(log) => Some(log.wake_at()),
         }
     }
 
     /// Has a watch end as if its time were up; tells whether it is one.
     pub fn end_watch(&mut self, now: Timestamp) -> bool {
         match &mut self.0 {
-            Source::Listing(_) => false,
+            Source::Listing(_) | Source::Log(_) => false,
             Source::Watching(watching) => {
                 watching.set_deadline(now);
                 true
@@ -81,6 +85,10 @@ impl Streaming {
 
     pub(super) fn listing(listing: Listing) -> Streaming {
         Streaming(Source::Listing(Box::new(listing)))
+    }
+
+    pub(super) fn log(log: Log) -> Streaming {
+        Streaming(Source::Log(Box::new(log)))
     }
 
     pub(super) fn watching(watching: Watching) -> Streaming {

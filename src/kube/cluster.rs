@@ -1,6 +1,7 @@
 //! One virtual cluster: its state and the entry of every request.
 
 use super::baseline::Baseline;
+use super::controllers::Agenda;
 use super::custom::CustomKinds;
 use super::object::{Particulars, Uid};
 use super::served::Served;
@@ -10,6 +11,7 @@ use crate::http1::Request;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Bounds of one cluster's state.
 #[derive(Debug, Clone)]
@@ -54,8 +56,14 @@ pub struct Cluster {
     /// Shared with other clusters until a CustomResourceDefinition is written.
     pub(super) kinds: Arc<CustomKinds>,
     pub(super) random: fastrand::Rng,
+    /// How long pods take to become ready, about.
+    pub(super) pod_startup: Duration,
     /// Writes that the controllers have not seen; empty between requests.
     pub(super) unsettled: VecDeque<Arc<Write>>,
+    /// What the controllers have yet to look at.
+    pub(super) agenda: Agenda,
+    /// Pods that no kubelet has seen yet.
+    pub(super) waiting_pods: BTreeSet<Arc<str>>,
     /// Nodes whose pods changed since the last report.
     pub(super) stale_nodes: BTreeSet<Box<str>>,
     /// Deleted namespaces, and when the namespace controller gets to each.
@@ -80,7 +88,10 @@ impl Cluster {
             identity,
             baseline,
             limits,
+            pod_startup: POD_STARTUP,
             unsettled: VecDeque::new(),
+            agenda: Agenda::default(),
+            waiting_pods: BTreeSet::new(),
             stale_nodes: BTreeSet::new(),
             terminating: BTreeMap::new(),
             cleanup_asked: false,
@@ -113,7 +124,7 @@ impl Cluster {
 
     /// When [`Cluster::wake`] has something to do.
     pub fn wake_at(&self) -> Option<Timestamp> {
-        self.terminating.values().min().copied()
+        self.terminating.values().min().copied().into_iter().chain(self.agenda.next()).min()
     }
 
     /// Does what controllers do some time after a write rather than at once.
@@ -198,3 +209,6 @@ impl Cluster {
         catalog::lookup(group, "v1", plural).map(|(id, resource)| Served::built_in(id, resource))
     }
 }
+
+/// A small image on a fast registry.
+const POD_STARTUP: Duration = Duration::from_secs(2);

@@ -161,7 +161,10 @@ impl CustomVersion {
         let deprecation = (version["deprecated"] == true).then(|| {
             let own = version["deprecationWarning"].as_str().map(str::to_owned);
             let versions = spec["versions"].as_array().into_iter().flatten();
-            let better = versions.filter(|other| other["served"] == true && other["deprecated"] != true).map(|v| text(&v["name"])).next();
+            let better = versions
+                .filter(|other| other["served"] == true && other["deprecated"] != true)
+                .map(|v| text(&v["name"]))
+                .next();
             let (kind, group) = (&resource.kind, &resource.group);
             let instead = better.map_or_else(String::new, |better| format!("; use {group}/{better} {kind}"));
             own.unwrap_or_else(|| format!("{} {kind} is deprecated{instead}", resource.api_version()))

@@ -6,8 +6,8 @@ use super::render::Asked;
 use super::served::Served;
 use super::table::IncludeObject;
 use super::{
-    Cluster, Query, Resource, ResourcePath, Response, Route, Status, Subject, Verb, catalog, discovery, health, openapi,
-    page_not_found, path,
+    Cluster, Query, Resource, ResourcePath, Response, Route, Status, Subject, Verb, catalog, discovery, health,
+    openapi, page_not_found, path,
 };
 use crate::http1::{Method, Request};
 use jiff::Timestamp;

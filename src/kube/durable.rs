@@ -92,14 +92,16 @@ impl Cluster {
         for place in past.places.iter().filter(is_definition) {
             cluster.put_back(place)?;
         }
-        cluster.settle(now);
+        cluster.hear(now);
         for place in past.places.iter().filter(|place| !is_definition(place)) {
             cluster.put_back(place)?;
         }
-        cluster.settle(now);
+        // What controllers make of it they do in their own time: thousands of clusters come back at once.
+        cluster.hear(now);
         if past.epoch > 0 {
             // Baseline objects that beat had later revisions than the ones they would start with again.
-            cluster.report(Heartbeat::LeasesAndNodes, now);
+            cluster.renew(Heartbeat::LeasesAndNodes, now);
+            cluster.hear(now);
         }
         Ok(cluster)
     }
@@ -174,24 +176,27 @@ fn decode(mut bytes: &[u8]) -> Option<(Stamp, ObjectBody)> {
 }
 
 const DEFINITIONS: &str = "apiextensions.k8s.io/customresourcedefinitions";
-/// Kinds whose controllers remember something that is not in the objects.
-const RESUMED: [&str; 2] = [DEFINITIONS, "/namespaces"];
+/// Kinds whose controllers have work that may not be done.
+const RESUMED: [&str; 12] = [
+    DEFINITIONS,
+    "/namespaces",
+    "/persistentvolumeclaims",
+    "/pods",
+    "/services",
+    "apps/daemonsets",
+    "apps/deployments",
+    "apps/replicasets",
+    "apps/statefulsets",
+    "batch/cronjobs",
+    "batch/jobs",
+    "policy/poddisruptionbudgets",
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::kube::testing::Bench;
     use serde_json::json;
-
-    impl Bench {
-        /// The same cluster after a restart, from what `kept` holds.
-        fn restarted(&self, epoch: u32, places: Vec<Durable>) -> Result<Bench, DurableError> {
-            let Cluster { identity, baseline, limits, .. } = &self.cluster;
-            let past = Past { epoch, places };
-            let cluster = Cluster::restored(identity.clone(), baseline.clone(), limits.clone(), past, self.now)?;
-            Ok(Bench { cluster, now: self.now })
-        }
-    }
 
     /// What a journal would hold after it was told `written` in order.
     fn kept(written: Vec<Written>) -> Vec<Durable> {

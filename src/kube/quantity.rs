@@ -42,12 +42,15 @@ impl Quantity {
         let amount = Quantity::of(value)?;
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let is_binary = text.ends_with('i');
-        let is_exponent = !is_binary && text.trim_end_matches(|c: char| c.is_ascii_digit() || "+-".contains(c)).ends_with(['e', 'E']);
+        let is_exponent =
+            !is_binary && text.trim_end_matches(|c: char| c.is_ascii_digit() || "+-".contains(c)).ends_with(['e', 'E']);
         // What is below one has no binary suffix.
         if is_binary && amount.nano.unsigned_abs() >= NANO.unsigned_abs() && amount.nano % NANO == 0 {
             let whole = amount.nano / NANO;
             let even = BINARY.iter().rev().find(|(_, shift)| whole % (1 << shift) == 0);
-            return Some(even.map_or_else(|| whole.to_string(), |(suffix, shift)| format!("{}{suffix}", whole >> shift)));
+            return Some(
+                even.map_or_else(|| whole.to_string(), |(suffix, shift)| format!("{}{suffix}", whole >> shift)),
+            );
         }
         if amount.nano == 0 {
             return Some("0".into());

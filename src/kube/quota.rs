@@ -9,7 +9,9 @@ use serde_json::{Map, Value, json};
 impl Cluster {
     /// Gives the containers of a new pod the limits of its namespace, and refuses what is outside of them.
     pub(super) fn limit_pod(&self, served: &Served, pod: &mut Value) -> Result<(), Status> {
-        let Some(ranges) = Cluster::built_in("", "limitranges").filter(|_| served.is("", "pods")) else { return Ok(()) };
+        let Some(ranges) = Cluster::built_in("", "limitranges").filter(|_| served.is("", "pods")) else {
+            return Ok(());
+        };
         let Some(namespace) = pod["metadata"]["namespace"].as_str().map(str::to_owned) else { return Ok(()) };
         if self.store.count(ranges.storage) == 0 {
             return Ok(());
@@ -121,7 +123,8 @@ fn use_of(served: &Served, object: &Value, key: &str) -> Option<Quantity> {
         return Some(Quantity::default());
     }
     let of_pods = |resource: &str, field: &str| {
-        let amounts = items(&object["spec"]["containers"]).filter_map(|c| Quantity::of(&c["resources"][field][resource]));
+        let amounts =
+            items(&object["spec"]["containers"]).filter_map(|c| Quantity::of(&c["resources"][field][resource]));
         amounts.fold(Quantity::default(), Quantity::plus)
     };
     let number = |is_one: bool| Quantity::of(&json!(u8::from(is_one)));
@@ -256,7 +259,10 @@ mod tests {
         ]}});
         bench.post("/api/v1/namespaces/web/limitranges", range).ok();
         let made = bench.post(PODS, pod("plain", json!({}))).ok();
-        assert_eq!(made["spec"]["containers"][0]["resources"], json!({"limits": {"cpu": "500m"}, "requests": {"cpu": "500m"}}));
+        assert_eq!(
+            made["spec"]["containers"][0]["resources"],
+            json!({"limits": {"cpu": "500m"}, "requests": {"cpu": "500m"}})
+        );
         assert_eq!(
             bench.post(PODS, pod("small", json!({"requests": {"cpu": "10m"}}))).message(),
             "pods \"small\" is forbidden: minimum cpu usage per Container is 50m, but request is 10m"

@@ -1,11 +1,10 @@
 //! What an operator has a running cluster grow and shrink by: nodes after the pattern of its last one, pods of its deployments.
 
-use super::object::time;
 use super::served::Served;
-use super::store::{Version, name_of};
+use super::store::{Version, path_of};
 use super::strategy::Part;
 use super::verbs::DeleteOptions;
-use super::{Cluster, Status, names, tree};
+use super::{Cluster, Status, tree};
 use core::net::Ipv4Addr;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -22,11 +21,13 @@ pub struct Size {
 
 impl Cluster {
     /// Gives the cluster another size; watches see every object come or go. Nodes are added after the pattern of the last worker,
-    /// and go from the last one down, control planes never; pods of deployments on them move to others. Pods are those of the
-    /// deployment that has most. The error says what size is out of reach; then nothing is changed.
+    /// and go from the last one down, control planes never; the controllers move pods of deployments to others. Pods are those of the
+    /// deployment that has most, whose replicas are changed. The error says what size is out of reach; then nothing is changed.
     pub fn resize(&mut self, wanted: Size, now: Timestamp) -> Result<(), String> {
         self.check_size_wanted(wanted)?;
-        let outcome = self.resize_nodes(wanted.nodes, now).and_then(|()| self.resize_pods(wanted.pods, now));
+        let outcome = self.resize_nodes(wanted.nodes, now);
+        self.settle(now);
+        self.resize_pods(wanted.pods);
         self.settle(now);
         outcome.map_err(|status| status.message)
     }
@@ -70,8 +71,9 @@ impl Cluster {
             nodes.push(added);
         }
         while nodes.len() > wanted {
-            let Some((version, node)) = nodes.pop() else { return Ok(()) };
-            self.remove_node(&version, name(&node), &nodes, now)?;
+            let Some((version, _)) = nodes.pop() else { return Ok(()) };
+            // Its lease goes with it, as it is owned by it, and so do the pods on it.
+            self.delete_object(&served("", "nodes"), &version, &DeleteOptions::default(), now)?;
         }
         Ok(())
     }
@@ -116,116 +118,47 @@ impl Cluster {
         Ok((version, node))
     }
 
-    fn remove_node(
-        &mut self,
-        version: &Version,
-        node: &str,
-        left: &[(Version, Value)],
-        now: Timestamp,
-    ) -> Result<(), Status> {
-        let pods = served("", "pods");
-        for (version, pod) in self.objects("pods") {
-            if pod["spec"]["nodeName"] == node {
-                self.delete_object(&pods, &version, &DeleteOptions::default(), now)?;
-                if replica_set(&pod).is_some() {
-                    self.add_pod(&version, &pod, left, now)?;
-                }
+    fn resize_pods(&mut self, wanted: Option<u32>) {
+        let Some(wanted) = wanted.map(|count| count as usize) else { return };
+        let pods = self.objects("pods");
+        let mut total = pods.len();
+        let mut workloads: BTreeMap<(&str, String), usize> = BTreeMap::new();
+        for (_, pod) in &pods {
+            if let Some(workload) = self.workload(pod) {
+                *workloads.entry(workload).or_default() += 1;
             }
         }
-        // Its lease goes with it, as it is owned by it.
-        self.delete_object(&served("", "nodes"), version, &DeleteOptions::default(), now).map(drop)
-    }
-
-    fn resize_pods(&mut self, wanted: Option<u32>, now: Timestamp) -> Result<(), Status> {
-        let Some(wanted) = wanted.map(|count| count as usize) else { return Ok(()) };
-        let nodes = self.objects("nodes");
-        let all = self.objects("pods");
-        let mut total = all.len();
-        let mut sets: BTreeMap<String, Vec<(Version, Value)>> = BTreeMap::new();
-        for (version, pod) in all {
-            if let Some(set) = replica_set(&pod) {
-                sets.entry(format!("{}/{set}", pod["metadata"]["namespace"].as_str().unwrap_or_default()))
-                    .or_default()
-                    .push((version, pod));
-            }
-        }
-        let before: BTreeMap<String, usize> = sets.iter().map(|(set, pods)| (set.clone(), pods.len())).collect();
+        let before = workloads.clone();
         while total != wanted {
-            let Some(pods) = sets.values_mut().max_by_key(|pods| pods.len()) else { break };
-            let Some((version, pod)) = pods.last() else { break };
+            let Some(count) = workloads.values_mut().max() else { break };
             if total < wanted {
-                let added = self.add_pod(version, pod, &nodes, now)?;
-                pods.push(added);
-                total += 1;
+                *count += wanted - total;
+                total = wanted;
+            } else if *count == 0 {
+                break;
             } else {
-                self.delete_object(&served("", "pods"), version, &DeleteOptions::default(), now)?;
-                pods.pop();
+                *count -= 1;
                 total -= 1;
             }
         }
-        for (set, pods) in sets.iter().filter(|(set, pods)| before.get(*set) != Some(&pods.len())) {
-            self.set_replicas(set, pods.len());
+        for ((plural, path), count) in workloads.into_iter().filter(|(workload, count)| before[workload] != *count) {
+            if let Some(kind) = Cluster::built_in("apps", plural) {
+                self.amend(&kind, &path, Part::Whole, |object| tree::set(object, &["spec", "replicas"], count));
+            }
         }
-        Ok(())
     }
 
-    /// One more pod like this one, on the node that has fewest of those that take pods.
-    pub(super) fn add_pod(
-        &mut self,
-        pattern: &Version,
-        old: &Value,
-        nodes: &[(Version, Value)],
-        now: Timestamp,
-    ) -> Result<(Version, Value), Status> {
-        let served = served("", "pods");
-        let others = self.objects("pods");
-        let mut busy: BTreeMap<&str, usize> = BTreeMap::new();
-        for (_, pod) in &others {
-            *busy.entry(pod["spec"]["nodeName"].as_str().unwrap_or_default()).or_default() += 1;
-        }
-        let workers = || nodes.iter().map(|(_, node)| node).filter(|node| !is_control_plane(node));
-        let candidates: Vec<&Value> =
-            if workers().next().is_some() { workers().collect() } else { nodes.iter().map(|(_, node)| node).collect() };
-        let node = candidates.into_iter().min_by_key(|node| busy.get(name(node)).copied().unwrap_or(0));
-        let set = replica_set(old).unwrap_or_default();
-        let new_name = loop {
-            let candidate = names::generate(&format!("{set}-"), &mut self.random);
-            if !others.iter().any(|(_, pod)| name(pod) == candidate) {
-                break candidate;
-            }
-        };
-        let mut pod = copy(old, name(old), &new_name);
-        if let Some(node) = node {
-            tree::set(&mut pod, &["spec", "nodeName"], name(node));
-            let taken: BTreeSet<&str> = others.iter().filter_map(|(_, pod)| pod["status"]["podIP"].as_str()).collect();
-            if let Some(address) = pod_address(node, &taken) {
-                tree::set(&mut pod, &["status", "podIP"], address.as_str());
-                tree::set(&mut pod, &["status", "podIPs"], vec![serde_json::json!({"ip": address})]);
-            }
-            if let Some(address) = internal_ip(node) {
-                tree::set(&mut pod, &["status", "hostIP"], address);
-                tree::set(&mut pod, &["status", "hostIPs"], vec![serde_json::json!({"ip": address})]);
-            }
-        }
-        begin_anew(&mut pod, &time(now.as_second()));
-        let version = self.store_like(&served, pattern, &pod, now)?;
-        let pod = self.value(&served, &version);
-        Ok((version, pod))
-    }
-
-    /// Writes how many pods a replica set, and the deployment it is of, want.
-    fn set_replicas(&mut self, path: &str, replicas: usize) {
-        let Some(sets) = Cluster::built_in("apps", "replicasets") else { return };
-        let Some(set) = self.store.get(sets.storage, path) else { return };
-        let owner = self.value(&sets, &set).pointer("/metadata/ownerReferences/0/name").cloned();
-        self.amend(&sets, path, Part::Whole, |set| tree::set(set, &["spec", "replicas"], replicas));
-        let deployment = owner.as_ref().and_then(Value::as_str).zip(Cluster::built_in("apps", "deployments"));
-        if let Some((deployment, deployments)) = deployment {
-            let path = path.replace(name_of(path), deployment);
-            self.amend(&deployments, &path, Part::Whole, |object| {
-                tree::set(object, &["spec", "replicas"], replicas);
-            });
-        }
+    /// What decides how many of a pod's kind there are: a deployment, or a replica set of none.
+    fn workload(&self, pod: &Value) -> Option<(&'static str, String)> {
+        let namespace = pod["metadata"]["namespace"].as_str();
+        let path = path_of(namespace, replica_set(pod)?);
+        let sets = Cluster::built_in("apps", "replicasets")?;
+        let set = self.store.get(sets.storage, &path).map(|version| self.value(&sets, &version))?;
+        let owner = set.pointer("/metadata/ownerReferences/0").filter(|owner| owner["kind"] == "Deployment");
+        Some(match owner.and_then(|owner| owner["name"].as_str()) {
+            Some(deployment) => ("deployments", path_of(namespace, deployment)),
+            None => ("replicasets", path),
+        })
     }
 
     /// All objects of a core kind, in the order of their paths.
@@ -306,31 +239,10 @@ fn copy(object: &Value, old: &str, new: &str) -> Value {
     copied
 }
 
-/// A pod's status as of one that has just come up.
-fn begin_anew(pod: &mut Value, now: &str) {
-    tree::set(pod, &["status", "startTime"], now);
-    let conditions = pod.pointer_mut("/status/conditions").and_then(Value::as_array_mut);
-    conditions.into_iter().flatten().for_each(|condition| tree::set(condition, &["lastTransitionTime"], now));
-    let containers = pod.pointer_mut("/status/containerStatuses").and_then(Value::as_array_mut);
-    for container in containers.into_iter().flatten() {
-        tree::set(container, &["restartCount"], 0);
-        if let Some(since) = container.pointer_mut("/state/running/startedAt") {
-            *since = now.into();
-        }
-    }
-}
-
 /// The first address after the last taken one.
 fn free_address<'a>(taken: impl Iterator<Item = &'a str>, step: u32) -> Option<Ipv4Addr> {
     let last = taken.filter_map(|address| address.parse::<Ipv4Addr>().ok()).max()?;
     u32::from(last).checked_add(step).map(Ipv4Addr::from)
-}
-
-/// An address of the node's network that no pod has; `None` if all are taken.
-fn pod_address(node: &Value, taken: &BTreeSet<&str>) -> Option<String> {
-    let network: Ipv4Addr = node["spec"]["podCIDR"].as_str()?.split('/').next()?.parse().ok()?;
-    let hosts = (2..255).map(|host| Ipv4Addr::from(u32::from(network) | host).to_string());
-    hosts.into_iter().find(|address| !taken.contains(address.as_str()))
 }
 
 /// One /24 a node.
@@ -350,31 +262,19 @@ mod tests {
         bench.cluster.resize(Size { nodes, pods }, now)
     }
 
-    /// A cluster of the built-in shape: a deployment with its replica set and three pods, and one pod of its own.
+    /// A deployment of two pods that run beside three pods of nobody.
     fn bench() -> Bench {
         let mut bench = Bench::new();
-        let set = json!({
-            "apiVersion": "apps/v1", "kind": "ReplicaSet",
-            "metadata": {"name": "api-abc", "namespace": "web",
-                "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": uid(&mut bench, "/apis/apps/v1/namespaces/web/deployments/web")}]},
-            "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "api"}}, "template": {"metadata": {"labels": {"app": "api"}},
-                "spec": {"containers": [{"name": "c", "image": "i"}]}}}
-        });
-        bench.post("/apis/apps/v1/namespaces/web/replicasets", set).ok();
-        let owner = uid(&mut bench, "/apis/apps/v1/namespaces/web/replicasets/api-abc");
-        for (name, node) in [("api-abc-1", "edge-worker-1"), ("api-abc-2", "edge-worker-2")] {
-            let pod = json!({
-                "metadata": {"name": name, "labels": {"app": "api"},
-                    "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "api-abc", "uid": owner, "controller": true}]},
-                "spec": {"nodeName": node, "containers": [{"name": "c", "image": "i"}]}
-            });
-            bench.post("/api/v1/namespaces/web/pods", pod).ok();
-        }
+        let template =
+            json!({"metadata": {"labels": {"app": "api"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+        let spec = json!({"replicas": 2, "selector": {"matchLabels": {"app": "api"}}, "template": template});
+        bench.post("/apis/apps/v1/namespaces/web/deployments", json!({"metadata": {"name": "api"}, "spec": spec})).ok();
+        live(&mut bench);
         bench
     }
 
-    fn uid(bench: &mut Bench, target: &str) -> String {
-        bench.get(target).ok()["metadata"]["uid"].as_str().unwrap().to_owned()
+    fn live(bench: &mut Bench) {
+        (0..5).for_each(|_| bench.pass(1));
     }
 
     fn pods_on(bench: &mut Bench, node: &str) -> usize {
@@ -391,8 +291,8 @@ mod tests {
         let node = bench.get("/api/v1/nodes/edge-worker-4").ok();
         assert_eq!(node["status"]["addresses"][0]["address"], "172.16.0.12");
         assert_eq!(node["spec"]["podCIDR"], "10.42.2.0/24");
-        assert_eq!(node["metadata"]["creationTimestamp"], "2026-01-01T00:00:00Z");
-        bench.pass(30);
+        assert_eq!(node["metadata"]["creationTimestamp"], "2026-01-01T00:00:05Z");
+        bench.pass(25);
         let now = bench.now;
         bench.cluster.report(Heartbeat::LeasesAndNodes, now);
         let node = bench.get("/api/v1/nodes/edge-worker-4").ok();
@@ -412,11 +312,10 @@ mod tests {
             bench.get("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases").names(),
             ["edge-control-1", "edge-worker-1"]
         );
-        // web-3 was of no deployment; of the two of api-abc one stays and one moves to where there was none.
-        assert_eq!(
-            ["edge-control-1", "edge-worker-1", "edge-worker-2"].map(|node| pods_on(&mut bench, node)),
-            [1, 3, 0]
-        );
+        // web-3 was of no deployment and is gone; whatever of the two others was with it has moved.
+        live(&mut bench);
+        assert_eq!(pods_on(&mut bench, "edge-worker-2"), 0);
+        assert_eq!(bench.get("/api/v1/pods").names().len(), 4);
         let error = resize(&mut bench, Some(0), None).unwrap_err();
         assert_eq!(error, "it has 1 nodes that stay: a cluster keeps its control plane, and one node at least");
     }
@@ -426,18 +325,13 @@ mod tests {
         let mut bench = bench();
         resize(&mut bench, None, Some(12)).unwrap();
         assert_eq!(bench.cluster.counts().pods, 12);
-        let set = bench.get("/apis/apps/v1/namespaces/web/replicasets/api-abc").ok();
-        assert_eq!((&set["spec"]["replicas"], &set["status"]["readyReplicas"]), (&json!(9), &json!(9)));
-        let deployment = bench.get("/apis/apps/v1/namespaces/web/deployments/web").ok();
+        live(&mut bench);
+        let deployment = bench.get("/apis/apps/v1/namespaces/web/deployments/api").ok();
         assert_eq!((&deployment["spec"]["replicas"], &deployment["status"]["readyReplicas"]), (&json!(9), &json!(9)));
-        let addresses: BTreeSet<String> =
-            bench.get("/api/v1/namespaces/web/pods?labelSelector=app%3Dapi").ok()["items"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .filter_map(|pod| pod["status"]["podIP"].as_str().map(str::to_owned))
-                .collect();
-        assert_eq!(addresses.len(), 7, "every new pod has its own");
+        let list = bench.get("/api/v1/namespaces/web/pods?labelSelector=app%3Dapi").ok();
+        let pods = list["items"].as_array().unwrap().iter();
+        let addresses: BTreeSet<&str> = pods.filter_map(|pod| pod["status"]["podIP"].as_str()).collect();
+        assert_eq!(addresses.len(), 9, "every pod has its own");
         assert_eq!(
             ["edge-control-1", "edge-worker-1", "edge-worker-2"].map(|node| pods_on(&mut bench, node)),
             [4, 4, 4]

@@ -1,10 +1,10 @@
 //! Reviews: questions that are answered and not kept. Everything is allowed to everybody.
 
 use super::dispatch::Call;
-use super::render::answer_value;
-use super::token::{ISSUER, verify};
 use super::object::time;
+use super::render::answer_value;
 use super::served::Served;
+use super::token::{ISSUER, verify};
 use super::{Cause, Cluster, Response, Status, tree};
 use crate::http1::Request;
 use jiff::Timestamp;
@@ -29,7 +29,8 @@ impl Cluster {
             _ => return None,
         };
         let mut answer = review.clone();
-        let created = if call.served.plural == "selfsubjectreviews" { json!(time(call.now.as_second())) } else { Value::Null };
+        let created =
+            if call.served.plural == "selfsubjectreviews" { json!(time(call.now.as_second())) } else { Value::Null };
         tree::set(&mut answer, &["metadata", "creationTimestamp"], created);
         if call.served.plural == "selfsubjectrulesreviews" {
             tree::set(&mut answer, &["spec"], json!({}));

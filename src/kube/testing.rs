@@ -1,6 +1,9 @@
 //! What the tests of this room share: a small cluster and a client without a wire.
 
-use super::{Baseline, BaselineError, Body, Cluster, Identity, Limits, Progress, Response, Source, Streaming};
+use super::{
+    Baseline, BaselineError, Body, Cluster, Durable, DurableError, Identity, Limits, Past, Progress, Response, Source,
+    Streaming,
+};
 use crate::http1::{Method, Request};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -110,6 +113,14 @@ impl Bench {
         let now = Timestamp::from_second(1_767_225_600).unwrap();
         let identity = Identity { name: "edge".into(), seed: 7, rotation: 0, created: now };
         Bench { cluster: Cluster::new(identity, baseline, limits), now }
+    }
+
+    /// The cluster as a later run of the agent goes on with it.
+    pub(super) fn restarted(&self, epoch: u32, places: Vec<Durable>) -> Result<Bench, DurableError> {
+        let Cluster { identity, baseline, limits, .. } = &self.cluster;
+        let past = Past { epoch, places };
+        let cluster = Cluster::restored(identity.clone(), baseline.clone(), limits.clone(), past, self.now)?;
+        Ok(Bench { cluster, now: self.now })
     }
 
     /// Starts over as a cluster of another name.

@@ -78,16 +78,13 @@ impl Cluster {
         });
     }
 
-    /// Deletes a pod that belongs to a replica set and has another one take its place; tells whether there was one.
+    /// Deletes a pod that belongs to a replica set, which makes another one; tells whether there was one.
     pub fn replace_pod(&mut self, random: &mut fastrand::Rng, now: Timestamp) -> bool {
         let Some(served) = Cluster::built_in("", "pods") else { return false };
         let mut pods = self.objects("pods");
         pods.retain(|(_, pod)| replica_set(pod).is_some());
-        let Some((version, pod)) = random.choice(&pods) else { return false };
-        let nodes = self.objects("nodes");
-        let outcome = self
-            .delete_object(&served, version, &DeleteOptions::default(), now)
-            .and_then(|_| self.add_pod(version, pod, &nodes, now));
+        let Some((version, _)) = random.choice(&pods) else { return false };
+        let outcome = self.delete_object(&served, version, &DeleteOptions::default(), now);
         self.settle(now);
         outcome.is_ok()
     }
@@ -171,16 +168,15 @@ mod tests {
     fn a_pod_of_a_set_is_replaced_and_one_of_none_is_left() {
         let mut bench = Bench::new();
         assert!(!bench.cluster.replace_pod(&mut fastrand::Rng::with_seed(1), bench.now), "none belongs to a set");
-        let mut pod = bench.get("/api/v1/namespaces/web/pods/web-1").ok();
-        pod["metadata"] = json!({
-            "name": "set-1", "namespace": "web",
-            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "set", "uid": "0", "controller": true}]
-        });
-        bench.post("/api/v1/namespaces/web/pods", pod).ok();
+        let template =
+            json!({"metadata": {"labels": {"app": "x"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+        let spec = json!({"replicas": 1, "selector": {"matchLabels": {"app": "x"}}, "template": template});
+        bench.post("/apis/apps/v1/namespaces/web/deployments", json!({"metadata": {"name": "x"}, "spec": spec})).ok();
+        let before = bench.get("/api/v1/namespaces/web/pods?labelSelector=app%3Dx").names();
         assert!(bench.cluster.replace_pod(&mut fastrand::Rng::with_seed(1), bench.now));
-        let names = bench.get("/api/v1/namespaces/web/pods").names();
-        assert_eq!(names.iter().filter(|name| name.starts_with("set-")).count(), 1, "{names:?}");
-        assert!(!names.contains(&"set-1".to_owned()), "{names:?}");
+        let after = bench.get("/api/v1/namespaces/web/pods?labelSelector=app%3Dx").names();
+        assert_eq!((before.len(), after.len()), (1, 1));
+        assert_ne!(before, after);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! What the manager answers, in the shape in which the REST API shows it.
 
 use super::job::JobErrorKind;
-use super::{JobError, State};
+use super::{JobError, RampView, State};
 use crate::kube::{ClusterInfo, Counts};
+use crate::ramp::Results;
 use crate::telemetry::{ClusterRequests, RequestTotals};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -33,6 +34,14 @@ pub enum Answer {
     Operation(Box<OperationView>),
     /// The latest operations, the latest first.
     Operations(Vec<OperationView>),
+    /// The ramp has begun.
+    RampStarted(Box<RampView>),
+    /// The ramp asked for.
+    Ramp(Box<RampView>),
+    /// The latest ramps, the latest first.
+    Ramps(Vec<RampView>),
+    /// The raw results of a ramp.
+    RampResults(Box<Results>),
     /// The faults have begun.
     FaultStarted(Box<FaultView>),
     /// The fault asked for.

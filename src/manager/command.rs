@@ -1,8 +1,9 @@
 //! What an operator asks of the manager.
 
-use super::{Answer, BulkCreate, ClusterName, State, Stray, Wanted};
+use super::{Answer, ClusterName, State, Stray, Wanted};
 use crate::faults::Injection;
 use crate::kube::Size;
+use crate::ramp::Spec;
 use std::fmt;
 
 /// An operator's request with the way back to whoever asked.
@@ -15,7 +16,7 @@ pub struct Command {
 }
 
 /// What is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Create a cluster; answered once Rancher has accepted it, or at once without `wait`.
     Create {
@@ -51,7 +52,17 @@ pub enum Action {
     /// Give a running cluster another size.
     Resize(String, Size),
     /// Create many clusters; answered at once with an operation.
-    CreateMany(BulkCreate),
+    CreateMany(Box<Spec>),
+    /// Create many clusters and measure them on their way to Active; answered at once with a ramp.
+    StartRamp(Box<Spec>),
+    /// Show a ramp.
+    Ramp(u64),
+    /// Show the latest ramps.
+    Ramps,
+    /// Pause, resume or stop a ramp.
+    SteerRamp(u64, Steer),
+    /// Give the raw results of a ramp, as far as it is.
+    RampResults(u64),
     /// Delete all clusters whose names begin so; answered at once with an operation.
     DeleteMany(String),
     /// Delete all clusters, and these in Rancher that are this agent's too; answered at once with an operation.
@@ -76,6 +87,17 @@ pub enum Action {
     Requests,
     /// Say how the agent fares.
     Health,
+}
+
+/// What an operator does to a running ramp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Steer {
+    /// Start nothing until it is resumed.
+    Pause,
+    /// Go on after a pause.
+    Resume,
+    /// Start nothing any more and end; the clusters stay.
+    Stop,
 }
 
 /// The way back to whoever asked.

@@ -17,6 +17,7 @@ pub(super) struct Reachability {
 #[derive(Debug)]
 pub(super) struct Host {
     lag_ms: Vec<u64>,
+    rss_bytes: u64,
     /// Why the state cannot be stored, if it cannot.
     not_stored: Option<String>,
 }
@@ -76,12 +77,22 @@ impl Reachability {
 impl Host {
     /// A host of which nothing bad is known.
     pub(super) fn new(workers: usize) -> Host {
-        Host { lag_ms: vec![0; workers], not_stored: None }
+        Host { lag_ms: vec![0; workers], rss_bytes: 0, not_stored: None }
     }
 
     /// The journal stored something, or could not for this reason.
     pub(super) fn stored(&mut self, problem: Option<String>) {
         self.not_stored = problem;
+    }
+
+    /// The process takes so much memory.
+    pub(super) fn took(&mut self, rss_bytes: u64) {
+        self.rss_bytes = rss_bytes;
+    }
+
+    /// Memory of the process.
+    pub(super) fn rss_bytes(&self) -> u64 {
+        self.rss_bytes
     }
 
     /// A worker told how late it was.

@@ -51,6 +51,17 @@ pub enum Job {
     Resolve,
 }
 
+/// How a job's call fared.
+#[derive(Debug, Clone, Copy)]
+pub struct Called {
+    /// What was called; none for what is no call to Rancher.
+    pub endpoint: Option<&'static str>,
+    /// How long it took.
+    pub took: Duration,
+    /// Whether it failed.
+    pub failed: bool,
+}
+
 impl Job {
     /// The kind of call it is.
     pub(super) fn call(&self) -> Call {

@@ -12,6 +12,7 @@ mod health;
 mod job;
 mod lifecycle;
 mod name;
+mod ramp_view;
 mod record;
 mod registrar;
 mod retry;
@@ -22,10 +23,11 @@ pub use answer::{
     Answer, ClusterView, FaultState, FaultView, HealthView, OperationState, OperationView, RancherView, Refusal,
     RefusalKind, StandingView, SufferedView, TunnelView,
 };
-pub use command::{Action, Command, Reply};
-pub use creation::{BulkCreate, Stray, Wanted, parse_rate};
+pub use command::{Action, Command, Reply, Steer};
+pub use creation::{Stray, Wanted, check_names};
 pub use fleet::{Effect, Fleet, FleetConfig, RancherConfig};
 pub use job::{Job, JobError, Outcome};
 pub use lifecycle::State;
 pub use name::{ClusterName, NameError};
+pub use ramp_view::{FailureView, MilestoneView, RampState, RampView};
 pub use thread::{INSTANCE_LABEL, Manager, ManagerConfig, ManagerHandle, Rancher};

@@ -2,11 +2,13 @@
 
 use super::answer::{ClusterView, StandingView, SufferedView, TunnelView};
 use super::command::Reply;
+use super::fleet::Now;
 use super::stats::Stats;
 use super::{ClusterName, State};
 use crate::config::Secret;
 use crate::engine::Tunnel;
 use crate::kube::{ClusterInfo, Counts, Durable};
+use crate::ramp::{Journey, Milestone};
 use crate::rancher::Cluster;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -70,6 +72,10 @@ pub(super) struct Record {
     pub(super) faults: Vec<SufferedView>,
     /// Who waits for the present step, until when.
     pub(super) waiters: Vec<(Reply, Instant)>,
+    /// The ramp that it belongs to, and its position there.
+    pub(super) ramp: Option<(u64, u32)>,
+    /// Its way so far, if it belongs to a ramp.
+    pub(super) journey: Option<Box<Journey>>,
     api: TunnelView,
     steve: TunnelView,
     standing: Option<StandingView>,
@@ -114,6 +120,8 @@ impl Record {
             counts: None,
             faults: Vec::new(),
             waiters: Vec::new(),
+            ramp: None,
+            journey: None,
             api: TunnelView::default(),
             steve: TunnelView::default(),
             standing: None,
@@ -194,20 +202,23 @@ impl Record {
     }
 
     /// Rancher showed what it thinks of the cluster.
-    pub(super) fn judged(&mut self, cluster: &Cluster, now: Timestamp) {
+    pub(super) fn judged(&mut self, cluster: &Cluster, now: Now) {
+        if cluster.is_true("Connected") {
+            self.reach(Milestone::Connected, now.instant);
+        }
         self.standing = Some(StandingView {
             state: cluster.state.clone(),
             active: cluster.is_active(),
             message: Some(cluster.message.clone()).filter(|message| !message.is_empty()),
             connected_since: cluster.true_since("Connected"),
             ready_since: cluster.true_since("Ready"),
-            seen: now,
+            seen: now.wall,
         });
         self.observe(now);
     }
 
     /// Rancher answers 404 for the cluster, though nothing else says that it is gone.
-    pub(super) fn not_shown(&mut self, now: Timestamp) {
+    pub(super) fn not_shown(&mut self, now: Now) {
         self.standing = None;
         self.last_error = Some(if self.unknown_to_tunnel { ANOTHER_RANCHER } else { NOT_SHOWN }.into());
         self.observe(now);
@@ -221,18 +232,26 @@ impl Record {
     }
 
     /// A tunnel went up, or down for a reason.
-    pub(super) fn tunnel_changed(&mut self, tunnel: Tunnel, down: Option<String>, now: Timestamp) {
+    pub(super) fn tunnel_changed(&mut self, tunnel: Tunnel, down: Option<String>, now: Now) {
         let view = match tunnel {
             Tunnel::Api => &mut self.api,
             Tunnel::Steve => &mut self.steve,
         };
-        if view.up != down.is_none() {
-            view.since = Some(now);
+        let was_up = view.up;
+        if was_up != down.is_none() {
+            view.since = Some(now.wall);
         }
         view.up = down.is_none();
         view.connects += u64::from(view.up);
         view.last_error = down;
-        if !view.up {
+        let is_up = view.up;
+        match tunnel {
+            _ if !is_up && was_up => self.journey.iter_mut().for_each(|journey| journey.lose()),
+            _ if !is_up => {}
+            Tunnel::Api => self.reach(Milestone::ApiTunnel, now.instant),
+            Tunnel::Steve => self.reach(Milestone::SteveTunnel, now.instant),
+        }
+        if !is_up {
             // What Rancher thought of it was of the cluster that it could reach.
             self.standing = None;
         }
@@ -240,9 +259,17 @@ impl Record {
     }
 
     /// Enters the state that tunnels and Rancher's opinion make.
-    pub(super) fn observe(&mut self, now: Timestamp) {
+    pub(super) fn observe(&mut self, now: Now) {
         let active = self.standing.as_ref().is_some_and(|standing| standing.active);
-        self.enter(self.state.observed(self.tunnels_up() == 2, active), now);
+        self.enter(self.state.observed(self.tunnels_up() == 2, active), now.wall);
+        if self.state == State::Active {
+            self.reach(Milestone::Active, now.instant);
+        }
+    }
+
+    /// Takes note of a milestone, if the cluster belongs to a ramp.
+    pub(super) fn reach(&mut self, milestone: Milestone, at: Instant) {
+        self.journey.iter_mut().for_each(|journey| journey.reach(milestone, at));
     }
 
     /// Whether Rancher owes it a registration token for so long that it may not know it any more.

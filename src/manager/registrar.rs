@@ -1,6 +1,6 @@
 //! The registrar threads: they make the calls that block.
 
-use super::job::{Job, JobError, JobErrorKind, Outcome};
+use super::job::{Called, Job, JobError, JobErrorKind, Outcome};
 use super::stats::Stats;
 use crate::rancher::{Client, Creation, RancherError};
 use crossbeam_channel::{Receiver, Sender};
@@ -23,12 +23,14 @@ pub(super) struct Registrar {
 
 impl Registrar {
     /// Works until the manager is gone.
-    pub(super) fn run(self, jobs: Receiver<Job>, outcomes: Sender<(usize, Outcome)>) {
+    pub(super) fn run(self, jobs: Receiver<Job>, outcomes: Sender<(usize, Outcome, Called)>) {
         for job in jobs {
             let (call, begun) = (job.call(), Instant::now());
             let outcome = self.work(job);
-            self.stats.called(call, begun.elapsed(), outcome.error());
-            if outcomes.send((self.rancher, outcome)).is_err() {
+            let took = begun.elapsed();
+            self.stats.called(call, took, outcome.error());
+            let called = Called { endpoint: call.endpoint(), took, failed: outcome.error().is_some() };
+            if outcomes.send((self.rancher, outcome, called)).is_err() {
                 return;
             }
         }

@@ -33,6 +33,22 @@ pub(super) enum Call {
     Resolve,
 }
 
+impl Call {
+    /// The endpoint of Rancher's that it goes to.
+    pub(super) fn endpoint(self) -> Option<&'static str> {
+        Some(match self {
+            Call::Create => "POST /v3/clusters",
+            Call::Token => "GET /v3/clusterregistrationtokens",
+            Call::Delete => "DELETE /v3/clusters/ID",
+            Call::Find => "GET /v3/clusters?name=NAME",
+            Call::LookUp => "GET /v3/clusters/ID",
+            Call::List => "GET /v3/clusters",
+            Call::Probe => "GET /v3/clusters?limit=1",
+            Call::Resolve => return None,
+        })
+    }
+}
+
 impl Default for Stats {
     fn default() -> Stats {
         Stats {

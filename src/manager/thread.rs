@@ -2,12 +2,12 @@
 
 use super::command::Command;
 use super::fleet::{Effect, Fleet, FleetConfig, Now};
-use super::job::{Job, JobError, Outcome};
+use super::job::{Called, Job, JobError, Outcome};
 use super::registrar::Registrar;
 use crate::engine::{Assignment, Engine, Event, Server};
 use crate::journal::{JournalHandle, KeptCluster, RecordChange};
 use crate::rancher::{Client, RancherError};
-use crate::telemetry::Source;
+use crate::telemetry::{Source, rss_bytes};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never, select, unbounded};
 use jiff::Timestamp;
 use std::collections::VecDeque;
@@ -73,7 +73,7 @@ pub struct Manager {
     desks: Vec<Desk>,
     commands: Receiver<Command>,
     events: Receiver<Event>,
-    outcomes: Receiver<(usize, Outcome)>,
+    outcomes: Receiver<(usize, Outcome, Called)>,
     stop: Receiver<Duration>,
     past: Receiver<KeptCluster>,
     journal: JournalHandle,
@@ -82,6 +82,8 @@ pub struct Manager {
     waiting_keeps: (Vec<RecordChange>, Vec<(Arc<str>, u64)>),
     /// Assignments a worker's queue had no room for, in order.
     waiting_assignments: VecDeque<(Arc<str>, Assignment)>,
+    /// When the process's memory is looked at next.
+    next_usage: Instant,
 }
 
 impl Manager {
@@ -127,6 +129,7 @@ impl Manager {
             kept: unbounded(),
             waiting_keeps: (Vec::new(), Vec::new()),
             waiting_assignments: VecDeque::new(),
+            next_usage: Instant::now(),
         };
         let thread = std::thread::Builder::new().name("manager".into()).spawn(move || manager.run())?;
         Ok(ManagerHandle { commands, stop, stats, thread })
@@ -144,7 +147,10 @@ impl Manager {
                     Err(_) => self.commands = never(),
                 },
                 // A registrar that is done is free for the next job.
-                recv(self.outcomes) -> outcome => if let Ok((rancher, outcome)) = outcome {
+                recv(self.outcomes) -> outcome => if let Ok((rancher, outcome, called)) = outcome {
+                    if let Some(endpoint) = called.endpoint {
+                        self.fleet.called_for(endpoint, called.took, called.failed);
+                    }
                     self.fleet.outcome(rancher, outcome, now());
                 },
                 recv(past) -> kept => match kept {
@@ -161,6 +167,10 @@ impl Manager {
                     Err(_) => self.events = never(),
                 },
                 default(self.patience()) => {}
+            }
+            if self.next_usage <= Instant::now() {
+                self.next_usage = Instant::now() + USAGE_INTERVAL;
+                self.fleet.takes(rss_bytes().unwrap_or_default());
             }
             self.fleet.on_time(now());
         }
@@ -291,6 +301,8 @@ pub const INSTANCE_LABEL: &str = "scale-cluster-agent/instance";
 const COMMAND_QUEUE_LENGTH: usize = 1024;
 /// Events taken before commands get their turn.
 const EVENTS_AT_ONCE: usize = 4096;
+/// How often the process's memory is looked at.
+const USAGE_INTERVAL: Duration = Duration::from_secs(1);
 /// How soon a full worker queue is tried again.
 const QUEUE_RETRY: Duration = Duration::from_millis(5);
 /// Nothing is due: any event ends the wait.

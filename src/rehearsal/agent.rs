@@ -1,6 +1,6 @@
 //! The agent under test: a child process with a home of its own, which ends with this value.
 
-use super::Usage;
+use crate::telemetry::Usage;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;

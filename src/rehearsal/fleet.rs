@@ -62,8 +62,6 @@ struct State {
     clusters: BTreeMap<String, Cluster>,
     by_name: HashMap<String, String>,
     by_token: HashMap<String, String>,
-    /// When each cluster's journey began: the operator's request, by name.
-    requested: HashMap<String, Instant>,
     /// Live sessions by cluster and tunnel, oldest first: the oldest is the one in use.
     sessions: HashMap<(String, Channel), Vec<u64>>,
     problems: BTreeMap<String, u64>,
@@ -99,11 +97,6 @@ impl Fleet {
     pub fn new(bearer: &str, behaviour: Behaviour, seed: u64) -> Fleet {
         let state = State { random: fastrand::Rng::with_seed(seed), ..State::default() };
         Fleet { bearer: bearer.to_owned(), seen: Seen::default(), behaviour, state: Mutex::new(state) }
-    }
-
-    /// Notes that an operator asks for a cluster of this name now; its stages are measured from here.
-    pub fn expect(&self, name: &str, now: Instant) {
-        self.state.lock().requested.insert(name.to_owned(), now);
     }
 
     /// Creates a cluster; its id. Names are compared without regard to case.
@@ -261,32 +254,6 @@ impl Fleet {
             active: progress.active + usize::from(cluster.is_active()),
         })
     }
-
-    /// For each cluster that reached `stage`, how long after its request.
-    pub fn times_to(&self, stage: Stage) -> Vec<Duration> {
-        let state = self.state.lock();
-        let time = |cluster: &Cluster| {
-            let requested = state.requested.get(&cluster.name).copied().unwrap_or(cluster.created);
-            Some(cluster.reached(stage)?.saturating_duration_since(requested))
-        };
-        state.clusters.values().filter_map(time).collect()
-    }
-
-    /// When the last cluster became Active for the first time.
-    pub fn last_active(&self) -> Option<Instant> {
-        self.state.lock().clusters.values().filter_map(|cluster| cluster.reached(Stage::Active)).max()
-    }
-
-    /// Of the clusters that never became Active: how many got no further than each stage.
-    pub fn stuck(&self) -> Vec<(Stage, u64)> {
-        let state = self.state.lock();
-        let never = state.clusters.values().filter(|cluster| cluster.reached(Stage::Active).is_none());
-        let mut stuck = BTreeMap::new();
-        for cluster in never {
-            *stuck.entry(cluster.furthest()).or_default() += 1;
-        }
-        stuck.into_iter().collect()
-    }
 }
 
 impl State {
@@ -409,17 +376,11 @@ mod tests {
     }
 
     #[test]
-    fn times_count_from_the_request() {
-        let start = Instant::now();
+    fn progress_counts_clusters() {
+        let now = Instant::now();
         let fleet = fleet();
-        fleet.expect("edge", start);
-        fleet.create("edge", Labels::new(), start + Duration::from_millis(30)).unwrap();
-        fleet.create("unexpected", Labels::new(), start + Duration::from_millis(40)).unwrap();
-        let mut times = fleet.times_to(Stage::Created);
-        times.sort();
-        assert_eq!(times, [Duration::ZERO, Duration::from_millis(30)]);
-        assert_eq!(fleet.stuck(), [(Stage::Created, 2)]);
-        assert_eq!(fleet.progress(), Progress { created: 2, connected: 0, active: 0 });
+        fleet.create("edge", Labels::new(), now).unwrap();
+        assert_eq!(fleet.progress(), Progress { created: 1, connected: 0, active: 0 });
     }
 
     #[test]

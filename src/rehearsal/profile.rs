@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
 
-/// The load that one cluster gets. Read from YAML; `rancher.yaml` beside this file explains each key by example.
+/// The load that one cluster gets. Read from YAML; `config/profiles/rancher.yaml` explains each key by example.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
@@ -144,8 +144,8 @@ impl WatchedList {
     }
 }
 
-const RANCHER_YAML: &str = include_str!("profiles/rancher.yaml");
-const IDLE_YAML: &str = include_str!("profiles/idle.yaml");
+const RANCHER_YAML: &str = include_str!("../../config/profiles/rancher.yaml");
+const IDLE_YAML: &str = include_str!("../../config/profiles/idle.yaml");
 
 #[cfg(test)]
 mod tests {

@@ -1,11 +1,12 @@
-//! A whole rehearsal: stand-in, agent and clusters, from the first request to the summary.
+//! A whole rehearsal: stand-in, agent and clusters, from the first request to the results.
 
-use super::{Agent, AgentConfig, AgentError, Behaviour, Fleet, Profile, Progress, Stage, Usage};
-use super::{StandIn, StandInError, StandInOptions};
-use crate::report::{self, Cpu, Failure, Hold, Memory, Outcome, Percentiles, Summary};
+use super::{Agent, AgentConfig, AgentError, Behaviour, Fleet, Profile, StandIn, StandInError, StandInOptions};
+use crate::manager::{RampState, RampView};
+use crate::remote::{Client, ClientError, Plan, drive};
+use crate::report::{Cpu, Failure, Hold, Memory, Run};
+use crate::telemetry::Usage;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// What to rehearse.
@@ -13,40 +14,21 @@ use std::time::{Duration, Instant};
 pub struct Options {
     /// The agent's program.
     pub agent: PathBuf,
-    /// How many clusters.
-    pub clusters: u64,
-    /// How many are asked for at once.
-    pub in_flight: usize,
+    /// The ramp, and what is to go wrong.
+    pub plan: Plan,
     /// The load that each cluster gets.
     pub profile: Profile,
     /// What the stand-in takes its time for.
     pub behaviour: Behaviour,
     /// Threads of the stand-in.
     pub threads: usize,
-    /// Decides the ids and tokens that the stand-in gives.
-    pub seed: u64,
     /// The template that the agent uses; its own default when absent.
     pub template: Option<PathBuf>,
     /// Further settings of the agent as `key: value`.
     pub settings: Vec<(String, String)>,
-    /// How long the clusters have to become Active.
-    pub timeout: Duration,
-    /// How long to watch them afterwards.
-    pub hold: Option<Duration>,
 }
 
-/// How far a rehearsal is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Status {
-    /// Since the first request.
-    pub elapsed: Duration,
-    /// How long the clusters have been held, once all are Active.
-    pub held: Option<Duration>,
-    /// The clusters.
-    pub progress: Progress,
-}
-
-/// Why there is nothing to sum up.
+/// Why there are no results.
 #[derive(Debug, thiserror::Error)]
 pub enum RehearsalError {
     /// The stand-in could not start.
@@ -55,197 +37,138 @@ pub enum RehearsalError {
     /// The agent could not start.
     #[error(transparent)]
     Agent(#[from] AgentError),
+    /// The agent does not do as it is asked.
+    #[error(transparent)]
+    Call(#[from] ClientError),
+    /// The agent ended before its work was done.
+    #[error("the agent ended ({status}) before its work was done; its last words:\n{log}")]
+    Ended {
+        /// Its exit status.
+        status: String,
+        /// The end of its log.
+        log: String,
+    },
 }
 
-/// Runs a rehearsal. `watch` is called several times a second; setting `stop` ends the rehearsal early, with a summary of
-/// what there was. Nothing is left behind: neither process nor file.
-pub fn rehearse(
-    options: &Options,
-    stop: &AtomicBool,
-    mut watch: impl FnMut(&Status),
-) -> Result<Summary, RehearsalError> {
-    let stand_in = StandIn::start(StandInOptions {
-        profile: options.profile.clone(),
-        behaviour: options.behaviour,
-        threads: options.threads,
-        seed: options.seed,
-    })?;
-    let agent = Agent::start(
-        &options.agent,
-        &AgentConfig {
-            rancher_url: stand_in.url.clone(),
-            bearer: stand_in.fleet.bearer.clone(),
-            ca_pem: stand_in.ca_pem.clone(),
-            template: options.template.clone(),
-            settings: options.settings.clone(),
-        },
-    )?;
-    let mut run = Run { options, stop, fleet: &stand_in.fleet, agent, start: Instant::now() };
-    let before = run.agent.usage();
-    run.bring_up(&mut watch);
-    Ok(run.sum_up(before, &mut watch))
+/// A stand-in and an agent that drives clusters for it. Dropping it ends both and leaves nothing behind.
+pub struct Stage {
+    /// What plays Rancher.
+    pub stand_in: StandIn,
+    /// The agent under test.
+    pub agent: Agent,
+    /// The agent's REST API.
+    pub client: Client,
+    profile: String,
 }
 
-/// A rehearsal under way.
-struct Run<'a> {
-    options: &'a Options,
-    stop: &'a AtomicBool,
-    fleet: &'a Fleet,
-    agent: Agent,
-    start: Instant,
+/// Runs a rehearsal. `watch` is called several times a second; setting `stop` ends the rehearsal early, with the results there are.
+/// Nothing is left behind: neither process nor file.
+pub fn rehearse(options: &Options, stop: &AtomicBool, watch: impl FnMut(&RampView)) -> Result<Run, RehearsalError> {
+    Stage::set(options)?.play(&options.plan, stop, watch)
 }
 
-impl Run<'_> {
-    /// Asks for every cluster and waits until all are Active, or no more will be.
-    fn bring_up(&mut self, watch: &mut impl FnMut(&Status)) {
-        let clusters = self.options.clusters;
-        let api = format!("{}/clusters", self.agent.url);
-        let next = AtomicU64::new(1);
-        let rejected = AtomicU64::new(0);
-        let give_up = AtomicBool::new(false);
-        let fleet = self.fleet;
-        thread::scope(|scope| {
-            for _ in 0..self.options.in_flight.max(1) {
-                scope.spawn(|| {
-                    let http = http_client();
-                    while !is_set(&give_up) {
-                        let number = next.fetch_add(1, Ordering::Relaxed);
-                        if number > clusters {
-                            return;
-                        }
-                        if let Err(cause) = post(&http, &api, &format!("rehearsal-{number:05}"), fleet) {
-                            rejected.fetch_add(1, Ordering::Relaxed);
-                            fleet.problem(cause);
-                        }
-                    }
-                });
-            }
-            loop {
-                let status = Status { elapsed: self.start.elapsed(), held: None, progress: fleet.progress() };
-                watch(&status);
-                let settled = status.progress.active as u64 + rejected.load(Ordering::Relaxed) >= clusters;
-                if settled || status.elapsed >= self.options.timeout || self.is_over() {
-                    give_up.store(true, Ordering::Relaxed);
-                    return;
-                }
-                thread::sleep(WATCH_INTERVAL);
-            }
-        });
-    }
-
-    /// Measures, holds the clusters if that is wanted and all are Active, and sums up.
-    fn sum_up(&mut self, before: Option<Usage>, watch: &mut impl FnMut(&Status)) -> Summary {
-        let (options, fleet) = (self.options, self.fleet);
-        let active = fleet.progress().active as u64;
-        let is_complete = active == options.clusters;
-        let end = fleet.last_active().filter(|_| is_complete).unwrap_or_else(Instant::now);
-        let elapsed = end.saturating_duration_since(self.start);
-        let usages = before.zip(self.agent.usage());
-        let hold = match options.hold {
-            Some(duration) if is_complete && !is_set(self.stop) => Some(self.hold(duration, watch)),
-            _ => None,
-        };
-        let is_still_complete = hold.as_ref().map_or(is_complete, |hold| hold.active_at_end == options.clusters);
-        let stage = |stage: Stage| report::Stage {
-            name: stage.name().to_owned(),
-            since_request: Percentiles::of(fleet.times_to(stage)),
-        };
-        Summary {
-            schema: Summary::SCHEMA,
-            profile: options.profile.name.clone(),
-            outcome: match (is_set(self.stop), is_still_complete) {
-                (true, _) => Outcome::Interrupted,
-                (false, true) => Outcome::Passed,
-                (false, false) => Outcome::Failed,
+impl Stage {
+    /// Starts both.
+    pub fn set(options: &Options) -> Result<Stage, RehearsalError> {
+        let stand_in = StandIn::start(StandInOptions {
+            profile: options.profile.clone(),
+            behaviour: options.behaviour,
+            threads: options.threads,
+            seed: options.plan.spec.seed,
+        })?;
+        // Nothing else asks the stand-in: it can say every moment what it thinks of its clusters.
+        let often = ("RampPollInterval".to_owned(), "100ms".to_owned());
+        let agent = Agent::start(
+            &options.agent,
+            &AgentConfig {
+                rancher_url: stand_in.url.clone(),
+                bearer: stand_in.fleet.bearer.clone(),
+                ca_pem: stand_in.ca_pem.clone(),
+                template: options.template.clone(),
+                settings: [often].into_iter().chain(options.settings.iter().cloned()).collect(),
             },
-            requested: options.clusters,
-            active,
-            elapsed_seconds: elapsed.as_secs_f64(),
-            clusters_per_second: active as f64 / elapsed.as_secs_f64().max(f64::EPSILON),
-            stages: Stage::ALL.map(stage).into(),
-            failures: failures(fleet),
-            memory: usages.map(|(before, after)| {
-                Memory::new((before.rss_bytes, after.rss_bytes), (before.pss_bytes, after.pss_bytes), active)
-            }),
-            cpu: usages.map(|(before, after)| Cpu::new(after.cpu.saturating_sub(before.cpu), elapsed)),
-            hold,
-        }
+        )?;
+        let client = Client::new(&agent.url);
+        Ok(Stage { stand_in, agent, client, profile: options.profile.name.clone() })
     }
 
-    /// Watches the clusters for `duration`.
-    fn hold(&mut self, duration: Duration, watch: &mut impl FnMut(&Status)) -> Hold {
+    /// Runs a ramp and measures what it costs.
+    pub fn play(
+        &mut self,
+        plan: &Plan,
+        stop: &AtomicBool,
+        mut watch: impl FnMut(&RampView),
+    ) -> Result<Run, RehearsalError> {
+        let before = self.agent.usage();
         let begin = Instant::now();
-        let (usage_before, seen_before) = (self.agent.usage(), self.fleet.seen.counts());
-        while begin.elapsed() < duration && !self.is_over() {
-            let (elapsed, held) = (self.start.elapsed(), Some(begin.elapsed()));
-            watch(&Status { elapsed, held, progress: self.fleet.progress() });
-            thread::sleep(WATCH_INTERVAL.min(duration.saturating_sub(begin.elapsed())));
+        let mut settled = None;
+        let mut look = |view: &RampView| {
+            if settled.is_none() && matches!(view.state, RampState::Holding | RampState::Done) {
+                settled = Some(Moment::now(&self.agent, &self.stand_in.fleet));
+            }
+            watch(view);
+        };
+        let outcome = drive(&self.client, plan, stop, &mut look);
+        let mut run = outcome.map_err(|error| match self.agent.exit_status() {
+            Some(status) => RehearsalError::Ended { status, log: self.agent.last_words() },
+            None => error.into(),
+        })?;
+        let end = Moment::now(&self.agent, &self.stand_in.fleet);
+        let settled = settled.unwrap_or(end);
+        let active = run.figures.active;
+        let usages = before.zip(settled.usage);
+        run.profile = Some(self.profile.clone());
+        run.memory = usages.map(|(before, after)| {
+            Memory::new((before.rss_bytes, after.rss_bytes), (before.pss_bytes, after.pss_bytes), active)
+        });
+        let took = settled.at.duration_since(begin);
+        run.cpu = usages.map(|(before, after)| Cpu::new(after.cpu.saturating_sub(before.cpu), took));
+        if !plan.spec.hold.is_zero() && end.at > settled.at {
+            run.hold = Some(held(&settled, &end, run.figures.active_at_end));
         }
-        let elapsed = begin.elapsed();
-        let usages = usage_before.zip(self.agent.usage());
-        let seen = self.fleet.seen.counts();
-        Hold {
-            seconds: elapsed.as_secs_f64(),
-            cpu: usages.map(|(before, after)| Cpu::new(after.cpu.saturating_sub(before.cpu), elapsed)),
-            rss_growth: usages.map(|(before, after)| after.rss_bytes as i64 - before.rss_bytes as i64),
-            watch_events: seen.watch_events - seen_before.watch_events,
-            heartbeats: seen.heartbeats - seen_before.heartbeats,
-            pings: seen.pings - seen_before.pings,
-            probes: seen.probes - seen_before.probes,
-            tunnels_lost: seen.tunnels_lost - seen_before.tunnels_lost,
-            active_at_end: self.fleet.progress().active as u64,
-        }
-    }
-
-    /// Whether the operator stopped the rehearsal or the agent is gone.
-    fn is_over(&mut self) -> bool {
-        let ended = self.agent.exit_status();
-        if let Some(status) = &ended {
-            let words = self.agent.last_words();
-            let last = words.lines().last().unwrap_or_default().trim();
-            self.fleet.problem(format!("the agent ended ({status}): {last}"));
-        }
-        ended.is_some() || is_set(self.stop)
+        run.complaints = complaints(&self.stand_in.fleet);
+        Ok(run)
     }
 }
 
-/// Asks the agent for a cluster.
-fn post(http: &ureq::Agent, api: &str, name: &str, fleet: &Fleet) -> Result<(), String> {
-    fleet.expect(name, Instant::now());
-    let mut response = http
-        .post(api)
-        .send_json(serde_json::json!({"name": name}))
-        .map_err(|error| format!("POST /clusters: {error}"))?;
-    if response.status().is_success() {
-        return Ok(());
+/// What was known at one moment.
+#[derive(Clone, Copy)]
+struct Moment {
+    at: Instant,
+    usage: Option<Usage>,
+    seen: super::Counts,
+}
+
+impl Moment {
+    fn now(agent: &Agent, fleet: &Fleet) -> Moment {
+        Moment { at: Instant::now(), usage: agent.usage(), seen: fleet.seen.counts() }
     }
-    // A problem of RFC 9457, if it is the agent that answers.
-    let problem: serde_json::Value = response.body_mut().read_json().unwrap_or_default();
-    let title = problem["title"].as_str().unwrap_or_default();
-    Err(format!("POST /clusters: {} {title}", response.status().as_u16()).trim_end().to_owned())
 }
 
-fn http_client() -> ureq::Agent {
-    ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(POST_TIMEOUT)).build().into()
+fn held(begin: &Moment, end: &Moment, active_at_end: u64) -> Hold {
+    let elapsed = end.at.duration_since(begin.at);
+    let usages = begin.usage.zip(end.usage);
+    let (before, after) = (&begin.seen, &end.seen);
+    Hold {
+        seconds: elapsed.as_secs_f64(),
+        cpu: usages.map(|(before, after)| Cpu::new(after.cpu.saturating_sub(before.cpu), elapsed)),
+        rss_growth: usages.map(|(before, after)| after.rss_bytes as i64 - before.rss_bytes as i64),
+        watch_events: after.watch_events - before.watch_events,
+        heartbeats: after.heartbeats - before.heartbeats,
+        pings: after.pings - before.pings,
+        probes: after.probes - before.probes,
+        tunnels_lost: after.tunnels_lost - before.tunnels_lost,
+        active_at_end,
+    }
 }
 
-fn failures(fleet: &Fleet) -> Vec<Failure> {
-    let mut failures: Vec<Failure> =
-        fleet.problems().into_iter().map(|(cause, count)| Failure { cause, count }).collect();
-    let stuck = fleet.stuck();
-    failures.extend(
-        stuck
-            .into_iter()
-            .map(|(stage, count)| Failure { cause: format!("never Active, got as far as: {}", stage.name()), count }),
-    );
-    failures.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.cause.cmp(&b.cause)));
-    failures
+fn complaints(fleet: &Fleet) -> Vec<Failure> {
+    let problems = fleet.problems().into_iter();
+    let mut complaints: Vec<Failure> =
+        problems.map(|(cause, count)| Failure { cause, count, examples: Vec::new() }).collect();
+    complaints.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.cause.cmp(&other.cause)));
+    complaints
 }
 
-fn is_set(stop: &AtomicBool) -> bool {
-    stop.load(Ordering::Relaxed)
-}
-
-const WATCH_INTERVAL: Duration = Duration::from_millis(100);
-/// Above the agent's own `CreateWait` of 10 s.
-const POST_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the clusters of a rehearsal have to become Active, unless the user says otherwise.
+pub const TIMEOUT: Duration = Duration::from_secs(300);

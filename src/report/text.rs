@@ -1,16 +1,39 @@
-//! A summary as text for people.
+//! A run as text for people.
 
 use super::units::three_digits;
-use super::{Column, Hold, Outcome, Summary, Table, bytes, count, duration};
+use super::{Column, Hold, Injected, Percentiles, Run, Stage, Table, bytes, count, duration};
+use crate::ramp::{Metric, MetricKind, Verdict};
 use std::fmt;
 use std::time::Duration;
 
-impl fmt::Display for Summary {
+impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.headline())?;
-        writeln!(f, "\n{}", self.stage_table())?;
-        writeln!(f, "{}", self.failure_table())?;
-        write!(f, "{}", self.cost_table())?;
+        if self.figures.behind_max > 0 {
+            writeln!(f, "behind the plan by {} clusters at most", count(self.figures.behind_max))?;
+        }
+        if !self.figures.thresholds.is_empty() {
+            writeln!(f)?;
+            self.figures.thresholds.iter().try_for_each(|verdict| writeln!(f, "{}", threshold(verdict)))?;
+        }
+        if !self.faults.is_empty() {
+            writeln!(f)?;
+        }
+        for Injected { at_seconds, fault, problem } in &self.faults {
+            let problem = problem.as_ref().map(|problem| format!(" FAILED: {problem}")).unwrap_or_default();
+            writeln!(f, "after {}: {fault}{problem}", duration(seconds(*at_seconds)))?;
+        }
+        writeln!(f, "\n{}", stage_table("time from intended start to", &self.figures.stages))?;
+        if !self.figures.lists.is_empty() {
+            writeln!(f, "{}", stage_table("until the first list of", &self.figures.lists))?;
+        }
+        if !self.figures.calls.is_empty() {
+            writeln!(f, "{}", self.call_table())?;
+        }
+        write!(f, "{}", self.failure_table())?;
+        if self.memory.is_some() || self.cpu.is_some() {
+            write!(f, "\n{}", self.cost_table())?;
+        }
         if let Some(hold) = &self.hold {
             write!(f, "\n{}", hold_table(hold))?;
         }
@@ -18,46 +41,31 @@ impl fmt::Display for Summary {
     }
 }
 
-impl Summary {
-    fn headline(&self) -> String {
-        let outcome = match self.outcome {
-            Outcome::Passed => "passed",
-            Outcome::Failed => "FAILED",
-            Outcome::Interrupted => "interrupted",
+impl Run {
+    /// The run in one line.
+    pub fn headline(&self) -> String {
+        let figures = &self.figures;
+        let profile = self.profile.as_ref().map(|profile| format!(", profile {profile}")).unwrap_or_default();
+        let already = match figures.already {
+            0 => String::new(),
+            already => format!(", {} were there already", count(already)),
         };
         format!(
-            "{outcome}: {} of {} clusters Active in {} ({}/s), profile {}",
-            count(self.active),
-            count(self.requested),
-            duration(seconds(self.elapsed_seconds)),
-            rate(self.clusters_per_second),
-            self.profile,
+            "{}: {} of {} clusters Active in {} ({}/s){already}{profile}",
+            self.outcome.title(),
+            count(figures.active),
+            count(figures.requested - figures.already.min(figures.requested)),
+            duration(seconds(figures.elapsed_seconds)),
+            rate(figures.clusters_per_second),
         )
     }
 
-    fn stage_table(&self) -> Table {
-        let mut table = Table::new([
-            ("time from request to", Column::Left),
-            ("clusters", Column::Right),
-            ("p50", Column::Right),
-            ("p95", Column::Right),
-            ("p99", Column::Right),
-            ("max", Column::Right),
-        ]);
-        for stage in &self.stages {
-            let mut cells = vec![stage.name.clone()];
-            match &stage.since_request {
-                None => cells.push("0".to_owned()),
-                Some(percentiles) => {
-                    cells.push(count(percentiles.count));
-                    let times = [
-                        percentiles.p50_seconds,
-                        percentiles.p95_seconds,
-                        percentiles.p99_seconds,
-                        percentiles.max_seconds,
-                    ];
-                    cells.extend(times.map(|time| duration(seconds(time))));
-                }
+    fn call_table(&self) -> Table {
+        let mut table = timed_table("calls to Rancher", "calls");
+        for endpoint in &self.figures.calls {
+            let mut cells = times(&endpoint.name, endpoint.times.as_ref());
+            if endpoint.failed > 0 {
+                cells[0] += &format!(" ({} failed)", count(endpoint.failed));
             }
             table.row(cells);
         }
@@ -66,10 +74,12 @@ impl Summary {
 
     fn failure_table(&self) -> Table {
         let mut table = Table::new([("failures by cause", Column::Left), ("count", Column::Right)]);
-        if self.failures.is_empty() {
+        let failures = self.figures.failures.iter().chain(&self.complaints);
+        let mut failures = failures.peekable();
+        if failures.peek().is_none() {
             table.row(["none".to_owned()]);
         }
-        for failure in &self.failures {
+        for failure in failures {
             table.row([failure.cause.clone(), count(failure.count)]);
         }
         table
@@ -82,28 +92,76 @@ impl Summary {
             ("with all clusters", Column::Right),
             ("per cluster", Column::Right),
         ]);
-        match &self.memory {
-            None => table.row(["memory".to_owned(), UNKNOWN.to_owned()]),
-            Some(memory) => {
-                for (name, before, after, each) in [
-                    ("memory (RSS)", memory.rss_before, memory.rss_after, memory.rss_per_cluster),
-                    ("memory (PSS)", memory.pss_before, memory.pss_after, memory.pss_per_cluster),
-                ] {
-                    table.row([name.to_owned(), bytes(before as i64), bytes(after as i64), bytes(each)]);
-                }
+        if let Some(memory) = &self.memory {
+            for (name, before, after, each) in [
+                ("memory (RSS)", memory.rss_before, memory.rss_after, memory.rss_per_cluster),
+                ("memory (PSS)", memory.pss_before, memory.pss_after, memory.pss_per_cluster),
+            ] {
+                table.row([name.to_owned(), bytes(before as i64), bytes(after as i64), bytes(each)]);
             }
         }
-        match &self.cpu {
-            None => table.row(["processor time".to_owned(), UNKNOWN.to_owned()]),
-            Some(cpu) => {
-                let each = cpu.seconds / self.active.max(1) as f64;
-                let total = duration(seconds(cpu.seconds));
-                table.row(["processor time".to_owned(), String::new(), total, duration(seconds(each))]);
-                table.row(["share of one core".to_owned(), String::new(), percent(cpu.percent_of_core)]);
-            }
+        if let Some(cpu) = &self.cpu {
+            let each = cpu.seconds / self.figures.active.max(1) as f64;
+            let total = duration(seconds(cpu.seconds));
+            table.row(["processor time".to_owned(), String::new(), total, duration(seconds(each))]);
+            table.row(["share of one core".to_owned(), String::new(), percent(cpu.percent_of_core)]);
         }
         table
     }
+}
+
+/// A threshold and what it was judged by: `✓ time_to_active: p(95)<120s, was 84.0 s`.
+fn threshold(verdict: &Verdict) -> String {
+    let mark = if verdict.ok == Some(true) { '✓' } else { '✗' };
+    format!("{mark} {}: {}, was {}", verdict.metric, verdict.condition, value(verdict))
+}
+
+/// What a threshold was judged by, with its unit.
+pub(super) fn value(verdict: &Verdict) -> String {
+    let Some(value) = verdict.value else { return "never measured".to_owned() };
+    match Metric::by_name(&verdict.metric).map(|metric| metric.kind) {
+        Some(MetricKind::Trend) => duration(seconds(value)),
+        Some(MetricKind::Rate) => format!("{} %", three_digits(value * 100.0)),
+        _ if value.fract() == 0.0 => count(value as u64),
+        _ => three_digits(value),
+    }
+}
+
+fn stage_table(heading: &str, stages: &[Stage]) -> Table {
+    let mut table = timed_table(heading, "clusters");
+    stages.iter().for_each(|stage| table.row(times(&stage.name, stage.since_intended.as_ref())));
+    table
+}
+
+fn timed_table(heading: &str, counted: &str) -> Table {
+    let figure = |title| (title, Column::Right);
+    Table::new([
+        (heading, Column::Left),
+        (counted, Column::Right),
+        figure("p50"),
+        figure("p90"),
+        figure("p95"),
+        figure("p99"),
+        figure("p99.9"),
+        figure("max"),
+    ])
+}
+
+fn times(name: &str, times: Option<&Percentiles>) -> Vec<String> {
+    let mut cells = vec![name.to_owned()];
+    match times {
+        None => cells.push("0".to_owned()),
+        Some(times) => {
+            cells.push(count(times.count));
+            cells.extend(spread(times).map(|time| duration(seconds(time))));
+        }
+    }
+    cells
+}
+
+/// The percentiles that tables show.
+pub(super) fn spread(times: &Percentiles) -> [f64; 6] {
+    [times.p50_seconds, times.p90_seconds, times.p95_seconds, times.p99_seconds, times.p999_seconds, times.max_seconds]
 }
 
 fn hold_table(hold: &Hold) -> Table {
@@ -126,11 +184,12 @@ fn hold_table(hold: &Hold) -> Table {
     table
 }
 
-fn seconds(seconds: f64) -> Duration {
+pub(super) fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
-fn rate(per_second: f64) -> String {
+/// A rate with three digits.
+pub fn rate(per_second: f64) -> String {
     if per_second >= 999.5 { count(per_second.round() as u64) } else { three_digits(per_second) }
 }
 
@@ -142,45 +201,39 @@ const UNKNOWN: &str = "unknown";
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{hold, passed};
     use super::*;
-    use crate::report::{Cpu, Failure, Memory, Percentiles, Stage};
-
-    fn percentiles(count: u64, p50: f64, p95: f64, p99: f64, max: f64) -> Option<Percentiles> {
-        Some(Percentiles { count, p50_seconds: p50, p95_seconds: p95, p99_seconds: p99, max_seconds: max })
-    }
-
-    fn stage(name: &str, since_request: Option<Percentiles>) -> Stage {
-        Stage { name: name.into(), since_request }
-    }
-
-    fn passed() -> Summary {
-        Summary {
-            schema: Summary::SCHEMA,
-            profile: "rancher".into(),
-            outcome: Outcome::Passed,
-            requested: 1_000,
-            active: 1_000,
-            elapsed_seconds: 4.2,
-            clusters_per_second: 238.1,
-            stages: vec![
-                stage("created", percentiles(1_000, 0.0123, 0.0301, 0.0444, 0.0512)),
-                stage("Active", percentiles(1_000, 0.42, 0.612, 0.9, 1.25)),
-            ],
-            failures: vec![],
-            memory: Some(Memory::new((12_582_912, 155_582_464), (10_485_760, 153_485_312), 1_000)),
-            cpu: Some(Cpu::new(Duration::from_millis(1_900), Duration::from_millis(4_200))),
-            hold: None,
-        }
-    }
+    use crate::report::{Cpu, Failure, Memory, Outcome};
 
     #[test]
     fn a_run_that_passed() {
+        let run = Run {
+            memory: Some(Memory::new((12_582_912, 155_582_464), (10_485_760, 153_485_312), 1_000)),
+            cpu: Some(Cpu::new(Duration::from_millis(1_900), Duration::from_millis(4_200))),
+            ..passed()
+        };
         let expected = "\
-passed: 1,000 of 1,000 clusters Active in 4.20 s (238/s), profile rancher
+passed: 4 of 4 clusters Active in 4.00 s (1.00/s), profile rancher
 
-time from request to   clusters       p50       p95       p99       max
-created                   1,000   12.3 ms   30.1 ms   44.4 ms   51.2 ms
-Active                    1,000    420 ms    612 ms    900 ms    1.25 s
+✓ time_to_active: p(95)<2s, was 1.00 s
+
+time from intended start to   clusters       p50       p90       p95       p99     p99.9       max
+started                              4   10.0 ms   10.0 ms   10.0 ms   10.0 ms   10.0 ms   10.0 ms
+created                              4    100 ms    100 ms    100 ms    100 ms    100 ms    100 ms
+token                                0
+API tunnel                           0
+steve tunnel                         0
+first request in                     0
+first list                           0
+all watches up                       0
+Connected                            0
+Active                               4    1.00 s    1.00 s    1.00 s    1.00 s    1.00 s    1.00 s
+
+until the first list of   clusters      p50      p90      p95      p99    p99.9      max
+v1/nodes                         4   500 ms   500 ms   500 ms   500 ms   500 ms   500 ms
+
+calls to Rancher              calls       p50       p90       p95       p99     p99.9       max
+POST /v3/clusters                 4   50.0 ms   50.0 ms   50.0 ms   50.0 ms   50.0 ms   50.0 ms
 
 failures by cause   count
 none
@@ -188,59 +241,33 @@ none
 cost of the agent     before   with all clusters   per cluster
 memory (RSS)        12.0 MiB             148 MiB       140 KiB
 memory (PSS)        10.0 MiB             146 MiB       140 KiB
-processor time                            1.90 s       1.90 ms
+processor time                            1.90 s        475 ms
 share of one core                         45.2 %
-";
-        assert_eq!(passed().to_string(), expected);
+"
+        .replace("calls to Rancher              calls       p50", "calls to Rancher    calls       p50")
+        .replace("POST /v3/clusters                 4   50.0", "POST /v3/clusters       4   50.0");
+        assert_eq!(run.to_string(), expected);
     }
 
     #[test]
-    fn a_run_that_failed_and_knows_little() {
-        let summary = Summary {
-            outcome: Outcome::Failed,
-            requested: 3,
-            active: 1,
-            clusters_per_second: 0.0,
-            stages: vec![stage("created", percentiles(3, 0.001, 0.002, 0.003, 0.003)), stage("Active", None)],
-            failures: vec![
-                Failure { cause: "GET /version: 500".into(), count: 12 },
-                Failure { cause: "API tunnel refused: cluster not found".into(), count: 1 },
-            ],
-            memory: None,
-            cpu: None,
-            ..passed()
-        };
-        let expected = "\
-FAILED: 1 of 3 clusters Active in 4.20 s (0.00/s), profile rancher
-
-time from request to   clusters       p50       p95       p99       max
-created                       3   1.00 ms   2.00 ms   3.00 ms   3.00 ms
-Active                        0
-
-failures by cause                       count
-GET /version: 500                          12
-API tunnel refused: cluster not found       1
-
-cost of the agent    before   with all clusters   per cluster
-memory              unknown
-processor time      unknown
-";
-        assert_eq!(summary.to_string(), expected);
+    fn a_run_that_failed_says_why() {
+        let mut run = passed();
+        run.results.spec["thresholds"] = serde_json::json!([]);
+        run.results.clusters[3].fate = crate::ramp::Fate::Failed;
+        run.results.clusters[3].is_active = false;
+        run.results.clusters[3].cause = Some("Rancher answers 500".into());
+        run.results.behind_max = 412;
+        run.refresh();
+        run.complaints = vec![Failure { cause: "GET /version: 500".into(), count: 12, ..Failure::default() }];
+        assert_eq!(run.outcome, Outcome::Failed);
+        let text = run.to_string();
+        assert!(text.starts_with("FAILED: 3 of 4 clusters Active in 9.00 s"), "{text}");
+        assert!(text.contains("\nbehind the plan by 412 clusters at most\n"), "{text}");
+        assert!(text.contains("\nRancher answers 500       1\nGET /version: 500        12\n"), "{text}");
     }
 
     #[test]
     fn what_was_seen_while_holding() {
-        let hold = Hold {
-            seconds: 30.0,
-            cpu: Some(Cpu::new(Duration::from_millis(1_500), Duration::from_secs(30))),
-            rss_growth: Some(-4_096),
-            watch_events: 12_345,
-            heartbeats: 3_000,
-            pings: 12_000,
-            probes: 4_000,
-            tunnels_lost: 0,
-            active_at_end: 1_000,
-        };
         let expected = "\
 held for 30.0 s
 Active at the end              1,000
@@ -252,6 +279,6 @@ pings                         12,000
 agent: share of one core       5.0 %
 agent: memory growth       -4.00 KiB
 ";
-        assert_eq!(hold_table(&hold).to_string(), expected);
+        assert_eq!(hold_table(&hold()).to_string(), expected);
     }
 }

@@ -21,6 +21,8 @@ pub struct Recorder {
     agents: Vec<Arc<str>>,
     scratch: String,
     changed: bool,
+    /// The places of what the cluster whose turn it is was asked for the first time.
+    firsts: Vec<u16>,
 }
 
 /// What was asked in all.
@@ -146,11 +148,15 @@ impl Recorder {
         row.received_bytes += request.received_bytes;
         row.last_seen = now;
         let count = tally.count(place);
+        let is_first = count.count == 0;
         count.count = count.count.saturating_add(1);
         if request.is_watch {
             row.watches_open += 1;
             self.totals.watches_open += 1;
             count.watches_open = count.watches_open.saturating_add(1);
+        }
+        if is_first {
+            self.firsts.push(place);
         }
         tally.received_bytes += request.received_bytes;
         let first = tally.seen_s.map_or(now.as_second(), |(first, _)| first);
@@ -189,6 +195,13 @@ impl Recorder {
             let open = std::mem::take(&mut count.watches_open);
             self.close_watches(count.place, u64::from(open));
         }
+    }
+
+    /// What the cluster whose turn it is was asked for the first time: verb, resource and code. To be taken in the same turn.
+    pub fn take_firsts(&mut self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>, u16)> {
+        let firsts = std::mem::take(&mut self.firsts);
+        let rows = firsts.into_iter().filter_map(|place| self.totals.requests.get(usize::from(place)));
+        rows.map(|row| (&row.verb, &row.resource, row.code))
     }
 
     /// The totals, if they changed since this was asked last.

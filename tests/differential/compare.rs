@@ -91,8 +91,20 @@ fn has_form(mark: &str, text: &str) -> bool {
     }
 }
 
-const MARKS: [&str; 12] =
-    ["<object>", "<pointer>", "<uid>", "<rv>", "<time>", "<microtime>", "<generated>", "<ip>", "<age>", "<token>", "<pem>", "<continue>"];
+const MARKS: [&str; 12] = [
+    "<object>",
+    "<pointer>",
+    "<uid>",
+    "<rv>",
+    "<time>",
+    "<microtime>",
+    "<generated>",
+    "<ip>",
+    "<age>",
+    "<token>",
+    "<pem>",
+    "<continue>",
+];
 
 #[test]
 fn marks_stand_for_their_forms() {

@@ -46,7 +46,10 @@ fn a_virtual_cluster_answers_as_a_kube_apiserver_does() {
     }
     let differing = requests - equal - tolerated;
     println!("{requests} requests: {equal} equal, {tolerated} accepted, {differing} differing");
-    assert!(report.is_empty(), "{report}\n{by_scene:?}\n{requests} requests: {equal} equal, {tolerated} accepted, {differing} differing");
+    assert!(
+        report.is_empty(),
+        "{report}\n{by_scene:?}\n{requests} requests: {equal} equal, {tolerated} accepted, {differing} differing"
+    );
     if only.is_none() {
         assert!(requests >= 400, "the corpus has but {requests} requests");
         assert_eq!(accepted.unused(), [""; 0], "accepted, and no longer needed");

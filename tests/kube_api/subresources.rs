@@ -81,7 +81,7 @@ fn a_pod_is_bound_to_a_node() {
     let mut api = Api::new();
     api.create(
         "/api/v1/namespaces/demo/pods",
-        &json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}),
+        &json!({"metadata": {"name": "p"}, "spec": {"schedulerName": "mine", "containers": [{"name": "c", "image": "i"}]}}),
     );
     let binding = json!({"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "edge-worker-1"}});
     let status = api.create("/api/v1/namespaces/demo/pods/p/binding", &binding);
@@ -95,7 +95,7 @@ fn unknown_subresources_are_not_found() {
     assert_eq!(api.get("/api/v1/namespaces/demo/configmaps/greeting/status").status, 404);
     assert_eq!(api.get("/api/v1/nodes/edge-worker-1/scale").status, 404);
     let missing = api.get("/apis/apps/v1/namespaces/demo/deployments/no/scale");
-    missing.refuses(404, "NotFound", "deployments.apps \"no\" not found");
+    missing.refuses(404, "NotFound", "deployments/scale.apps \"no\" not found");
 }
 
 #[test]
@@ -143,6 +143,7 @@ fn the_service_of_the_api_server_is_there() {
 fn a_deployment_gets_ready() {
     let mut api = Api::new();
     api.create("/apis/apps/v1/namespaces/demo/deployments", &workload("d", 2));
+    api.live(5);
     let made = api.read("/apis/apps/v1/namespaces/demo/deployments/d");
     let status = &made["status"];
     assert_eq!(

@@ -119,6 +119,14 @@ impl Api {
         self.cluster.wake(self.now);
     }
 
+    /// So many seconds pass, in which the cluster does what is due.
+    pub fn live(&mut self, seconds: i64) {
+        for _ in 0..seconds {
+            self.now += SignedDuration::from_secs(1);
+            self.cluster.wake(self.now);
+        }
+    }
+
     pub fn report(&mut self, heartbeat: Heartbeat) {
         self.cluster.report(heartbeat, self.now);
     }

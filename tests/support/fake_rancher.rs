@@ -76,6 +76,8 @@ pub struct Imported {
     pub registration_token: String,
     /// Whether the condition Connected is True.
     pub is_connected: bool,
+    /// How many of its tunnels are open.
+    pub tunnels: usize,
     /// How many more times it is shown after its deletion, as finalizers take their time.
     remaining_looks: Option<usize>,
 }
@@ -102,6 +104,7 @@ struct Shared {
     open_tunnels: usize,
     close_codes: Vec<Option<u16>>,
     deaf: bool,
+    lively: bool,
     sockets: Vec<TcpStream>,
 }
 
@@ -241,6 +244,11 @@ impl FakeRancher {
         self.state().deaf = true;
     }
 
+    /// Calls clusters Active whose tunnels are both open.
+    pub fn be_lively(&self) {
+        self.state().lively = true;
+    }
+
     /// A cluster that somebody else created.
     pub fn import_foreign(&self, name: &str) -> String {
         self.state().create(name, Value::Null).id
@@ -333,10 +341,18 @@ impl Shared {
             labels,
             registration_token,
             is_connected: false,
+            tunnels: 0,
             remaining_looks: None,
         };
         self.clusters.insert(id, cluster.clone());
         cluster
+    }
+
+    fn count_tunnel(&mut self, token: Option<&str>, by: isize) {
+        let of_the_token = |cluster: &&mut Imported| Some(cluster.registration_token.as_str()) == token;
+        if let Some(cluster) = self.clusters.values_mut().find(of_the_token) {
+            cluster.tunnels = cluster.tunnels.saturating_add_signed(by);
+        }
     }
 
     /// What a Rancher answers (rancher-protocol: "Import flow over Rancher's REST API").
@@ -358,7 +374,9 @@ impl Shared {
             ("GET", ["v3", "clusters"]) => {
                 let wanted = request.parameter("name");
                 let fits = |cluster: &&Imported| wanted.as_ref().is_none_or(|name| cluster.name == *name);
-                collection("cluster", self.clusters.values().filter(fits).map(Imported::show).collect())
+                let lively = self.lively;
+                let shown = self.clusters.values().filter(fits).map(|cluster| cluster.shown(lively));
+                collection("cluster", shown.collect())
             }
             ("GET", ["v3", "clusters", id]) => match self.clusters.get_mut(*id) {
                 Some(Imported { remaining_looks: Some(0), .. }) => {
@@ -367,7 +385,7 @@ impl Shared {
                 }
                 Some(cluster) => {
                     cluster.remaining_looks = cluster.remaining_looks.map(|looks| looks - 1);
-                    Answer::json(200, cluster.show())
+                    Answer::json(200, cluster.shown(self.lively))
                 }
                 None => not_found(),
             },
@@ -401,6 +419,15 @@ impl Shared {
 }
 
 impl Imported {
+    fn shown(&self, lively: bool) -> Value {
+        let is_active = lively && self.tunnels >= 2;
+        let mut value = Imported { is_connected: self.is_connected || is_active, ..self.clone() }.show();
+        if is_active && self.remaining_looks.is_none() {
+            value["state"] = "active".into();
+        }
+        value
+    }
+
     fn show(&self) -> Value {
         let state = if self.remaining_looks.is_some() { "removing" } else { "pending" };
         json!({
@@ -474,9 +501,14 @@ impl Conversation {
         if stream.write_all(head.as_bytes()).is_err() {
             return;
         }
+        let token = request.header("X-API-Tunnel-Token").map(str::to_owned).or_else(|| {
+            let bearer = request.header("Authorization")?.strip_prefix("Bearer stv-cluster-")?;
+            Some(bearer.to_owned())
+        });
         let deaf = {
             let mut shared = self.state();
             shared.open_tunnels += 1;
+            shared.count_tunnel(token.as_deref(), 1);
             shared.deaf
         };
         if deaf {
@@ -496,6 +528,7 @@ impl Conversation {
         }
         let mut shared = self.state();
         shared.open_tunnels -= 1;
+        shared.count_tunnel(token.as_deref(), -1);
         shared.close_codes.push(code);
     }
 

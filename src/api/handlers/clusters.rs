@@ -1,11 +1,13 @@
 //! Clusters, one and many.
 
+use super::ramps::bad_ramp;
 use crate::api::call::{Call, Reaction};
 use crate::api::field::{Values, missing};
 use crate::api::problem::{Kind, Problem};
 use crate::api::routes::MAX_PAGE;
 use crate::kube::Size;
-use crate::manager::{Action, BulkCreate, ClusterName, NameError, State, Wanted, parse_rate};
+use crate::manager::{Action, ClusterName, NameError, State, Wanted, check_names};
+use crate::ramp::{InFlightUntil, Rate, Spec};
 
 pub(in crate::api) fn list(call: &Call<'_>) -> Result<Reaction, Problem> {
     let state = call.query.text("state");
@@ -27,20 +29,26 @@ pub(in crate::api) fn create(call: &Call<'_>) -> Result<Reaction, Problem> {
     if body.has("name") {
         return Err(Problem::new(Kind::BadRequest, "both \"name\" and \"prefix\" are given", ONE_OR_MANY));
     }
-    let interval = body.text("rate").map(|rate| parse_rate(&rate)).transpose().map_err(|problem| {
+    let rate = body.text("rate").map(|rate| Rate::parse(&rate)).transpose().map_err(|misread| {
         let remedy = "give clusters a second or minute: \"10/s\", \"90/m\"";
-        Problem::new(Kind::BadRequest, format!("the field \"rate\": {problem}"), remedy)
+        Problem::new(Kind::BadRequest, format!("the field \"rate\": {misread}"), remedy)
     })?;
-    let bulk = BulkCreate {
+    let mut spec = Spec {
         prefix,
-        count: body.whole("count").ok_or_else(|| missing("count"))?,
+        clusters: body.whole("count").ok_or_else(|| missing("count"))?,
         start: body.whole("start").unwrap_or(1),
         width: body.whole("width").map_or(0, |width| width as u8),
-        wanted,
-        interval,
+        // As many at once as keep Rancher's registrars busy, however they are paced.
+        max_in_flight: Some(Spec::UNPACED_IN_FLIGHT),
+        in_flight_until: InFlightUntil::Created,
+        server: wanted.server,
+        template: wanted.template,
+        adopt: wanted.adopt,
+        ..Spec::default()
     };
-    bulk.check_names().map_err(|error| invalid_name(&error))?;
-    Ok(Reaction::Ask(Action::CreateMany(bulk)))
+    spec.pace(rate).map_err(|error| bad_ramp(&error))?;
+    check_names(&spec).map_err(|error| invalid_name(&error))?;
+    Ok(Reaction::Ask(Action::CreateMany(Box::new(spec))))
 }
 
 fn create_one(body: &Values, wanted: Wanted, wait: bool) -> Result<Reaction, Problem> {
@@ -92,7 +100,7 @@ fn wait(call: &Call<'_>) -> bool {
     call.query.flag("wait").unwrap_or(true)
 }
 
-fn invalid_name(error: &NameError) -> Problem {
+pub(super) fn invalid_name(error: &NameError) -> Problem {
     let remedy = "choose a DNS-1123 label: up to 63 of a-z, 0-9 and '-', beginning and ending with a letter or digit";
     Problem::new(Kind::InvalidName, error.to_string(), remedy)
 }

@@ -4,3 +4,4 @@ pub(super) mod about;
 pub(super) mod clusters;
 pub(super) mod faults;
 pub(super) mod operations;
+pub(super) mod ramps;

@@ -2,9 +2,10 @@
 
 use super::draft::{Draft, title};
 use super::{BaselineError, Source};
-use crate::kube::controllers::namespace;
 use crate::kube::controllers::pod_requests::Totals;
+use crate::kube::controllers::{endpoints, namespace};
 use crate::kube::object::{HEARTBEAT, RENEWAL};
+use crate::kube::store::namespace_of;
 use crate::kube::tree;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +25,26 @@ pub(super) fn complete(draft: &mut Draft, source: &Source<'_>) -> Result<(), Bas
     check_namespaces(draft, &namespaces)?;
     check_nodes_of_pods(draft)?;
     complete_nodes(draft, source);
+    add_endpoints(draft);
     Ok(())
+}
+
+/// The endpoints of the services that select pods.
+fn add_endpoints(draft: &mut Draft) {
+    let mut made = Vec::new();
+    for (path, service) in draft.of("", "services") {
+        let Some(selector) = endpoints::selector(service) else { continue };
+        let inside =
+            draft.of("", "pods").filter(|(pod, _)| namespace_of(pod) == namespace_of(path)).map(|(_, pod)| pod);
+        let picked =
+            inside.filter(|pod| selector.matches(pod["metadata"]["labels"].as_object()) && endpoints::is_behind(pod));
+        let pods: Vec<&Value> = picked.collect();
+        let mut slice = endpoints::slice(service, &pods, false);
+        let prefix = slice["metadata"]["generateName"].as_str().unwrap_or_default().to_owned();
+        tree::set(&mut slice, &["metadata", "name"], format!("{prefix}{SLICE_SUFFIX}"));
+        made.extend([endpoints::endpoints(service, &pods, false), slice]);
+    }
+    made.into_iter().for_each(|object| draft.add_unless_given(object));
 }
 
 /// Rancher dereferences the annotations of namespaces that it takes for Fleet's without asking whether there are any.
@@ -116,3 +136,6 @@ fn lease(node: &str, is_alive: bool) -> Value {
     }
     lease
 }
+
+/// Five letters as a control plane would have drawn them, the same in every cluster.
+const SLICE_SUFFIX: &str = "x7k2p";

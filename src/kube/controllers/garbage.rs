@@ -59,25 +59,14 @@ impl Cluster {
 
     /// The objects that name the object of a write as an owner.
     fn dependents(&self, happening: &Happening<'_>) -> Vec<(Served, Version)> {
-        let object = &happening.write.object;
-        let uid = object.stamp.uid;
-        let ordinal = self.store.ordinal_at(happening.write.resource, &object.path);
-        // An object that took the place of a baseline object is not the one that others of the baseline refer to.
-        let ordinal = ordinal.filter(|ordinal| self.store.particulars().uid(*ordinal) == uid);
-        let uid = uid.to_string();
+        let path = &happening.write.object.path;
+        let owner = self.as_owner(&happening.served, &happening.version());
         let mut dependents = Vec::new();
         for id in self.store.resources() {
             let Some(served) = self.stored_as(id) else { continue };
-            let namespace = namespace_of(&object.path).filter(|_| served.namespaced);
+            let namespace = namespace_of(path).filter(|_| served.namespaced);
             for found in self.store.list(id, namespace) {
-                let body = self.store.body(&found.version);
-                let mentions = match &found.version {
-                    Version::Baseline(_) => ordinal.is_some_and(|ordinal| body.mentions_baseline(ordinal)),
-                    Version::Written(_) => {
-                        body.mentions(&uid) || ordinal.is_some_and(|ordinal| body.mentions_baseline(ordinal))
-                    }
-                };
-                if mentions && self.is_owned(&served, &found.version, &uid) {
+                if self.mentions(&found.version, &owner) && self.is_owned(&served, &found.version, &owner.uid) {
                     dependents.push((served.clone(), found.version));
                 }
             }

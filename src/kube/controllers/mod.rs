@@ -2,25 +2,50 @@
 //!
 //! Each controller is told of every write of a request once the request is answered, and answers with writes of its own, until nothing
 //! is left to do: a client sees their outcome with its next request at the latest, and in the meantime what the API server itself said.
+//! Those that keep workloads look at objects that stand on an agenda, now or at a time that follows from the object itself, so that
+//! they go on after a restart where they were.
 
+mod agenda;
 mod aggregation;
 mod cleanup;
 pub(super) mod crd;
+mod cron_job;
+mod daemon_set;
+mod deployment;
+mod disruption;
+pub(super) mod endpoints;
+mod event;
 mod garbage;
+mod job;
+mod kubelet;
 pub(super) mod namespace;
+mod notice;
+mod owned;
+mod placement;
 pub(super) mod pod_requests;
+mod pods;
 mod quota;
+mod replica_set;
 mod report;
+mod revision;
+mod schedule;
 mod service_account;
-mod workload;
+mod stateful_set;
+#[cfg(test)]
+mod tests;
+mod volumes;
 
-use super::Cluster;
+pub(super) use agenda::Agenda;
+
+use super::object::time;
 use super::served::Served;
-use super::store::{Version, Write};
+use super::store::{Version, Write, name_of};
 use super::strategy::Part;
-use super::verbs::Keep;
+use super::verbs::{DeleteOptions, Keep};
+use super::{Cluster, Status, tree};
+use agenda::Work;
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A write as controllers see it.
 pub(super) struct Happening<'a> {
@@ -45,8 +70,20 @@ impl Happening<'_> {
 }
 
 impl Cluster {
-    /// Lets the controllers catch up.
+    /// Lets the controllers catch up, as far as one turn goes.
     pub(super) fn settle(&mut self, now: Timestamp) {
+        for _ in 0..LOOKS_AT_ONCE {
+            self.hear(now);
+            match self.agenda.take(now) {
+                Some(work) => self.look(work, now),
+                None => return,
+            }
+        }
+        self.hear(now);
+    }
+
+    /// Tells the controllers of what was written.
+    pub(super) fn hear(&mut self, now: Timestamp) {
         while let Some(write) = self.unsettled.pop_front() {
             let Some(served) = self.stored_as(write.resource) else { continue };
             let happening = Happening { served, write: &write, now };
@@ -54,12 +91,81 @@ impl Cluster {
             self.keep_definitions(&happening);
             self.keep_accounts(&happening);
             self.aggregate_roles(&happening);
-            self.run_workloads(&happening);
+            self.notice(&happening);
             self.note_pods(&happening);
             self.note_cleanup(&happening);
             self.count_quotas(&happening);
             self.collect_garbage(&happening);
         }
+    }
+
+    fn look(&mut self, work: Work, now: Timestamp) {
+        match work {
+            Work::Claim(path) => self.keep_claim(&path, now),
+            Work::ReplicaSet(path) => self.keep_replica_set(&path, now),
+            Work::DaemonSet(path) => self.keep_daemon_set(&path, now),
+            Work::StatefulSet(path) => self.keep_stateful_set(&path, now),
+            Work::Job(path) => self.keep_job(&path, now),
+            Work::Placement => self.place_pods(now),
+            Work::Pod(path) => self.keep_pod(&path, now),
+            Work::Deployment(path) => self.keep_deployment(&path, now),
+            Work::CronJob(path) => self.keep_cron_job(&path, now),
+            Work::Service(path) => self.keep_endpoints(&path, now),
+            Work::Budget(path) => self.keep_budget(&path, now),
+        }
+    }
+
+    /// An object of a built-in kind that nobody has deleted.
+    fn living(&self, group: &str, plural: &str, path: &str) -> Option<(Served, Version, Value)> {
+        let served = Cluster::built_in(group, plural)?;
+        let version = self.store.get(served.storage, path)?;
+        let is_living = self.store.stamp(&version).deleted_s.is_none();
+        is_living.then(|| (served.clone(), version.clone(), self.value(&served, &version)))
+    }
+
+    /// Makes an object on behalf of a controller and tells its name.
+    fn spawn(&mut self, served: &Served, object: Value, now: Timestamp) -> Result<String, Status> {
+        let version = self.make(served, object, Keep::Yes, now)?;
+        Ok(name_of(&self.store.path(&version)).to_owned())
+    }
+
+    /// Deletes an object on behalf of a controller; whatever refuses that has its reasons.
+    fn withdraw(&mut self, served: &Served, version: &Version, now: Timestamp) {
+        _ = self.delete_object(served, version, &DeleteOptions::default(), now);
+    }
+
+    /// Changes an object, status and all, on behalf of a controller; whether that changed anything.
+    fn rewrite(&mut self, served: &Served, path: &str, change: impl FnOnce(&mut Value)) -> bool {
+        let Some(before) = self.store.get(served.storage, path) else { return false };
+        let old = self.value(served, &before);
+        let mut object = old.clone();
+        change(&mut object);
+        let revision = self.store.revision();
+        if object != old {
+            // What is too large stays what it was.
+            _ = self.store_changed(served, &before, old, object, Keep::Yes);
+        }
+        self.store.revision() != revision
+    }
+
+    /// Changes the status of an object of a built-in kind; the change is given the time as objects show it.
+    fn set_status(
+        &mut self,
+        group: &str,
+        plural: &str,
+        path: &str,
+        now: Timestamp,
+        change: impl FnOnce(&mut Value, &str),
+    ) {
+        let Some(served) = Cluster::built_in(group, plural) else { return };
+        let now = time(now.as_second());
+        self.rewrite(&served, path, |object| {
+            let status = tree::at(object, &["status"]);
+            if !status.is_object() {
+                *status = json!({});
+            }
+            change(status, &now);
+        });
     }
 
     /// Makes an object on behalf of a controller; that it is there already, or that its namespace is going, is fine.
@@ -78,3 +184,6 @@ impl Cluster {
         _ = self.change(served, &before, object, part, Keep::Yes);
     }
 }
+
+/// What controllers do before the worker's other clusters get their turn; the rest follows at once.
+const LOOKS_AT_ONCE: usize = 64;

@@ -46,7 +46,7 @@ impl Totals {
 }
 
 /// What a pod asks for: the sum of its containers, or what one init container needs if that is more.
-fn of_pod(spec: &Value, field: &str) -> BTreeMap<String, Quantity> {
+pub(super) fn of_pod(spec: &Value, field: &str) -> BTreeMap<String, Quantity> {
     let containers =
         |list: &str| spec[list].as_array().into_iter().flatten().map(|container| &container["resources"][field]);
     let amounts = |resources: &Value| -> Vec<(String, Quantity)> {

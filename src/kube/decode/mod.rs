@@ -29,9 +29,7 @@ pub(super) fn body_and_duplicates(
             let parsed = duplicates::from_slice(body);
             parsed.map_err(|e| format!("couldn't get version/kind; json parse error: {}", json_problem(&e, body)))
         }
-        YAML => {
-            from_yaml(body).map(unique).map_err(|e| yaml_problem(&e))
-        }
+        YAML => from_yaml(body).map(unique).map_err(|e| yaml_problem(&e)),
         PROTOBUF => match protobuf::decode(body) {
             Err(protobuf::Problem::UnknownKind(kind)) => {
                 return Err(Status::unknown_protobuf_kind(&kind, &[JSON, YAML]));
@@ -163,7 +161,10 @@ mod tests {
                 .ends_with(r#"({"kind":"Pod","metadata":{"nam ...)"#)
         );
         assert!(message(None, b"[]").contains("cannot unmarshal array into Go value"));
-        assert!(message(Some("application/yaml"), b"a: b: c").contains(": yaml: mapping values are not allowed in this context ("));
+        assert!(
+            message(Some("application/yaml"), b"a: b: c")
+                .contains(": yaml: mapping values are not allowed in this context (")
+        );
     }
 
     #[test]

@@ -18,6 +18,11 @@ impl Uid {
         Uid::shaped(random.u64(..), random.u64(..))
     }
 
+    /// Bits by which what is done to objects spreads over time: always the same for one object.
+    pub(in crate::kube) fn spread(self) -> u64 {
+        self.1
+    }
+
     fn shaped(high: u64, low: u64) -> Uid {
         Uid(high & !0xf000 | 0x4000, low & !(0b11 << 62) | 0b10 << 62)
     }

@@ -39,7 +39,13 @@ impl PatchKind {
         let kinds: Vec<_> = kinds.collect();
         let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
         let found = kinds.iter().find(|(_, name)| *name == media_type).map(|(kind, _)| *kind);
-        found.ok_or_else(|| if resource.custom { Status::unsupported_media_type(&kinds.iter().map(|(_, name)| *name).collect::<Vec<_>>()) } else { Status::unsupported_patch() })
+        found.ok_or_else(|| {
+            if resource.custom {
+                Status::unsupported_media_type(&kinds.iter().map(|(_, name)| *name).collect::<Vec<_>>())
+            } else {
+                Status::unsupported_patch()
+            }
+        })
     }
 }
 

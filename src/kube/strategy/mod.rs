@@ -9,11 +9,11 @@ mod service;
 mod shape;
 
 use super::controllers::{crd, namespace};
-use super::served::Served;
 use super::object::{Uid, time};
+use super::served::Served;
 use super::{Cause, Cluster, Status, structural, tree, types};
-use jiff::Timestamp;
 use defaults::default_spec;
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 /// Which part of an object an update is about.
@@ -37,7 +37,15 @@ impl Cluster {
         now: Timestamp,
     ) -> Result<(), Status> {
         if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-            for field in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink", "managedFields"] {
+            for field in [
+                "uid",
+                "creationTimestamp",
+                "deletionTimestamp",
+                "deletionGracePeriodSeconds",
+                "generation",
+                "selfLink",
+                "managedFields",
+            ] {
                 metadata.remove(field);
             }
         }
@@ -127,10 +135,33 @@ impl Cluster {
         structural::default(&custom.schema, object);
         structural::drop_nulls(&custom.schema, object);
         let stored = self.kinds.stored(served.storage);
-        if let Some(stored) = stored.as_ref().and_then(Served::as_custom).filter(|stored| stored.resource.version != served.version) {
+        if let Some(stored) =
+            stored.as_ref().and_then(Served::as_custom).filter(|stored| stored.resource.version != served.version)
+        {
             structural::default(&stored.schema, object);
         }
         refuse(served, object, structural::validate(&custom.schema, object))
+    }
+}
+
+/// Fills in the defaults of an object's kind.
+pub(super) fn defaulted(served: &Served, object: &mut Value) {
+    default_spec(served, object);
+}
+
+/// Gives an object of a built-in kind the form and the defaults that it has once it is written.
+pub(super) fn in_full(served: &Served, object: &mut Value) {
+    let mut full = object.clone();
+    let message = types::find(&served.api_version(), &served.kind);
+    if message.is_some_and(|message| types::conform(message, &mut full).is_ok()) {
+        default_spec(served, &mut full);
+        // These the decoder keeps apart.
+        for field in ["creationTimestamp", "managedFields"] {
+            if let Some(value) = object["metadata"].get(field) {
+                full["metadata"][field] = value.clone();
+            }
+        }
+        *object = full;
     }
 }
 

@@ -22,7 +22,9 @@ impl Cluster {
         let namespace = pod["metadata"]["namespace"].as_str().unwrap_or_default().to_owned();
         let account = pod["spec"]["serviceAccountName"].as_str().unwrap_or_default().to_owned();
         let Some(found) = self.store.get(accounts.storage, &format!("{namespace}/{account}")) else {
-            let why = format!("error looking up service account {namespace}/{account}: serviceaccount \"{account}\" not found");
+            let why = format!(
+                "error looking up service account {namespace}/{account}: serviceaccount \"{account}\" not found"
+            );
             return Err(Status::forbidden(served, &name, &why));
         };
         let of_account = self.value(&accounts, &found)["automountServiceAccountToken"].clone();
@@ -87,7 +89,9 @@ fn tolerate(pod: &mut Value) {
     let Some(own) = pod["spec"]["tolerations"].as_array_mut() else { return };
     for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
         let is_tolerated = own.iter().any(|toleration| {
-            let covers = |field: &str, wanted: &str| toleration[field].as_str().is_none_or(|own| own.is_empty() || own == wanted);
+            let covers = |field: &str, wanted: &str| {
+                toleration[field].as_str().is_none_or(|own| own.is_empty() || own == wanted)
+            };
             covers("key", key) && covers("effect", "NoExecute")
         });
         if !is_tolerated {

@@ -25,7 +25,9 @@ impl Cluster {
         if kind == "LoadBalancer" {
             spec.entry("allocateLoadBalancerNodePorts").or_insert_with(|| json!(true));
         }
-        let had_ports = old.is_some_and(|old| ["NodePort", "LoadBalancer"].contains(&old["spec"]["type"].as_str().unwrap_or_default()));
+        let had_ports = old.is_some_and(|old| {
+            ["NodePort", "LoadBalancer"].contains(&old["spec"]["type"].as_str().unwrap_or_default())
+        });
         if had_ports && kind == "ClusterIP" {
             for field in ["externalTrafficPolicy", "allocateLoadBalancerNodePorts", "healthCheckNodePort"] {
                 spec.remove(field);
@@ -39,7 +41,10 @@ impl Cluster {
             if port["targetPort"].is_null() || port["targetPort"] == 0 {
                 port["targetPort"] = port["port"].clone();
             }
-            if had_ports && kind == "ClusterIP" && let Some(port) = port.as_object_mut() {
+            if had_ports
+                && kind == "ClusterIP"
+                && let Some(port) = port.as_object_mut()
+            {
                 port.remove("nodePort");
             }
         }

@@ -41,7 +41,8 @@ pub(super) fn drop_nulls(schema: &Value, value: &mut Value) {
         Value::Object(fields) => {
             fields.retain(|name, value| {
                 let may_be_null = |schema: &Value| schema["nullable"] == true || preserves(schema);
-                !value.is_null() || properties(schema).find(|(own, _)| *own == name).is_none_or(|(_, own)| may_be_null(own))
+                !value.is_null()
+                    || properties(schema).find(|(own, _)| *own == name).is_none_or(|(_, own)| may_be_null(own))
             });
             for (name, value) in fields.iter_mut() {
                 if let Some(schema) = schema_of(schema, name) {

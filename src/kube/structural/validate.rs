@@ -22,7 +22,8 @@ fn check(schema: &Value, value: &Value, at: &str, causes: &mut Vec<Cause>) {
         return;
     }
     if let Some(allowed) = schema["enum"].as_array().filter(|allowed| !allowed.contains(value)) {
-        let allowed: Vec<String> = allowed.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect();
+        let allowed: Vec<String> =
+            allowed.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect();
         causes.push(Cause::not_supported(at, value, &allowed.iter().map(String::as_str).collect::<Vec<_>>()));
     }
     match value {
@@ -186,7 +187,8 @@ fn check_alternatives(schema: &Value, value: &Value, at: &str, causes: &mut Vec<
         refuse(format!("{name} in body must validate at least one schema (anyOf)"));
     }
     if let Some((fitting, _)) = fitting("oneOf").filter(|(fitting, _)| *fitting != 1) {
-        let found = if fitting == 0 { "Found none valid".to_owned() } else { format!("Found {fitting} valid alternatives") };
+        let found =
+            if fitting == 0 { "Found none valid".to_owned() } else { format!("Found {fitting} valid alternatives") };
         refuse(format!("{name} in body must validate one and only one schema (oneOf). {found}"));
     }
     if fitting("allOf").is_some_and(|(fitting, all)| fitting != all) {
@@ -223,10 +225,26 @@ mod tests {
     fn each_rule_has_its_words() {
         // Answers of a kube-apiserver 1.31 to objects of such schemas.
         for (schema, value, message) in [
-            (json!({"type": "integer"}), json!("three"), "Invalid value: \"string\": x in body must be of type integer: \"string\""),
-            (json!({"type": "integer", "maximum": 9}), json!(10), "Invalid value: 10: x in body should be less than or equal to 9"),
-            (json!({"type": "string", "pattern": "^[a-z]+$"}), json!("A"), "Invalid value: \"A\": x in body should match '^[a-z]+$'"),
-            (json!({"type": "string", "enum": ["a", "b"]}), json!("c"), "Unsupported value: \"c\": supported values: \"a\", \"b\""),
+            (
+                json!({"type": "integer"}),
+                json!("three"),
+                "Invalid value: \"string\": x in body must be of type integer: \"string\"",
+            ),
+            (
+                json!({"type": "integer", "maximum": 9}),
+                json!(10),
+                "Invalid value: 10: x in body should be less than or equal to 9",
+            ),
+            (
+                json!({"type": "string", "pattern": "^[a-z]+$"}),
+                json!("A"),
+                "Invalid value: \"A\": x in body should match '^[a-z]+$'",
+            ),
+            (
+                json!({"type": "string", "enum": ["a", "b"]}),
+                json!("c"),
+                "Unsupported value: \"c\": supported values: \"a\", \"b\"",
+            ),
             (json!({"type": "object", "required": ["y"]}), json!({}), "Required value"),
         ] {
             let found = problems(schema.clone(), value);

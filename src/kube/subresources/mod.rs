@@ -2,8 +2,11 @@
 
 mod account_token;
 mod connect;
+mod log;
 mod pod_calls;
 mod scale;
+
+pub(super) use log::Log;
 
 use super::dispatch::Call;
 use super::strategy::Part;
@@ -94,7 +97,7 @@ mod tests {
         bench
             .post(
                 "/api/v1/namespaces/web/pods",
-                json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "c:1"}]}}),
+                json!({"metadata": {"name": "p"}, "spec": {"schedulerName": "mine", "containers": [{"name": "c", "image": "c:1"}]}}),
             )
             .ok();
         let target = "/api/v1/namespaces/web/pods/p";
@@ -102,8 +105,11 @@ mod tests {
         assert_eq!(bench.post(&format!("{target}/binding"), binding.clone()).code, 201);
         assert_eq!(bench.post(&format!("{target}/binding"), binding).code, 409);
         assert_eq!(bench.get(target).ok()["spec"]["nodeName"], "edge-worker-2");
+        let waiting = bench.get(&format!("{target}/log"));
+        assert_eq!(waiting.message(), "container \"c\" in pod \"p\" is waiting to start: ContainerCreating");
+        bench.pass(4);
         let log = bench.get(&format!("{target}/log")).ok();
-        assert!(log.as_str().unwrap().contains("c ready"), "{log}");
+        assert!(log.as_str().unwrap().contains("starting c"), "{log}");
         assert_eq!(bench.get(&format!("{target}/log?container=x")).message(), "container x is not valid for pod p");
         let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "p"}});
         assert_eq!(bench.post(&format!("{target}/eviction"), eviction).code, 201);

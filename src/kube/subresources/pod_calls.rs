@@ -1,51 +1,15 @@
-//! What pods are told: `log`, `eviction`, `binding`.
+//! What pods are told: `eviction`, `binding`.
 
 use crate::kube::admission::fit_to_path;
 use crate::kube::dispatch::Call;
 use crate::kube::object::time;
-use crate::kube::render::response;
 use crate::kube::store::path_of;
 use crate::kube::verbs::{DeleteOptions, Keep};
-use crate::kube::{Body, Cluster, Response, Status, tree};
+use crate::kube::{Cause, Cluster, Response, Status, tree};
 use serde_json::{Value, json};
 
 impl Cluster {
-    /// A few lines that a container may have printed.
-    pub(super) fn pod_log(&self, call: &Call<'_>) -> Result<Response, Status> {
-        let found = self.store.get(call.served.storage, &call.key());
-        let version = found.ok_or_else(|| Status::not_found(&call.served, call.name()))?;
-        let pod = self.value(&call.served, &version);
-        let containers: Vec<&str> = pod["spec"]["containers"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|container| container["name"].as_str())
-            .collect();
-        let (_, query) = call.request.path_and_query();
-        let wanted = query.split('&').find_map(|pair| pair.strip_prefix("container=")).filter(|name| !name.is_empty());
-        let container = match (wanted, containers.as_slice()) {
-            (Some(wanted), known) if !known.contains(&wanted) => {
-                let problem = format!("container {wanted} is not valid for pod {}", call.name());
-                return Err(Status::bad_request(problem));
-            }
-            (None, [_, _, ..]) => {
-                let problem = format!(
-                    "a container name must be specified for pod {}, choose one of: [{}]",
-                    call.name(),
-                    containers.join(" ")
-                );
-                return Err(Status::bad_request(problem));
-            }
-            (Some(wanted), _) => wanted,
-            (None, [only]) => only,
-            (None, []) => "main",
-        };
-        let started = time(self.store.stamp(&version).created_s);
-        let text = format!("{started} {container} starting\n{started} {container} ready\n");
-        Ok(response(200, "text/plain", Body::Bytes(text.into_bytes())))
-    }
-
-    /// Deletes a pod the way `kubectl drain` asks for; there is always budget for it.
+    /// Deletes a pod the way `kubectl drain` asks for; unless a budget forbids it.
     pub(super) fn evict(&mut self, call: &Call<'_>) -> Result<Response, Status> {
         let below = call.served.subresource("eviction").ok_or_else(Status::unknown_route)?;
         let mut eviction = self.body_of(call, below)?;
@@ -56,6 +20,14 @@ impl Cluster {
         }
         let found = self.store.get(call.served.storage, &call.key());
         let version = found.ok_or_else(|| Status::not_found(&call.served, call.name()))?;
+        if let Some(why) = self.forbidden_by_budget(&version) {
+            let mut status =
+                Status::too_many_requests("Cannot evict pod as it would violate the pod's disruption budget.", 0);
+            if let Some(details) = &mut status.details {
+                details.causes.push(Cause { reason: "DisruptionBudget", message: why, field: String::new() });
+            }
+            return Err(status);
+        }
         let mut options = DeleteOptions::from_body(&eviction["deleteOptions"])?;
         if Keep::of(call) == Keep::DryRun {
             options = options.dry();

@@ -70,7 +70,8 @@ impl Pass {
         match (kind, &mut *value) {
             (Kind::Message(message), Value::Object(fields)) => {
                 // Claims in a StatefulSet are whole objects.
-                let also: &[&str] = if message.name == "PERSISTENT_VOLUME_CLAIM" { &["apiVersion", "kind"] } else { &[] };
+                let also: &[&str] =
+                    if message.name == "PERSISTENT_VOLUME_CLAIM" { &["apiVersion", "kind"] } else { &[] };
                 return self.object(message, fields, also);
             }
             (Kind::List(kind), Value::Array(items)) => {
@@ -144,7 +145,9 @@ fn show(message: &Message, fields: &mut Map<String, Value>) {
     for Field { json, kind, zero, .. } in message.fields {
         match kind {
             Kind::Message(inner) if *json == INLINE => show(inner, fields),
-            _ if *zero == Zero::Shown && !fields.contains_key(*json) => _ = fields.insert((*json).into(), zero_of(*kind)),
+            _ if *zero == Zero::Shown && !fields.contains_key(*json) => {
+                _ = fields.insert((*json).into(), zero_of(*kind))
+            }
             _ => {}
         }
     }
@@ -161,9 +164,14 @@ fn zero_of(kind: Kind) -> Value {
         Kind::Int | Kind::Long | Kind::IntOrString => json!(0),
         Kind::Bool => json!(false),
         Kind::Quantity => json!("0"),
-        Kind::Bytes | Kind::Time | Kind::MicroTime | Kind::Raw | Kind::Json | Kind::Items | Kind::List(_) | Kind::Map(_) => {
-            Value::Null
-        }
+        Kind::Bytes
+        | Kind::Time
+        | Kind::MicroTime
+        | Kind::Raw
+        | Kind::Json
+        | Kind::Items
+        | Kind::List(_)
+        | Kind::Map(_) => Value::Null,
     }
 }
 
@@ -181,10 +189,10 @@ fn is_zero(kind: Kind, value: &Value) -> bool {
 }
 
 fn time(kind: Kind, text: &str) -> Result<Value, Mismatch> {
-    let layout = if matches!(kind, Kind::MicroTime) { "2006-01-02T15:04:05.000000Z07:00" } else { "2006-01-02T15:04:05Z07:00" };
-    let at: Timestamp = text
-        .parse()
-        .map_err(|_| format!("parsing time {text:?} as {layout:?}: cannot parse {text:?} as \"2006\""))?;
+    let layout =
+        if matches!(kind, Kind::MicroTime) { "2006-01-02T15:04:05.000000Z07:00" } else { "2006-01-02T15:04:05Z07:00" };
+    let at: Timestamp =
+        text.parse().map_err(|_| format!("parsing time {text:?} as {layout:?}: cannot parse {text:?} as \"2006\""))?;
     let form = if matches!(kind, Kind::MicroTime) { "%Y-%m-%dT%H:%M:%S.%6fZ" } else { "%Y-%m-%dT%H:%M:%SZ" };
     Ok(at.strftime(form).to_string().into())
 }
@@ -229,11 +237,12 @@ fn go_name(name: &str) -> String {
 }
 
 const CAPITALS: [&str; 25] = [
-    "API", "AWS", "CSI", "DNS", "EBS", "FC", "FS", "GCE", "GRPC", "HTTP", "ID", "IP", "ISCSI", "JSON", "NFS", "OS", "PID", "RBD", "SE", "TCP",
-    "TLS", "UID", "URL", "RPC", "IO",
+    "API", "AWS", "CSI", "DNS", "EBS", "FC", "FS", "GCE", "GRPC", "HTTP", "ID", "IP", "ISCSI", "JSON", "NFS", "OS",
+    "PID", "RBD", "SE", "TCP", "TLS", "UID", "URL", "RPC", "IO",
 ];
 /// `resource.ErrFormatWrong` of apimachinery.
-const QUANTITY_SYNTAX: &str = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+const QUANTITY_SYNTAX: &str =
+    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
 #[cfg(test)]
 mod tests {
@@ -286,7 +295,8 @@ mod tests {
             problem(json!({"spec": {"template": {"spec": {"containers": [{"name": 1}]}}}})),
             "json: cannot unmarshal number into Go struct field Container.spec.template.spec.containers.name of type string"
         );
-        let limits = json!({"spec": {"template": {"spec": {"containers": [{"resources": {"limits": {"cpu": "lots"}}}]}}}});
+        let limits =
+            json!({"spec": {"template": {"spec": {"containers": [{"resources": {"limits": {"cpu": "lots"}}}]}}}});
         assert_eq!(problem(limits), QUANTITY_SYNTAX);
     }
 

@@ -1,7 +1,10 @@
 //! Types of the core group: pods, as of Kubernetes 1.31.
 
 use super::core::{CLIENT_IP_CONFIG, OBJECT_REFERENCE};
-use super::core_volumes::{LOCAL_OBJECT_REFERENCE, POD_RESOURCE_CLAIM, POD_RESOURCE_CLAIM_STATUS, RESOURCE_CLAIM, VOLUME, VOLUME_DEVICE, VOLUME_MOUNT};
+use super::core_volumes::{
+    LOCAL_OBJECT_REFERENCE, POD_RESOURCE_CLAIM, POD_RESOURCE_CLAIM_STATUS, RESOURCE_CLAIM, VOLUME, VOLUME_DEVICE,
+    VOLUME_MOUNT,
+};
 use super::message::messages;
 use super::meta::{LABEL_SELECTOR, OBJECT_META};
 

@@ -39,7 +39,11 @@ pub(super) fn find(api_version: &str, kind: &str) -> Option<&'static Message> {
     if kind == "DeleteOptions" {
         return Some(&meta::DELETE_OPTIONS);
     }
-    let api_version = if api_version == "flowcontrol.apiserver.k8s.io/v1beta3" { "flowcontrol.apiserver.k8s.io/v1" } else { api_version };
+    let api_version = if api_version == "flowcontrol.apiserver.k8s.io/v1beta3" {
+        "flowcontrol.apiserver.k8s.io/v1"
+    } else {
+        api_version
+    };
     KINDS.iter().find(|(version, name, _)| *version == api_version && *name == kind).map(|(.., message)| *message)
 }
 
@@ -61,10 +65,26 @@ const KINDS: &[(&str, &str, &Message)] = &[
     ("v1", "Secret", &core::SECRET),
     ("v1", "Service", &core::SERVICE),
     ("v1", "ServiceAccount", &core::SERVICE_ACCOUNT),
-    ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", &admissionregistration::MUTATING_WEBHOOK_CONFIGURATION),
-    ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", &admissionregistration::VALIDATING_ADMISSION_POLICY),
-    ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding", &admissionregistration::VALIDATING_ADMISSION_POLICY_BINDING),
-    ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", &admissionregistration::VALIDATING_WEBHOOK_CONFIGURATION),
+    (
+        "admissionregistration.k8s.io/v1",
+        "MutatingWebhookConfiguration",
+        &admissionregistration::MUTATING_WEBHOOK_CONFIGURATION,
+    ),
+    (
+        "admissionregistration.k8s.io/v1",
+        "ValidatingAdmissionPolicy",
+        &admissionregistration::VALIDATING_ADMISSION_POLICY,
+    ),
+    (
+        "admissionregistration.k8s.io/v1",
+        "ValidatingAdmissionPolicyBinding",
+        &admissionregistration::VALIDATING_ADMISSION_POLICY_BINDING,
+    ),
+    (
+        "admissionregistration.k8s.io/v1",
+        "ValidatingWebhookConfiguration",
+        &admissionregistration::VALIDATING_WEBHOOK_CONFIGURATION,
+    ),
     ("apiextensions.k8s.io/v1", "CustomResourceDefinition", &apiextensions::CUSTOM_RESOURCE_DEFINITION),
     ("apiregistration.k8s.io/v1", "APIService", &apiregistration::API_SERVICE),
     ("apps/v1", "ControllerRevision", &apps::CONTROLLER_REVISION),

@@ -73,7 +73,8 @@ impl Check {
                 }
             }
             Check::ConfigKeys => {
-                for key in value.as_object().into_iter().flatten().map(|(key, _)| key).filter(|key| !is_config_key(key)) {
+                for key in value.as_object().into_iter().flatten().map(|(key, _)| key).filter(|key| !is_config_key(key))
+                {
                     causes.push(Cause::invalid(format!("{field}[{key}]"), &json!(key), CONFIG_KEY));
                 }
             }
@@ -121,7 +122,8 @@ mod tests {
     #[test]
     fn paths_lead_to_every_entry() {
         let object = json!({"spec": {"list": [{"a": 1}, {}], "map": {"k": 2}}});
-        let names = |path| places(&object, path).into_iter().map(|(at, value)| (at, value.is_some())).collect::<Vec<_>>();
+        let names =
+            |path| places(&object, path).into_iter().map(|(at, value)| (at, value.is_some())).collect::<Vec<_>>();
         assert_eq!(names("spec/list/*/a"), [("spec.list[0].a".into(), true), ("spec.list[1].a".into(), false)]);
         assert_eq!(names("spec/map/*"), [("spec.map[k]".into(), true)]);
         assert_eq!(names("spec/nothing/*/a"), []);

@@ -28,7 +28,9 @@ pub(in crate::kube) fn changes(served: &Served, old: &Value, object: &Value) -> 
         });
     }
     match (served.group.as_ref(), served.plural.as_ref()) {
-        ("rbac.authorization.k8s.io", "clusterrolebindings" | "rolebindings") if old["roleRef"] != object["roleRef"] => {
+        ("rbac.authorization.k8s.io", "clusterrolebindings" | "rolebindings")
+            if old["roleRef"] != object["roleRef"] =>
+        {
             let role = &object["roleRef"];
             let shown =
                 format!("rbac.RoleRef{{APIGroup:{}, Kind:{}, Name:{}}}", role["apiGroup"], role["kind"], role["name"]);
@@ -63,7 +65,10 @@ fn fixed(object: &Value, free: &[&str]) -> Value {
 
 /// The spec of a pod without what may change.
 fn pod(object: &Value) -> Value {
-    let mut spec = fixed(object, &["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "nodeName", "ephemeralContainers"]);
+    let mut spec = fixed(
+        object,
+        &["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "nodeName", "ephemeralContainers"],
+    );
     for list in ["containers", "initContainers"] {
         let containers = spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
         containers.for_each(|container| container["image"] = json!(""));
@@ -92,13 +97,19 @@ const FROZEN: &[(&str, &str, &str, Words)] = &[
     ("apiextensions.k8s.io", "customresourcedefinitions", "/spec/scope", Words::Immutable),
 ];
 const STATEFUL_FREE: &[&str] = &[
-    "replicas", "ordinals", "template", "updateStrategy", "persistentVolumeClaimRetentionPolicy", "minReadySeconds",
+    "replicas",
+    "ordinals",
+    "template",
+    "updateStrategy",
+    "persistentVolumeClaimRetentionPolicy",
+    "minReadySeconds",
     "revisionHistoryLimit",
 ];
 const STATEFUL: &str = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', \
      'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
 const CLAIM_FREE: &[&str] = &["resources", "volumeName", "volumeAttributesClassName"];
-const CLAIM: &str = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
+const CLAIM: &str =
+    "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
 const POD: &str = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,\
      `spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),\
      `spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";

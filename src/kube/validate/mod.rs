@@ -30,7 +30,9 @@ pub(super) fn problems(served: &Served, object: &Value) -> Vec<Cause> {
     special::problems(group, plural, object, &mut causes);
     let template = match (group, plural) {
         ("", "pods") => "spec",
-        ("apps", "deployments" | "daemonsets" | "replicasets" | "statefulsets") | ("batch", "jobs") => "spec/template/spec",
+        ("apps", "deployments" | "daemonsets" | "replicasets" | "statefulsets") | ("batch", "jobs") => {
+            "spec/template/spec"
+        }
         ("batch", "cronjobs") => "spec/jobTemplate/spec/template/spec",
         _ => return causes,
     };
@@ -58,7 +60,8 @@ mod tests {
     #[test]
     fn required_fields_are_named_with_their_place() {
         // Answers of a kube-apiserver 1.31.
-        let daemon_set = json!({"spec": {"template": {"spec": {"restartPolicy": "Always", "containers": [{"name": "a"}]}}}});
+        let daemon_set =
+            json!({"spec": {"template": {"spec": {"restartPolicy": "Always", "containers": [{"name": "a"}]}}}});
         assert_eq!(
             messages("apps", "daemonsets", daemon_set),
             [

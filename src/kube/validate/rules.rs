@@ -36,7 +36,11 @@ pub(super) const TABLE: &[(&str, &[&str], &[Rule])] = &[
     (
         "apps",
         &["deployments", "replicasets", "daemonsets", "statefulsets"],
-        &[("spec/replicas", NotNegative), ("spec/minReadySeconds", NotNegative), ("spec/revisionHistoryLimit", NotNegative)],
+        &[
+            ("spec/replicas", NotNegative),
+            ("spec/minReadySeconds", NotNegative),
+            ("spec/revisionHistoryLimit", NotNegative),
+        ],
     ),
     (
         "batch",
@@ -74,11 +78,7 @@ pub(super) const TABLE: &[(&str, &[&str], &[Rule])] = &[
         &[("spec/leaseDurationSeconds", Positive), ("spec/leaseTransitions", NotNegative)],
     ),
     ("storage.k8s.io", &["storageclasses"], &[("provisioner", Required("")), ("provisioner", QualifiedName)]),
-    (
-        "networking.k8s.io",
-        &["networkpolicies"],
-        &[("spec/policyTypes/*", OneOf(&["Ingress", "Egress"]))],
-    ),
+    ("networking.k8s.io", &["networkpolicies"], &[("spec/policyTypes/*", OneOf(&["Ingress", "Egress"]))]),
     (
         "networking.k8s.io",
         &["ingresses"],

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 /// What is wrong beyond the tables.
 pub(super) fn problems(group: &str, plural: &str, object: &Value, causes: &mut Vec<Cause>) {
     match (group, plural) {
-        ("apps", "deployments" | "daemonsets" | "replicasets" | "statefulsets") => workload(plural, &object["spec"], causes),
+        ("apps", "deployments" | "daemonsets" | "replicasets" | "statefulsets") => {
+            workload(plural, &object["spec"], causes)
+        }
         ("batch", "cronjobs") => schedule(&object["spec"]["schedule"], causes),
         ("rbac.authorization.k8s.io", "clusterroles" | "roles") => rules(plural, object, causes),
         ("rbac.authorization.k8s.io", "clusterrolebindings" | "rolebindings") => binding(plural, object, causes),
@@ -21,10 +23,8 @@ pub(super) fn problems(group: &str, plural: &str, object: &Value, causes: &mut V
         ("", "secrets") => secret(object, causes),
         ("", "services") => service(&object["spec"], causes),
         ("", "nodes") => taints(&object["spec"]["taints"], causes),
-        ("", "persistentvolumeclaims") => {
-            if object["spec"]["resources"]["requests"]["storage"].is_null() {
-                causes.push(Cause::required("spec.resources[storage]", ""));
-            }
+        ("", "persistentvolumeclaims") if object["spec"]["resources"]["requests"]["storage"].is_null() => {
+            causes.push(Cause::required("spec.resources[storage]", ""));
         }
         ("", "persistentvolumes") => volume(&object["spec"], causes),
         ("", "events") => {
@@ -215,8 +215,15 @@ fn volume(spec: &Value, causes: &mut Vec<Cause>) {
         causes.push(Cause { reason: "FieldValueNotSupported", message: problem.into(), field: "spec.capacity".into() });
     }
     let plain = [
-        "accessModes", "capacity", "claimRef", "mountOptions", "nodeAffinity", "persistentVolumeReclaimPolicy", "storageClassName",
-        "volumeAttributesClassName", "volumeMode",
+        "accessModes",
+        "capacity",
+        "claimRef",
+        "mountOptions",
+        "nodeAffinity",
+        "persistentVolumeReclaimPolicy",
+        "storageClassName",
+        "volumeAttributesClassName",
+        "volumeMode",
     ];
     if spec.as_object().is_none_or(|fields| fields.keys().all(|name| plain.contains(&name.as_str()))) {
         causes.push(Cause::required("spec", "must specify a volume type"));

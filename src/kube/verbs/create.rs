@@ -4,8 +4,8 @@ use super::write::{Keep, path};
 use crate::kube::admission::{fit_to_path, metadata_problems};
 use crate::kube::dispatch::Call;
 use crate::kube::names;
-use crate::kube::served::Served;
 use crate::kube::object::Uid;
+use crate::kube::served::Served;
 use crate::kube::store::Version;
 use crate::kube::{Cause, Cluster, Response, Status, tree, validate};
 use jiff::Timestamp;
@@ -144,7 +144,8 @@ mod tests {
         assert_eq!(metadata["generation"], 1);
         assert_ne!(metadata["uid"], "mine");
         assert_eq!(made["status"], json!({}));
-        // By the next request its controller has seen it.
+        // In a while its controller has seen to it.
+        bench.pass(5);
         let seen = bench.get("/apis/apps/v1/namespaces/web/deployments/x").ok();
         assert_eq!(seen["status"]["availableReplicas"], 1);
         assert_eq!(seen["status"]["observedGeneration"], 1);
@@ -273,7 +274,9 @@ mod tests {
             let target = format!("/apis/authorization.k8s.io/v1/{kind}");
             assert_eq!(bench.post(&target, review.clone()).ok()["status"]["allowed"], true);
         }
-        let rules = bench.post("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", json!({"spec": {"namespace": "web"}})).ok();
+        let rules = bench
+            .post("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", json!({"spec": {"namespace": "web"}}))
+            .ok();
         assert_eq!(rules["status"]["incomplete"], false);
         let me = bench.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", json!({})).ok();
         assert_eq!(me["status"]["userInfo"]["username"], "kubernetes-admin");

@@ -4,9 +4,9 @@ use super::list::filter;
 use super::write::{Keep, is_held};
 use crate::kube::dispatch::Call;
 use crate::kube::listing::Listing;
+use crate::kube::object::Stamp;
 use crate::kube::quote::quote;
 use crate::kube::served::Served;
-use crate::kube::object::Stamp;
 use crate::kube::store::{Stored, Version, name_of};
 use crate::kube::{Cause, Cluster, Response, Status, decode, tree};
 use jiff::Timestamp;
@@ -292,7 +292,12 @@ mod tests {
         bench.delete(target).ok();
         assert_eq!(bench.get(target).code, 404);
         assert_eq!(bench.cluster.counts().pods, 2);
-        let made = bench.post("/api/v1/namespaces/web/pods", json!({"metadata": {"name": "web-1"}, "spec": {"containers": [{"name": "a", "image": "a:1"}]}})).ok();
+        let made = bench
+            .post(
+                "/api/v1/namespaces/web/pods",
+                json!({"metadata": {"name": "web-1"}, "spec": {"containers": [{"name": "a", "image": "a:1"}]}}),
+            )
+            .ok();
         assert_ne!(made["metadata"]["uid"], before["metadata"]["uid"]);
         assert_eq!(bench.get("/api/v1/namespaces/web/pods").names(), ["web-1", "web-2", "web-3"]);
         assert_eq!(bench.cluster.counts().pods, 3);

@@ -176,7 +176,12 @@ mod tests {
         assert_eq!(first.body["metadata"]["remainingItemCount"], 1);
         let token = first.body["metadata"]["continue"].as_str().unwrap().to_owned();
         bench.delete("/api/v1/namespaces/web/pods/web-3").ok();
-        bench.post("/api/v1/namespaces/web/pods", json!({"metadata": {"name": "web-4"}, "spec": {"containers": [{"name": "a", "image": "a:1"}]}})).ok();
+        bench
+            .post(
+                "/api/v1/namespaces/web/pods",
+                json!({"metadata": {"name": "web-4"}, "spec": {"containers": [{"name": "a", "image": "a:1"}]}}),
+            )
+            .ok();
         let second = bench.get(&format!("/api/v1/namespaces/web/pods?limit=2&continue={token}"));
         assert_eq!(second.names(), ["web-3"]);
         assert_eq!(second.revision(), first.revision());

@@ -1,7 +1,7 @@
 //! What requests say of revisions: `resourceVersion` and continue tokens.
 
-use crate::kube::quote::quote;
 use crate::kube::Status;
+use crate::kube::quote::quote;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -35,7 +35,9 @@ impl Continue {
 
     /// Reads a token; an error is the 400 to answer.
     pub(super) fn decode(token: &str) -> Result<Continue, Status> {
-        let refused = |problem: &str| Status::bad_request(format!("invalid continue token: continue key is not valid: {problem}"));
+        let refused = |problem: &str| {
+            Status::bad_request(format!("invalid continue token: continue key is not valid: {problem}"))
+        };
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|error| refused(&error.to_string()))?;
         let token: Value = serde_json::from_slice(&bytes).map_err(|error| refused(&error.to_string()))?;
         if token["v"] != "meta.k8s.io/v1" {

@@ -99,7 +99,7 @@ impl Fleet {
         record.attempts = 0;
         let state = if record.attached { State::Connecting } else { State::Failed };
         record.enter(state, now.wall);
-        record.observe(now.wall);
+        record.observe(now);
         let waiters = std::mem::take(&mut record.waiters);
         for (reply, _) in waiters {
             reply.send(Answer::Refused(error.clone().into()));
@@ -124,6 +124,9 @@ impl Fleet {
                 self.stats.deleted.increment();
             }
             self.erase(name);
+            if let (Some(ramp), Some(journey)) = (record.ramp, record.journey) {
+                self.bury(ramp, journey);
+            }
             record.waiters.into_iter().for_each(|(reply, _)| reply.send(Answer::Gone));
         }
     }

@@ -6,6 +6,7 @@ mod keeping;
 mod operations;
 mod poll;
 mod queries;
+mod ramp;
 mod registration;
 #[cfg(test)]
 mod simulation;
@@ -23,6 +24,7 @@ use super::stats::Stats;
 use super::{ClusterName, State};
 use crate::engine::{Assignment, Event};
 use crate::kube::Baseline;
+use crate::ramp::Milestone;
 use crate::telemetry::RequestTotals;
 use faults::Injections;
 use jiff::Timestamp;
@@ -49,12 +51,18 @@ pub struct FleetConfig {
     pub create_wait: Duration,
     /// How often Rancher is asked what it thinks of the clusters.
     pub poll_interval: Duration,
+    /// The same while a ramp waits for its clusters.
+    pub ramp_poll_interval: Duration,
     /// After how long a failed cluster is tried again by itself; zero is never.
     pub failed_retry: Duration,
     /// How many clusters are accepted.
     pub max_clusters: usize,
     /// How many workers there are.
     pub workers: usize,
+    /// How many calls to each Rancher may be under way.
+    pub registrars: usize,
+    /// What results say of this agent: version, host, settings without secrets.
+    pub about: serde_json::Value,
     /// Seed of the jitter.
     pub seed: u64,
 }
@@ -204,6 +212,7 @@ impl Fleet {
             | Action::RotateToken(_)
             | Action::Resize(..)
             | Action::CreateMany(_)
+            | Action::StartRamp(_)
             | Action::DeleteMany(_)
             | Action::Clean(_)
             | Action::Inject(_)
@@ -214,7 +223,12 @@ impl Fleet {
                 reply.send(Answer::Refused(refusal));
             }
             Action::Create { name, wanted, wait } => self.create(name, wanted, wait, reply, now),
-            Action::CreateMany(bulk) => self.create_many(bulk, reply, now),
+            Action::CreateMany(spec) => self.begin_ramp(*spec, Milestone::Created, reply, now),
+            Action::StartRamp(spec) => self.begin_ramp(*spec, Milestone::Active, reply, now),
+            Action::Ramp(number) => self.ramp(number, false, reply, now),
+            Action::Ramps => self.all_ramps(reply, now),
+            Action::SteerRamp(number, steer) => self.steer(number, steer, reply, now),
+            Action::RampResults(number) => self.ramp_raw(number, reply, now),
             Action::DeleteMany(prefix) => self.delete_many(prefix, reply, now),
             Action::Clean(strays) => self.clean(strays, reply, now),
             Action::Operation(number) => self.operation(number, reply),
@@ -300,10 +314,22 @@ impl Fleet {
             Event::Resized(number, outcome) => self.resized(number, outcome),
             Event::Detached(name) => self.detached(&name),
             Event::NotAttached(name, problem) => self.not_attached(&name, problem, now),
+            Event::Reached { name, milestone, at } => {
+                self.records.get_mut(&*name).into_iter().for_each(|record| record.reach(milestone, at));
+            }
+            Event::Asked { name, resource, is_watch, at } => {
+                let journey = self.records.get_mut(&*name).and_then(|record| record.journey.as_deref_mut());
+                journey.into_iter().for_each(|journey| journey.ask(&resource, is_watch, at));
+            }
             Event::CleanupAsked(name) => self.cleanup_asked(&name, now),
             Event::FaultsFelt(felt) => self.injections.felt(&felt),
             Event::Lag { worker, late_by } => self.host.lagged(worker, late_by),
         }
+    }
+
+    /// How much memory the process takes.
+    pub fn takes(&mut self, rss_bytes: u64) {
+        self.host.took(rss_bytes);
     }
 
     /// Does what is due by the clock.

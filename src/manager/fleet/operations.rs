@@ -1,12 +1,15 @@
-//! Work on many clusters at once, a few at a time.
+//! Work on many clusters at once: ramps, of which the plain creation of many is one, and deletions.
 
+use super::ramp::{Ramp, TICK};
 use super::{Fleet, Now, Timer};
 use crate::manager::answer::{Answer, OperationState, OperationView, Refusal, RefusalKind};
-use crate::manager::command::Reply;
-use crate::manager::{BulkCreate, ClusterName, State, Stray, Wanted};
+use crate::manager::command::{Reply, Steer};
+use crate::manager::creation::check_names;
+use crate::manager::{ClusterName, State, Stray, Wanted};
+use crate::ramp::{End, Journey, Milestone, Spec};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The operations of this run of the agent, by number.
 #[derive(Debug, Default)]
@@ -18,62 +21,82 @@ pub(super) struct Operations {
 #[derive(Debug)]
 struct Operation {
     work: Work,
+    started: Timestamp,
+}
+
+#[derive(Debug)]
+enum Work {
+    Create(Box<Ramp>),
+    Delete(Deletion),
+}
+
+/// Deletes the clusters of a prefix.
+#[derive(Debug)]
+struct Deletion {
+    prefix: String,
+    /// Which clusters had it.
+    names: Vec<ClusterName>,
     state: OperationState,
-    total: u32,
+    finished: Option<Timestamp>,
     /// How many were started, or found to need no start.
     taken: u32,
-    /// How many were there already, or gone already.
+    /// How many were gone already.
     already: u32,
     /// Those that came to nothing, the latest reasons among them.
     failed: u32,
     errors: VecDeque<String>,
     /// Started and not yet settled.
     under_way: Vec<ClusterName>,
-    started: Timestamp,
-    finished: Option<Timestamp>,
-    /// When the next one is to be started, for an operation with a rate.
-    next: Instant,
-}
-
-#[derive(Debug)]
-enum Work {
-    Create(BulkCreate),
-    /// The prefix, and which clusters had it.
-    Delete(String, Vec<ClusterName>),
 }
 
 impl Fleet {
-    pub(super) fn create_many(&mut self, bulk: BulkCreate, reply: Reply, now: Now) {
-        let known = (0..bulk.count).filter(|at| bulk.name(*at).is_ok_and(|name| self.records.contains_key(&name)));
-        let new = bulk.count as usize - known.count();
-        let refusal = if let Err(error) = bulk.check_names() {
-            let remedy = "choose a shorter prefix of a-z, 0-9 and '-', or a smaller width";
-            Some(Refusal::new(RefusalKind::InvalidName, error.to_string(), remedy))
-        } else if self.records.len() + new > self.config.max_clusters {
-            let detail = format!("{} clusters and {new} more are over MaxClusters", self.records.len());
-            Some(Refusal::new(
-                RefusalKind::LimitReached,
-                detail,
-                "ask for fewer, raise MaxClusters, or start another agent",
-            ))
-        } else {
-            self.cannot_create(&bulk.wanted)
-        };
-        match refusal {
+    /// Creates clusters by a plan, each of which has to get as far as `goal`.
+    pub(super) fn begin_ramp(&mut self, spec: Spec, goal: Milestone, reply: Reply, now: Now) {
+        match self.cannot_ramp(&spec) {
             Some(refusal) => reply.send(Answer::Refused(refusal)),
             None => {
-                let total = bulk.count;
-                self.begin(Work::Create(bulk), total, reply, now);
+                let number = self.begin(Work::Create(Box::new(Ramp::new(spec, goal, now))), now);
+                self.hasten_polls(now);
+                match goal {
+                    Milestone::Active => self.ramp(number, true, reply, now),
+                    _ => self.started(number, reply),
+                }
             }
         }
+    }
+
+    fn cannot_ramp(&self, spec: &Spec) -> Option<Refusal> {
+        if let Err(error) = check_names(spec) {
+            let remedy = "choose a shorter prefix of a-z, 0-9 and '-', or a smaller width";
+            return Some(Refusal::new(RefusalKind::InvalidName, error.to_string(), remedy));
+        }
+        let known = (0..spec.clusters).filter(|at| self.records.contains_key(spec.name(*at).as_str())).count();
+        let new = spec.clusters as usize - known;
+        if self.records.len() + new > self.config.max_clusters {
+            let detail = format!("{} clusters and {new} more are over MaxClusters", self.records.len());
+            let remedy = "ask for fewer, raise MaxClusters, or start another agent";
+            return Some(Refusal::new(RefusalKind::LimitReached, detail, remedy));
+        }
+        self.cannot_create(&Wanted::by(spec))
     }
 
     pub(super) fn delete_many(&mut self, prefix: String, reply: Reply, now: Now) {
         let from = (std::ops::Bound::Included(prefix.as_str()), std::ops::Bound::Unbounded);
         let matching = self.records.range::<str, _>(from).map(|(name, _)| name);
         let names: Vec<ClusterName> = matching.take_while(|name| name.as_arc().starts_with(&prefix)).cloned().collect();
-        let total = u32::try_from(names.len()).unwrap_or(u32::MAX);
-        self.begin(Work::Delete(prefix, names), total, reply, now);
+        let deletion = Deletion {
+            prefix,
+            names,
+            state: OperationState::Running,
+            finished: None,
+            taken: 0,
+            already: 0,
+            failed: 0,
+            errors: VecDeque::new(),
+            under_way: Vec::new(),
+        };
+        let number = self.begin(Work::Delete(deletion), now);
+        self.started(number, reply);
     }
 
     /// Deletes everything of this agent: what it knows, and what it knew once.
@@ -104,148 +127,241 @@ impl Fleet {
     /// Starts no more clusters of an operation; those under way go on.
     pub(super) fn cancel(&mut self, number: u64, reply: Reply, now: Now) {
         let Some(operation) = self.operations.known.get_mut(&number) else { return reply.send(unknown(number)) };
-        if operation.state == OperationState::Running {
-            operation.state = OperationState::Cancelled;
-            operation.finished = Some(now.wall);
+        match &mut operation.work {
+            Work::Create(ramp) => ramp.stop(End::Stopped, now),
+            Work::Delete(deletion) if deletion.state == OperationState::Running => {
+                deletion.state = OperationState::Cancelled;
+                deletion.finished = Some(now.wall);
+            }
+            Work::Delete(_) => {}
         }
         reply.send(Answer::Operation(Box::new(operation.view(number))));
+    }
+
+    /// Shows a ramp; the one that has just begun is answered as such.
+    pub(super) fn ramp(&self, number: u64, has_begun: bool, reply: Reply, now: Now) {
+        let Some(ramp) = self.operations.ramp(number) else { return reply.send(no_ramp(number)) };
+        let view = Box::new(self.ramp_view(number, ramp, now));
+        reply.send(if has_begun { Answer::RampStarted(view) } else { Answer::Ramp(view) });
+    }
+
+    pub(super) fn all_ramps(&self, reply: Reply, now: Now) {
+        let numbers = self.operations.known.keys().rev();
+        let ramps = numbers.filter_map(|number| Some((*number, self.operations.ramp(*number)?)));
+        reply.send(Answer::Ramps(ramps.map(|(number, ramp)| self.ramp_view(number, ramp, now)).collect()));
+    }
+
+    pub(super) fn ramp_raw(&self, number: u64, reply: Reply, now: Now) {
+        reply.send(match self.operations.ramp(number) {
+            Some(ramp) => Answer::RampResults(Box::new(self.ramp_results(number, ramp, now))),
+            None => no_ramp(number),
+        });
+    }
+
+    /// Pauses, resumes or stops a ramp.
+    pub(super) fn steer(&mut self, number: u64, steer: Steer, reply: Reply, now: Now) {
+        let Some(Operation { work: Work::Create(ramp), .. }) = self.operations.known.get_mut(&number) else {
+            return reply.send(no_ramp(number));
+        };
+        if ramp.end != End::Running {
+            let refusal = Refusal::new(RefusalKind::Conflict, format!("ramp {number} has ended"), "start another one");
+            return reply.send(Answer::Refused(refusal));
+        }
+        match steer {
+            Steer::Pause => ramp.pace.pause(now.instant),
+            Steer::Resume => ramp.pace.resume(now.instant),
+            Steer::Stop => ramp.stop(End::Stopped, now),
+        }
+        self.advance(number, now);
+        self.ramp(number, false, reply, now);
+    }
+
+    /// A call to Rancher ended, after so long.
+    pub fn called_for(&mut self, endpoint: &'static str, took: Duration, failed: bool) {
+        for operation in self.operations.known.values_mut() {
+            if let Work::Create(ramp) = &mut operation.work
+                && ramp.end == End::Running
+            {
+                ramp.called(endpoint, took, failed);
+            }
+        }
+    }
+
+    /// Whether a ramp waits for Rancher's opinion.
+    pub(super) fn wants_news(&self) -> bool {
+        let ramps = self.operations.known.keys().filter_map(|number| self.operations.ramp(*number));
+        ramps.into_iter().any(Ramp::wants_news)
+    }
+
+    /// Keeps what is known of a cluster's way once its record is gone.
+    pub(super) fn bury(&mut self, (number, position): (u64, u32), journey: Box<Journey>) {
+        if let Some(Operation { work: Work::Create(ramp), .. }) = self.operations.known.get_mut(&number) {
+            ramp.bury(position, journey);
+        }
     }
 
     /// Takes note of what has settled, and starts what is due.
     pub(super) fn advance(&mut self, number: u64, now: Now) {
         let Some(mut operation) = self.operations.known.remove(&number) else { return };
-        operation.settle(&self.records);
-        while operation.state == OperationState::Running
-            && operation.taken < operation.total
-            && operation.under_way.len() < UNDER_WAY
-            && operation.next <= now.instant
-        {
-            self.start_next(&mut operation, now);
-        }
-        if operation.state == OperationState::Running
-            && operation.taken == operation.total
-            && operation.under_way.is_empty()
-        {
-            operation.state = OperationState::Done;
-            operation.finished = Some(now.wall);
-        }
-        // A cancelled one is looked after until what it started has settled.
-        if operation.state == OperationState::Running || !operation.under_way.is_empty() {
-            let patience = operation.next.saturating_duration_since(now.instant).min(TICK);
-            self.set_timer(if patience.is_zero() { TICK } else { patience }, Timer::Operation(number), now);
+        let patience = match &mut operation.work {
+            Work::Create(ramp) => self.advance_ramp(number, ramp, now),
+            Work::Delete(deletion) => self.advance_deletion(deletion, now),
+        };
+        if let Some(patience) = patience {
+            // One that was steered meanwhile is looked after once, not twice.
+            self.timers.retain(|(_, _, timer)| *timer != Timer::Operation(number));
+            self.set_timer(patience, Timer::Operation(number), now);
         }
         self.operations.known.insert(number, operation);
     }
 
-    fn begin(&mut self, work: Work, total: u32, reply: Reply, now: Now) {
+    fn advance_ramp(&mut self, number: u64, ramp: &mut Ramp, now: Now) -> Option<Duration> {
+        self.settle(ramp, now);
+        while let Some(start) = ramp.next(now) {
+            // All names were checked.
+            let Ok(name) = ClusterName::parse(&ramp.spec.name(start.position)) else { continue };
+            if self.records.contains_key(&name) {
+                ramp.skip(name, start);
+                continue;
+            }
+            let wanted = Wanted::by(&ramp.spec);
+            match self.cannot_create(&wanted) {
+                Some(refusal) => ramp.refuse(name, start, &refusal.detail),
+                None => {
+                    self.enlist(&name, wanted, now);
+                    if let Some(record) = self.records.get_mut(&name) {
+                        record.ramp = Some((number, start.position));
+                        record.journey = Some(Box::new(Journey::new(now.instant)));
+                    }
+                    ramp.join(name, start);
+                }
+            }
+        }
+        self.conclude(number, ramp, now);
+        ramp.is_live().then(|| ramp.patience(now))
+    }
+
+    fn advance_deletion(&mut self, deletion: &mut Deletion, now: Now) -> Option<Duration> {
+        deletion.settle(&self.records);
+        while deletion.state == OperationState::Running && deletion.under_way.len() < UNDER_WAY {
+            let Some(name) = deletion.names.get(deletion.taken as usize).cloned() else { break };
+            deletion.taken += 1;
+            if self.records.contains_key(&name) {
+                self.delete(name.as_arc(), false, Reply::nobody(), now);
+                deletion.under_way.push(name);
+            } else {
+                deletion.already += 1;
+            }
+        }
+        let is_through = deletion.taken as usize == deletion.names.len() && deletion.under_way.is_empty();
+        if deletion.state == OperationState::Running && is_through {
+            deletion.state = OperationState::Done;
+            deletion.finished = Some(now.wall);
+        }
+        // A cancelled one is looked after until what it started has settled.
+        let is_live = deletion.state == OperationState::Running || !deletion.under_way.is_empty();
+        is_live.then_some(TICK)
+    }
+
+    fn begin(&mut self, work: Work, now: Now) -> u64 {
         self.operations.last += 1;
         let number = self.operations.last;
-        let operation = Operation {
-            work,
-            state: OperationState::Running,
-            total,
-            taken: 0,
-            already: 0,
-            failed: 0,
-            errors: VecDeque::new(),
-            under_way: Vec::new(),
-            started: now.wall,
-            finished: None,
-            next: now.instant,
-        };
-        self.operations.known.insert(number, operation);
-        while self.operations.known.len() > OPERATIONS_KEPT {
-            let oldest = self.operations.known.iter().find(|(_, operation)| operation.finished.is_some());
-            let Some(oldest) = oldest.map(|(number, _)| *number) else { break };
-            self.operations.known.remove(&oldest);
-        }
+        self.operations.known.insert(number, Operation { work, started: now.wall });
+        self.operations.forget_oldest();
         self.advance(number, now);
+        number
+    }
+
+    fn started(&self, number: u64, reply: Reply) {
         let Some(operation) = self.operations.known.get(&number) else { return };
         reply.send(Answer::OperationStarted(Box::new(operation.view(number))));
     }
+}
 
-    fn start_next(&mut self, operation: &mut Operation, now: Now) {
-        let position = operation.taken;
-        operation.taken += 1;
-        match &operation.work {
-            Work::Create(bulk) => {
-                // All names were checked.
-                let Ok(name) = bulk.name(position) else { return };
-                // The next start follows from the plan, not from when this one was possible.
-                operation.next = bulk.interval.map_or(now.instant, |interval| operation.next + interval);
-                if self.records.contains_key(&name) {
-                    operation.already += 1;
-                    return;
-                }
-                let wanted = bulk.wanted.clone();
-                match self.cannot_create(&wanted) {
-                    Some(refusal) => operation.fail(format!("{name}: {}", refusal.detail)),
-                    None => {
-                        self.enlist(&name, wanted, now);
-                        operation.under_way.push(name);
-                    }
-                }
-            }
-            Work::Delete(_, names) => {
-                let Some(name) = names.get(position as usize).cloned() else { return };
-                if self.records.contains_key(&name) {
-                    self.delete(name.as_arc(), false, Reply::nobody(), now);
-                    operation.under_way.push(name);
-                } else {
-                    operation.already += 1;
-                }
-            }
+impl Operations {
+    /// A ramp in the narrower sense: one that is measured.
+    fn ramp(&self, number: u64) -> Option<&Ramp> {
+        match &self.known.get(&number)?.work {
+            Work::Create(ramp) if ramp.is_measured() => Some(ramp),
+            _ => None,
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        while self.known.len() > OPERATIONS_KEPT
+            || self.known.values().map(Operation::clusters).sum::<u64>() > CLUSTERS_KEPT
+        {
+            let oldest = self.known.iter().find(|(_, operation)| operation.is_over());
+            let Some(oldest) = oldest.map(|(number, _)| *number) else { return };
+            self.known.remove(&oldest);
         }
     }
 }
 
-impl Operation {
+impl Deletion {
     fn settle(&mut self, records: &BTreeMap<ClusterName, super::Record>) {
-        let is_create = matches!(self.work, Work::Create(_));
         let mut failed = Vec::new();
         self.under_way.retain(|name| match records.get(name) {
-            None if is_create => {
-                failed.push(format!("{name}: it was deleted, or could not be stored"));
-                false
-            }
             None => false,
-            Some(record) if record.state == State::Failed || (!is_create && record.state != State::Deleting) => {
+            Some(record) if record.state != State::Deleting => {
                 failed.push(format!("{name}: {}", record.last_error.as_deref().unwrap_or("for an unknown reason")));
                 false
             }
-            // It stays until Rancher has accepted it, or has deleted it.
-            Some(record) => !is_create || record.id.is_none(),
+            // It stays until Rancher has deleted it.
+            Some(_) => true,
         });
-        failed.into_iter().for_each(|error| self.fail(error));
+        self.failed += u32::try_from(failed.len()).unwrap_or(u32::MAX);
+        self.errors.extend(failed);
+        self.errors.drain(..self.errors.len().saturating_sub(ERRORS_KEPT));
+    }
+}
+
+impl Operation {
+    fn is_over(&self) -> bool {
+        match &self.work {
+            Work::Create(ramp) => !ramp.is_live(),
+            Work::Delete(deletion) => deletion.finished.is_some(),
+        }
     }
 
-    fn fail(&mut self, error: String) {
-        self.failed += 1;
-        self.errors.push_back(error);
-        if self.errors.len() > ERRORS_KEPT {
-            self.errors.pop_front();
+    fn clusters(&self) -> u64 {
+        match &self.work {
+            Work::Create(ramp) => ramp.spec.clusters.into(),
+            Work::Delete(deletion) => deletion.names.len() as u64,
         }
     }
 
     fn view(&self, number: u64) -> OperationView {
-        let under_way = u32::try_from(self.under_way.len()).unwrap_or(u32::MAX);
-        let (kind, prefix) = match &self.work {
-            Work::Create(bulk) => ("create", &bulk.prefix),
-            Work::Delete(prefix, _) => ("delete", prefix),
+        let (kind, prefix, total, state, finished, errors, (taken, already, failed, under_way)) = match &self.work {
+            Work::Create(ramp) => {
+                let state = match ramp.end {
+                    End::Running => OperationState::Running,
+                    End::Done => OperationState::Done,
+                    End::Stopped | End::Aborted => OperationState::Cancelled,
+                };
+                let (prefix, total) = (&ramp.spec.prefix, ramp.spec.clusters);
+                ("create", prefix, total, state, ramp.finished(), &ramp.errors, ramp.counts())
+            }
+            Work::Delete(deletion) => {
+                let total = u32::try_from(deletion.names.len()).unwrap_or(u32::MAX);
+                let under_way = u32::try_from(deletion.under_way.len()).unwrap_or(u32::MAX);
+                let counts = (deletion.taken, deletion.already, deletion.failed, under_way);
+                ("delete", &deletion.prefix, total, deletion.state, deletion.finished, &deletion.errors, counts)
+            }
         };
         OperationView {
             id: number,
             kind,
             prefix: prefix.clone(),
-            state: self.state,
-            total: self.total,
-            done: self.taken.saturating_sub(under_way + self.already + self.failed),
-            already: self.already,
+            state,
+            total,
+            done: taken.saturating_sub(under_way + already + failed),
+            already,
             under_way,
-            failed: self.failed,
-            errors: self.errors.iter().cloned().collect(),
+            failed,
+            errors: errors.iter().cloned().collect(),
             started: self.started,
-            finished: self.finished,
+            finished,
         }
     }
 }
@@ -255,12 +371,17 @@ fn unknown(number: u64) -> Answer {
     Answer::Refused(Refusal::new(RefusalKind::UnknownOperation, detail, "GET /operations lists the latest"))
 }
 
-/// Clusters of one operation that may be between their start and Rancher's answer: enough to keep its registrars busy.
+fn no_ramp(number: u64) -> Answer {
+    let detail = format!("there is no ramp {number}");
+    Answer::Refused(Refusal::new(RefusalKind::UnknownOperation, detail, "GET /ramps lists the latest"))
+}
+
+/// Clusters of one deletion that may be between their start and Rancher's answer: enough to keep its registrars busy.
 const UNDER_WAY: usize = 64;
-/// How often an operation looks after what it started.
-const TICK: Duration = Duration::from_millis(100);
 /// Operations that are remembered; older ones that have ended are forgotten.
 const OPERATIONS_KEPT: usize = 100;
+/// Clusters of operations that are remembered, at a few hundred bytes each.
+const CLUSTERS_KEPT: u64 = 100_000;
 /// Reasons of failures that are remembered of each.
 const ERRORS_KEPT: usize = 10;
 
@@ -270,9 +391,21 @@ mod tests {
     use super::*;
     use crate::manager::command::Action;
     use crate::manager::job::{Job, JobErrorKind, Outcome};
+    use crate::ramp::{InFlightUntil, Rate};
 
-    fn bulk(count: u32) -> BulkCreate {
-        BulkCreate { prefix: "edge-".into(), count, start: 1, width: 0, wanted: Wanted::default(), interval: None }
+    fn bulk(clusters: u32) -> Spec {
+        let in_flight_until = InFlightUntil::Created;
+        Spec { prefix: "edge-".into(), clusters, width: 0, in_flight_until, ..Spec::default() }
+    }
+
+    fn paced(clusters: u32, rate: &str) -> Spec {
+        let mut spec = bulk(clusters);
+        spec.pace(Some(Rate::parse(rate).unwrap())).unwrap();
+        spec
+    }
+
+    fn create(spec: Spec) -> Action {
+        Action::CreateMany(Box::new(spec))
     }
 
     fn view(play: &mut Play, action: Action) -> OperationView {
@@ -291,8 +424,7 @@ mod tests {
     fn clusters_are_created_at_the_rate_and_counted() {
         let mut play = Play::new();
         play.fleet.config.max_clusters = 10;
-        let interval = Some(Duration::from_secs(2));
-        let begun = view(&mut play, Action::CreateMany(BulkCreate { interval, ..bulk(3) }));
+        let begun = view(&mut play, create(paced(3, "0.5/s")));
         assert_eq!((begun.total, begun.under_way, begun.done), (3, 1, 0));
         assert_eq!(asked(&mut play), ["edge-1"]);
         play.created("edge-1", "c-1");
@@ -316,10 +448,10 @@ mod tests {
         let mut play = Play::new();
         play.fleet.config.max_clusters = 3;
         play.connected("edge-2");
-        let begun = view(&mut play, Action::CreateMany(bulk(3)));
+        let begun = view(&mut play, create(bulk(3)));
         assert_eq!((begun.already, begun.under_way), (1, 2));
         assert_eq!(asked(&mut play), ["edge-1", "edge-3"]);
-        let answers = play.ask(Action::CreateMany(bulk(4)));
+        let answers = play.ask(create(bulk(4)));
         assert!(
             matches!(answers.try_recv(), Ok(Answer::Refused(refusal)) if refusal.kind == RefusalKind::LimitReached)
         );
@@ -329,7 +461,7 @@ mod tests {
     fn only_so_many_are_under_way() {
         let mut play = Play::new();
         play.fleet.config.max_clusters = 1_000;
-        view(&mut play, Action::CreateMany(bulk(500)));
+        view(&mut play, create(bulk(500)));
         assert_eq!(asked(&mut play).len(), UNDER_WAY);
         play.created("edge-1", "c-1");
         play.pass(1);
@@ -340,8 +472,7 @@ mod tests {
     fn a_cancelled_operation_starts_no_more() {
         let mut play = Play::new();
         play.fleet.config.max_clusters = 10;
-        let interval = Some(Duration::from_secs(1));
-        let begun = view(&mut play, Action::CreateMany(BulkCreate { interval, ..bulk(3) }));
+        let begun = view(&mut play, create(paced(3, "1/s")));
         let cancelled = view(&mut play, Action::Cancel(begun.id));
         assert_eq!(cancelled.state, OperationState::Cancelled);
         play.jobs();

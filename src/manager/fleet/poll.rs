@@ -50,7 +50,7 @@ impl Fleet {
                     {
                         upstream.has_ours = true;
                         record.seen_in_round = number;
-                        record.judged(cluster, now.wall);
+                        record.judged(cluster, now);
                     }
                 }
                 match page.next {
@@ -73,8 +73,27 @@ impl Fleet {
     pub(super) fn await_poll(&mut self, server: usize, now: Now) {
         let Some(upstream) = self.upstreams.get(server) else { return };
         let took = now.instant.saturating_duration_since(upstream.round.started);
-        let pause = self.config.poll_interval.mul_f64(0.8 + 0.4 * self.random.f64());
+        let pause = self.poll_interval().mul_f64(0.8 + 0.4 * self.random.f64());
         self.set_timer(pause.max(took * PAUSE_PER_ROUND), Timer::Poll(server), now);
+    }
+
+    /// A ramp that waits for its clusters wants to know sooner: what it measures is as exact as this.
+    fn poll_interval(&self) -> Duration {
+        let usual = self.config.poll_interval;
+        if self.wants_news() { usual.min(self.config.ramp_poll_interval) } else { usual }
+    }
+
+    /// Has the next rounds come as soon as a ramp wants them.
+    pub(super) fn hasten_polls(&mut self, now: Now) {
+        let soon = self.poll_interval();
+        for server in 0..self.upstreams.len() {
+            let before = self.timers.len();
+            self.timers.retain(|(at, _, timer)| *timer != Timer::Poll(server) || *at <= now.instant + soon);
+            // A round that is under way sets the next one itself.
+            if self.timers.len() < before {
+                self.set_timer(soon, Timer::Poll(server), now);
+            }
+        }
     }
 
     fn look_for_missing(&mut self, server: usize) {
@@ -127,7 +146,7 @@ impl Fleet {
         match result {
             Ok(Some(cluster)) => {
                 upstream.has_ours = true;
-                record.judged(&cluster, now.wall);
+                record.judged(&cluster, now);
             }
             Ok(None) if record.cleanup_asked || unknown => {
                 log::info!("cluster {name} was deleted in Rancher");
@@ -138,7 +157,7 @@ impl Fleet {
                 self.effects.push(Effect::Assign(key.clone(), Assignment::Detach(key)));
                 return self.keep(name);
             }
-            Ok(None) => record.not_shown(now.wall),
+            Ok(None) => record.not_shown(now),
             Err(error) => log::debug!("cluster {name}: {}", error.message),
         }
         if record.cleanup_asked {

@@ -10,6 +10,7 @@ use crate::manager::command::Reply;
 use crate::manager::job::{JobError, JobErrorKind};
 use crate::manager::record::Record;
 use crate::manager::{ClusterName, State, Wanted, retry};
+use crate::ramp::Milestone;
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -102,6 +103,7 @@ impl Fleet {
                 }
                 record.id = Some(id);
                 record.may_exist = false;
+                record.reach(Milestone::Created, now.instant);
                 self.stats.created.increment();
                 record.created_in_rancher = created_in_rancher;
                 if record.state != State::Deleting {
@@ -145,6 +147,7 @@ impl Fleet {
         match result {
             Ok(Some(token)) => {
                 record.token_read = Some(now.instant);
+                record.reach(Milestone::Token, now.instant);
                 record.succeeded();
                 let changed = record.token.as_ref() != Some(&token);
                 record.token = Some(token.clone());

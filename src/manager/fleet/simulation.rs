@@ -8,9 +8,10 @@ use super::*;
 use crate::config::Secret;
 use crate::engine::{Refused, Tunnel};
 use crate::journal::KeptCluster;
+use crate::manager::Wanted;
 use crate::manager::answer::RefusalKind;
 use crate::manager::job::{JobError, JobErrorKind};
-use crate::manager::{BulkCreate, Wanted};
+use crate::ramp::Spec;
 use crate::rancher::{Cluster, ClusterPage};
 use crossbeam_channel::{Receiver, TryRecvError, unbounded};
 use std::collections::VecDeque;
@@ -115,14 +116,9 @@ impl World {
             5..=6 => Action::Delete { name: name.into(), wait },
             7 => Action::Retry(name.into()),
             8 => Action::RotateToken(name.into()),
-            _ => Action::CreateMany(BulkCreate {
-                prefix: "edge-".into(),
-                count: 3,
-                start: 1,
-                width: 0,
-                wanted: Wanted::default(),
-                interval: None,
-            }),
+            _ => {
+                Action::CreateMany(Box::new(Spec { prefix: "edge-".into(), clusters: 3, width: 0, ..Spec::default() }))
+            }
         };
         if matches!(action, Action::Delete { .. }) {
             self.promised.remove(name);

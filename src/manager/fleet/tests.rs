@@ -29,9 +29,12 @@ impl Play {
             baseline: Arc::new(Baseline::compile(source).unwrap()),
             create_wait: Duration::from_secs(10),
             poll_interval: Duration::from_secs(15),
+            ramp_poll_interval: Duration::from_secs(2),
             failed_retry: Duration::from_secs(60),
             max_clusters: 2,
             workers: 1,
+            registrars: 4,
+            about: serde_json::Value::Null,
             seed: 7,
         };
         let mut play = Play { fleet: Fleet::new(config, now), now, disk_full: false, effects: Vec::new() };

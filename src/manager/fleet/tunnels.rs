@@ -9,7 +9,7 @@ use std::time::Duration;
 impl Fleet {
     pub(super) fn tunnel_up(&mut self, name: &str, tunnel: Tunnel, now: Now) {
         if let Some(record) = self.records.get_mut(name) {
-            record.tunnel_changed(tunnel, None, now.wall);
+            record.tunnel_changed(tunnel, None, now);
             record.unknown_to_tunnel = false;
         }
     }
@@ -24,7 +24,7 @@ impl Fleet {
     ) {
         let Some(record) = self.records.get_mut(name) else { return };
         let server = record.server;
-        record.tunnel_changed(tunnel, Some(cause), now.wall);
+        record.tunnel_changed(tunnel, Some(cause), now);
         record.unknown_to_tunnel = refused.is_some_and(|refused| refused.cluster_unknown);
         // Rancher says so while its cache lags behind, but also when it has rotated the token.
         let token_doubtful = refused.is_some_and(|refused| matches!(refused.status, 400 | 401))

@@ -17,7 +17,9 @@ pub(super) fn default_spec(served: &Served, object: &mut Value) {
             fill(fields, "reclaimPolicy", json!("Delete"));
             return fill(fields, "volumeBindingMode", json!("Immediate"));
         }
-        ("scheduling.k8s.io", "priorityclasses") => return fill(fields, "preemptionPolicy", json!("PreemptLowerPriority")),
+        ("scheduling.k8s.io", "priorityclasses") => {
+            return fill(fields, "preemptionPolicy", json!("PreemptLowerPriority"));
+        }
         ("", "podtemplates") => return pod::template(fields.get_mut("template")),
         ("", "endpoints") => {
             return each(fields.get_mut("subsets"), |subset| {

@@ -68,7 +68,9 @@ fn container(container: &mut Map<String, Value>, on_host: bool) {
     });
     for name in ["livenessProbe", "readinessProbe", "startupProbe"] {
         let Some(probe) = container.get_mut(name).and_then(Value::as_object_mut) else { continue };
-        for (name, value) in [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)] {
+        for (name, value) in
+            [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)]
+        {
             fill(probe, name, json!(value));
         }
         http_get(probe.get_mut("httpGet"));

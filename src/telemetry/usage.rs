@@ -25,6 +25,18 @@ impl Usage {
     }
 }
 
+/// Memory of the host that can be had without swapping, in bytes.
+pub fn available_memory_bytes() -> Option<u64> {
+    kibibytes(&std::fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")
+}
+
+/// Resident set size of this process in bytes: one short read, unlike [`Usage::of`].
+pub fn rss_bytes() -> Option<u64> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * PAGE_BYTES)
+}
+
 /// The size in bytes that a line such as `VmRSS:   1234 kB` states.
 fn kibibytes(text: &str, field: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(field))?;
@@ -41,6 +53,8 @@ fn cpu_time(stat: &str) -> Option<Duration> {
     Some(Duration::from_millis((utime + stime) * MILLISECONDS_PER_TICK))
 }
 
+/// On x86-64, and on arm64 as distributions build it for servers.
+const PAGE_BYTES: u64 = 4096;
 /// `utime` is field 14, the first after the name is field 3.
 const UTIME_AFTER_NAME: usize = 11;
 /// `USER_HZ` is 100 on every architecture that Rust's standard library runs Linux on.
@@ -70,5 +84,7 @@ mod tests {
         let usage = Usage::of(std::process::id()).unwrap();
         assert!(usage.rss_bytes >= 1024 * 1024, "{usage:?}");
         assert!(usage.pss_bytes <= usage.rss_bytes, "{usage:?}");
+        let rss_bytes = rss_bytes().unwrap();
+        assert!(rss_bytes > usage.rss_bytes / 2 && rss_bytes < usage.rss_bytes * 2, "{rss_bytes} and {usage:?}");
     }
 }

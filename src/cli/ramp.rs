@@ -1,0 +1,133 @@
+//! `ramp`: brings up clusters by a plan and measures them, by an agent of its own or one that runs already.
+
+use super::agent::Agent;
+use super::args::RampArgs;
+use super::live::Live;
+use super::run::listen;
+use super::signals::{Stop, stop_on_signals};
+use super::{Failure, ReportFormat, print_stdout, results};
+use crate::api::{Api, ApiConfig};
+use crate::config::Loaded;
+use crate::ramp::Spec;
+use crate::remote::{Client, ClientError, Plan, drive};
+use crate::report;
+use crate::telemetry;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+/// Runs a ramp of the flags.
+pub(super) fn run(loaded: Loaded, args: &RampArgs) -> Result<ExitCode, Failure> {
+    let spec = args.pace.spec(&args.shape)?;
+    if args.dry_run {
+        print_stdout(&report::plan(&spec))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let plan = Plan::of(spec);
+    perform(loaded, &plan, &args.target)
+}
+
+/// Where a ramp runs and where its results go.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Target {
+    /// The running agent that is to do it, such as http://127.0.0.1:9090; without it an agent of its own, for as long as it takes.
+    #[arg(long, value_name = "URL")]
+    agent: Option<String>,
+
+    /// Folder for the results, made if it is not there; by default one for each run in the agent's directory.
+    #[arg(long, value_name = "DIR")]
+    pub(super) results: Option<PathBuf>,
+
+    /// Delete the clusters afterwards, here and in Rancher.
+    #[arg(long)]
+    clean: bool,
+
+    /// How the run is printed.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(super) output: ReportFormat,
+}
+
+/// Runs a plan and writes its results.
+pub(super) fn perform(loaded: Loaded, plan: &Plan, target: &Target) -> Result<ExitCode, Failure> {
+    let folder = results::folder(target.results.as_deref(), loaded.home.path(), &plan.name)?;
+    let stop = stop_on_signals()?;
+    let outcome = match &target.agent {
+        Some(url) => with(&Client::new(url), plan, target, &stop),
+        None => with_own_agent(loaded, plan, target, &stop),
+    };
+    match outcome {
+        Ok(run) => results::finish(&run, Some(&folder), target.output),
+        Err(failure) => {
+            // An empty folder says nothing to anybody.
+            let _ = std::fs::remove_dir(&folder);
+            Err(failure)
+        }
+    }
+}
+
+fn with_own_agent(loaded: Loaded, plan: &Plan, target: &Target, stop: &Stop) -> Result<report::Run, Failure> {
+    let settings = loaded.settings.clone();
+    settings.require_rancher()?;
+    let _log = telemetry::init(settings.log_level.min(log::LevelFilter::Warn), settings.log_format)
+        .map_err(|error| Failure::new("logging cannot start").cause(error))?;
+    let listener = listen(&settings)?;
+    let Some(agent) = Agent::start(&loaded, &stop.receiver)? else {
+        return Err(Failure::new("a signal ended it before anything was begun"));
+    };
+    let max_body_bytes = settings.max_request_bytes;
+    let api = Api::start(ApiConfig { listener, commands: agent.commands(), metrics: agent.metrics(), max_body_bytes })
+        .map_err(|error| Failure::new(error.to_string()))?;
+    let outcome = with(&Client::new(&format!("http://{}", api.address())), plan, target, stop);
+    api.stop();
+    agent.stop()?;
+    let run = outcome?;
+    if !target.clean && run.figures.active > 0 {
+        // Nothing is left to be told if standard error is closed.
+        let _ = writeln!(
+            std::io::stderr(),
+            "the clusters stay in Rancher, disconnected: start the agent to connect them, or delete them with `clean`"
+        );
+    }
+    Ok(run)
+}
+
+fn with(client: &Client, plan: &Plan, target: &Target, stop: &Stop) -> Result<report::Run, Failure> {
+    let mut live = Live::new(plan.spec.clusters);
+    let outcome = drive(client, plan, &stop.flag, |view| live.show(view));
+    live.finish();
+    let run = outcome?;
+    if target.clean {
+        clean(client, &plan.spec)?;
+    }
+    Ok(run)
+}
+
+/// Deletes what the ramp made; a second signal ends that too.
+fn clean(client: &Client, spec: &Spec) -> Result<(), Failure> {
+    let operation = client.delete_prefix(&spec.prefix)?;
+    let id = operation["id"].as_u64().unwrap_or_default();
+    loop {
+        let operation = client.operation(id)?;
+        if operation["state"] != "running" {
+            return match operation["failed"].as_u64() {
+                Some(0) => Ok(()),
+                _ => Err(Failure::new(format!("{} clusters could not be deleted", operation["failed"]))
+                    .remedy("`clean` tries again")),
+            };
+        }
+        thread::sleep(CLEAN_INTERVAL);
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Failure {
+        let remedy = error.remedy().to_owned();
+        let usage = matches!(error, ClientError::Refused { status: 400 | 422, .. });
+        let failure = Failure::new(error.to_string()).remedy(remedy);
+        if usage { failure.usage() } else { failure }
+    }
+}
+
+const CLEAN_INTERVAL: Duration = Duration::from_millis(200);

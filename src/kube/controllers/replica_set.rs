@@ -1,0 +1,97 @@
+//! ReplicaSets: as many pods as they want (`kube-controller-manager` replicaset controller).
+
+use super::agenda::Work;
+use super::owned::controlled_by;
+use super::pods::{is_active, is_available, is_ready, number, of_template, rank, set_condition, set_counts, text};
+use crate::kube::{Cluster, LabelSelector, tree};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+impl Cluster {
+    /// Brings the pods of a replica set to their number, or else its status up to date.
+    pub(super) fn keep_replica_set(&mut self, path: &str, now: Timestamp) {
+        let Some((sets, version, set)) = self.living("apps", "replicasets", path) else { return };
+        let Some(pods) = Cluster::built_in("", "pods") else { return };
+        let owner = self.as_owner(&sets, &version);
+        let mut active = self.controlled(&pods, path, &owner);
+        active.retain(|(_, pod)| is_active(pod));
+        let wanted = number(&set["spec"]["replicas"]);
+        let missing = wanted - active.len() as i64;
+        let mut problem = None;
+        if missing > 0 {
+            let mut pod = of_template(
+                &set["spec"]["template"],
+                &set["metadata"]["namespace"],
+                controlled_by("apps/v1", "ReplicaSet", &set),
+            );
+            tree::set(&mut pod, &["metadata", "generateName"], format!("{}-", text(&set["metadata"]["name"])));
+            for _ in 0..missing.min(BURST) {
+                match self.spawn(&pods, pod.clone(), now) {
+                    Ok(name) => self.tell(
+                        &set,
+                        "Normal",
+                        "SuccessfulCreate",
+                        &format!("Created pod: {name}"),
+                        "replicaset-controller",
+                        now,
+                    ),
+                    Err(status) => {
+                        problem = Some(status.message);
+                        break;
+                    }
+                }
+            }
+        } else {
+            active.sort_by_cached_key(|(_, pod)| rank(pod));
+            for (version, pod) in active.iter().take(usize::try_from(-missing).unwrap_or_default()) {
+                self.withdraw(&pods, version, now);
+                let message = format!("Deleted pod: {}", text(&pod["metadata"]["name"]));
+                self.tell(&set, "Normal", "SuccessfulDelete", &message, "replicaset-controller", now);
+            }
+        }
+        if missing == 0 || problem.is_some() {
+            let active: Vec<&Value> = active.iter().map(|(_, pod)| pod).collect();
+            self.report_replica_set(path, &set, &active, problem, now);
+        }
+    }
+
+    fn report_replica_set(
+        &mut self,
+        path: &str,
+        set: &Value,
+        active: &[&Value],
+        problem: Option<String>,
+        now: Timestamp,
+    ) {
+        let labels = &set["spec"]["template"]["metadata"]["labels"];
+        let full = LabelSelector::from_object(&json!({"matchLabels": labels})).unwrap_or_default();
+        let count = |is: &dyn Fn(&Value) -> bool| active.iter().filter(|pod| is(pod)).count() as i64;
+        let mut available = 0;
+        for pod in active {
+            match is_available(pod, number(&set["spec"]["minReadySeconds"]), now) {
+                Ok(is_available) => available += i64::from(is_available),
+                Err(at) => self.agenda.add_at(at, Work::ReplicaSet(path.into())),
+            }
+        }
+        let counts = [
+            ("fullyLabeledReplicas", count(&|pod| full.matches(pod["metadata"]["labels"].as_object()))),
+            ("readyReplicas", count(&is_ready)),
+            ("availableReplicas", available),
+        ];
+        self.set_status("apps", "replicasets", path, now, |status, now| {
+            tree::set(status, &["replicas"], active.len());
+            tree::set(status, &["observedGeneration"], set["metadata"]["generation"].clone());
+            set_counts(status, &counts);
+            match problem {
+                Some(message) => {
+                    let condition = json!({"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message});
+                    set_condition(tree::at(status, &["conditions"]), condition, now);
+                }
+                None => _ = status.as_object_mut().and_then(|status| status.remove("conditions")),
+            }
+        });
+    }
+}
+
+/// Pods made in one turn, so that a large set does not keep the worker from its other clusters.
+pub(super) const BURST: i64 = 20;

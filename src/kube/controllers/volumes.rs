@@ -1,0 +1,112 @@
+//! Persistent volume claims are bound to volumes (`kube-controller-manager` persistentvolume controller and a provisioner).
+
+use super::pods::text;
+use crate::kube::quantity::Quantity;
+use crate::kube::{Cluster, tree};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+impl Cluster {
+    /// Binds a claim to a volume that suits, or to a new one where its class has a provisioner.
+    pub(super) fn keep_claim(&mut self, path: &str, now: Timestamp) {
+        let Some((claims, _, claim)) = self.living("", "persistentvolumeclaims", path) else { return };
+        let Some(volumes) = Cluster::built_in("", "persistentvolumes") else { return };
+        if claim["status"]["phase"] == "Bound" {
+            return;
+        }
+        let class = self.class_of(&claim);
+        let listed = self.store.list(volumes.storage, None).into_iter();
+        let mut known = listed.map(|found| self.value(&volumes, &found.version));
+        let found = known
+            .find(|volume| suits(volume, &claim, &class))
+            .map(|volume| text(&volume["metadata"]["name"]).to_owned());
+        let name = match found {
+            Some(name) => name,
+            None if class.is_empty() => return,
+            None => {
+                let name = format!("pvc-{}", text(&claim["metadata"]["uid"]));
+                let volume = json!({
+                    "apiVersion": "v1", "kind": "PersistentVolume",
+                    "metadata": {"name": name, "annotations": {"pv.kubernetes.io/provisioned-by": PROVISIONER}},
+                    "spec": {
+                        "capacity": {"storage": claim["spec"]["resources"]["requests"]["storage"]},
+                        "accessModes": claim["spec"]["accessModes"], "persistentVolumeReclaimPolicy": "Delete",
+                        "storageClassName": class, "volumeMode": "Filesystem",
+                        "hostPath": {"path": format!("/opt/local-path-provisioner/{name}"), "type": "DirectoryOrCreate"}
+                    }
+                });
+                _ = self.spawn(&volumes, volume, now);
+                name
+            }
+        };
+        let Some(volume) = self.store.get(volumes.storage, &name).map(|version| self.value(&volumes, &version)) else {
+            return;
+        };
+        let refer = json!({
+            "apiVersion": "v1", "kind": "PersistentVolumeClaim", "name": claim["metadata"]["name"], "namespace": claim["metadata"]["namespace"],
+            "uid": claim["metadata"]["uid"]
+        });
+        self.rewrite(&volumes, &name, |volume| {
+            tree::set(volume, &["spec", "claimRef"], refer);
+            tree::set(volume, &["status", "phase"], "Bound");
+        });
+        self.rewrite(&claims, path, |claim| {
+            tree::set(claim, &["spec", "volumeName"], name.as_str());
+            tree::set(claim, &["spec", "storageClassName"], class.as_str());
+            tree::set(claim, &["metadata", "annotations", "pv.kubernetes.io/bind-completed"], "yes");
+            let status = json!({
+                "phase": "Bound", "accessModes": volume["spec"]["accessModes"], "capacity": volume["spec"]["capacity"]
+            });
+            tree::set(claim, &["status"], status);
+        });
+    }
+
+    /// Lets a volume go with its claim, or keeps it as released.
+    pub(super) fn release_volume(&mut self, claim: &Value, now: Timestamp) {
+        let Some(volumes) = Cluster::built_in("", "persistentvolumes") else { return };
+        let name = text(&claim["spec"]["volumeName"]);
+        let Some(version) = self.store.get(volumes.storage, name) else { return };
+        if self.value(&volumes, &version)["spec"]["claimRef"]["uid"] != claim["metadata"]["uid"] {
+            return;
+        }
+        if self.value(&volumes, &version)["spec"]["persistentVolumeReclaimPolicy"] == "Delete" {
+            self.withdraw(&volumes, &version, now);
+        } else {
+            self.rewrite(&volumes, name, |volume| tree::set(volume, &["status", "phase"], "Released"));
+        }
+    }
+
+    /// The class a claim asks for, or the default one; empty for none.
+    fn class_of(&self, claim: &Value) -> String {
+        if let Some(class) = claim["spec"]["storageClassName"].as_str() {
+            return class.to_owned();
+        }
+        let Some(classes) = Cluster::built_in("storage.k8s.io", "storageclasses") else { return String::new() };
+        let listed = self.store.list(classes.storage, None).into_iter();
+        let mut classes = listed.map(|found| self.value(&classes, &found.version));
+        let default = classes
+            .find(|class| class["metadata"]["annotations"]["storageclass.kubernetes.io/is-default-class"] == "true");
+        default.map_or_else(|| DEFAULT_CLASS.into(), |class| text(&class["metadata"]["name"]).to_owned())
+    }
+}
+
+/// Whether a volume that nobody has is what a claim asks for.
+fn suits(volume: &Value, claim: &Value, class: &str) -> bool {
+    let wanted = Quantity::of(&claim["spec"]["resources"]["requests"]["storage"]).unwrap_or_default();
+    let holds = Quantity::of(&volume["spec"]["capacity"]["storage"]).unwrap_or_default();
+    let modes = |object: &Value| object["spec"]["accessModes"].as_array().cloned().unwrap_or_default();
+    let named = text(&claim["spec"]["volumeName"]);
+    let reference = &volume["spec"]["claimRef"];
+    let is_free = reference.is_null()
+        || (reference["name"] == claim["metadata"]["name"] && reference["namespace"] == claim["metadata"]["namespace"]);
+    is_free
+        && (named.is_empty() || volume["metadata"]["name"] == *named)
+        && text(&volume["spec"]["storageClassName"]) == class
+        && holds >= wanted
+        && modes(claim).iter().all(|mode| modes(volume).contains(mode))
+}
+
+/// Who made the volumes that are made here.
+const PROVISIONER: &str = "rancher.io/local-path";
+/// What stands for a class where the cluster has none: claims of clusters in a lab are expected to bind.
+const DEFAULT_CLASS: &str = "local-path";

@@ -1,0 +1,451 @@
+//! A ramp under way: its clusters, how each fares, and whether it goes on.
+
+use super::{Fleet, Now};
+use crate::manager::record::Record;
+use crate::manager::{ClusterName, FailureView, MilestoneView, RampState, RampView, State};
+use crate::ramp::{
+    Calls, End, Fate, InFlightUntil, Journey, Milestone, Pace, Point, Results, Row, Sample, Spec, Start, Tally,
+    Timeline, Verdict, cause,
+};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+/// Clusters that are created by a plan, and measured.
+#[derive(Debug)]
+pub(super) struct Ramp {
+    pub(super) spec: Spec,
+    /// What a cluster has to reach.
+    goal: Milestone,
+    pub(super) pace: Pace,
+    began: Now,
+    members: Vec<Member>,
+    /// The positions of those without an end.
+    open: Vec<u32>,
+    in_flight: u32,
+    already: u32,
+    failed: u32,
+    /// The latest reasons.
+    pub(super) errors: VecDeque<String>,
+    behind: u32,
+    behind_max: u32,
+    timeline: Timeline,
+    calls: BTreeMap<&'static str, Calls>,
+    verdicts: Vec<Verdict>,
+    judged: Option<Instant>,
+    holding: Option<Instant>,
+    pub(super) end: End,
+    finished: Option<Now>,
+}
+
+/// One of its clusters.
+#[derive(Debug)]
+struct Member {
+    name: ClusterName,
+    intended: Instant,
+    /// `None` for one that was there before.
+    fate: Option<Fate>,
+    cause: Option<String>,
+    /// How it fared, once its record is gone.
+    journey: Option<Box<Journey>>,
+}
+
+/// Counts over all clusters of a ramp.
+#[derive(Default)]
+struct Census {
+    created: u64,
+    active: u64,
+    disconnects: u64,
+}
+
+impl Ramp {
+    /// Begins now. A cluster is done once it has reached `goal`.
+    pub(super) fn new(spec: Spec, goal: Milestone, now: Now) -> Ramp {
+        Ramp {
+            pace: Pace::new(spec.schedule(), spec.limit(), now.instant),
+            goal,
+            began: now,
+            members: Vec::new(),
+            open: Vec::new(),
+            in_flight: 0,
+            already: 0,
+            failed: 0,
+            errors: VecDeque::new(),
+            behind: 0,
+            behind_max: 0,
+            timeline: Timeline::default(),
+            calls: BTreeMap::new(),
+            verdicts: Vec::new(),
+            judged: None,
+            holding: None,
+            end: End::Running,
+            finished: None,
+            spec,
+        }
+    }
+
+    /// Whether anything is left to look after.
+    pub(super) fn is_live(&self) -> bool {
+        self.end == End::Running || (self.goal == Milestone::Created && !self.open.is_empty())
+    }
+
+    /// Whether it waits for Rancher's opinion of its clusters.
+    pub(super) fn wants_news(&self) -> bool {
+        self.end == End::Running && self.goal == Milestone::Active && !self.open.is_empty()
+    }
+
+    /// Whether its clusters are measured beyond their creation.
+    pub(super) fn is_measured(&self) -> bool {
+        self.goal == Milestone::Active
+    }
+
+    /// How many were started, were there already, failed, and have no end.
+    pub(super) fn counts(&self) -> (u32, u32, u32, u32) {
+        (self.pace.taken(), self.already, self.failed, self.open.len() as u32)
+    }
+
+    /// The next cluster that is to start.
+    pub(super) fn next(&mut self, now: Now) -> Option<Start> {
+        let start = self.pace.next(now.instant, self.in_flight)?;
+        Some(start)
+    }
+
+    /// When to look after it again.
+    pub(super) fn patience(&self, now: Now) -> Duration {
+        let due = self.pace.next_due().map(|due| due.saturating_duration_since(now.instant));
+        match due {
+            Some(due) if !due.is_zero() => due.min(TICK),
+            _ => TICK,
+        }
+    }
+
+    /// A cluster was there before.
+    pub(super) fn skip(&mut self, name: ClusterName, start: Start) {
+        self.already += 1;
+        self.members.push(Member { name, intended: start.intended, fate: None, cause: None, journey: None });
+    }
+
+    /// A cluster was taken on.
+    pub(super) fn join(&mut self, name: ClusterName, start: Start) {
+        self.open.push(start.position);
+        self.in_flight += 1;
+        let fate = Some(Fate::UnderWay);
+        self.members.push(Member { name, intended: start.intended, fate, cause: None, journey: None });
+    }
+
+    /// A cluster could not even be taken on.
+    pub(super) fn refuse(&mut self, name: ClusterName, start: Start, problem: &str) {
+        let error = format!("{name}: {problem}");
+        let cause = Some(cause(problem, &name.to_string(), None));
+        self.members.push(Member { name, intended: start.intended, fate: Some(Fate::Failed), cause, journey: None });
+        self.fail(error);
+    }
+
+    /// A cluster's record is gone; what is known of its way stays here.
+    pub(super) fn bury(&mut self, position: u32, journey: Box<Journey>) {
+        if let Some(member) = self.members.get_mut(position as usize) {
+            member.journey = Some(journey);
+        }
+    }
+
+    /// A call to Rancher ended.
+    pub(super) fn called(&mut self, endpoint: &'static str, took: Duration, failed: bool) {
+        let calls = self.calls.entry(endpoint).or_default();
+        calls.times.record(took.as_secs_f64());
+        calls.failed += u64::from(failed);
+    }
+
+    /// Starts no more and ends.
+    pub(super) fn stop(&mut self, end: End, now: Now) {
+        if self.end == End::Running {
+            self.pace.resume(now.instant);
+            self.pace.stop();
+            self.end = end;
+            self.finished = Some(now);
+        }
+    }
+
+    pub(super) fn finished(&self) -> Option<Timestamp> {
+        self.finished.map(|now| now.wall)
+    }
+
+    fn fail(&mut self, error: String) {
+        self.failed += 1;
+        self.errors.push_back(error);
+        if self.errors.len() > ERRORS_KEPT {
+            self.errors.pop_front();
+        }
+    }
+}
+
+impl Fleet {
+    /// Takes note of what became of the clusters that were started.
+    pub(super) fn settle(&self, ramp: &mut Ramp, now: Now) {
+        let (mut in_flight, mut uncreated) = (0, 0);
+        let mut failures = Vec::new();
+        let (spec, goal, members) = (&ramp.spec, ramp.goal, &mut ramp.members);
+        ramp.open.retain(|position| {
+            let Some(member) = members.get_mut(*position as usize) else { return false };
+            let record = self.records.get(&member.name);
+            let (fate, problem) = fate(record, member, goal, spec.timeout, now);
+            if fate == Fate::UnderWay {
+                let is_created = record.is_some_and(|record| record.id.is_some());
+                in_flight += u32::from(!is_created || spec.in_flight_until == InFlightUntil::Active);
+                let waits = |record: &Record| record.job_under_way || record.state == State::Pending;
+                uncreated += u32::from(!is_created && record.is_some_and(waits));
+                return true;
+            }
+            member.fate = Some(fate);
+            if let Some(problem) = problem {
+                let id = record.and_then(|record| record.id.as_deref());
+                member.cause = Some(cause(&problem, &member.name.to_string(), id));
+                failures.push(format!("{}: {problem}", member.name));
+            }
+            false
+        });
+        failures.into_iter().for_each(|failure| ramp.fail(failure));
+        ramp.in_flight = in_flight;
+        // What more than one call each of the registrars is busy with waits for its turn: Rancher does not keep up.
+        let registrars = u32::try_from(self.config.registrars * self.upstreams.len()).unwrap_or(u32::MAX);
+        let queued = if ramp.spec.stages.is_some() { uncreated.saturating_sub(registrars) } else { 0 };
+        ramp.behind = ramp.pace.behind(now.instant) + queued;
+        ramp.behind_max = ramp.behind_max.max(ramp.behind);
+    }
+
+    /// Looks whether the ramp is over, and how it stands.
+    pub(super) fn conclude(&self, number: u64, ramp: &mut Ramp, now: Now) {
+        if ramp.end != End::Running {
+            return;
+        }
+        if ramp.pace.is_over(now.instant) && ramp.open.is_empty() && !ramp.pace.is_paused() {
+            let since = *ramp.holding.get_or_insert(now.instant);
+            if now.instant.saturating_duration_since(since) >= ramp.spec.hold {
+                ramp.stop(End::Done, now);
+            }
+        }
+        if !ramp.is_measured() {
+            return;
+        }
+        let over = ramp.end != End::Running;
+        let seconds = now.instant.saturating_duration_since(ramp.began.instant).as_secs_f64();
+        if ramp.timeline.is_due(seconds) || over {
+            let census = self.census(number, ramp);
+            ramp.timeline.push(Point {
+                seconds,
+                due: ramp.pace.due(now.instant),
+                started: ramp.pace.taken(),
+                created: census.created as u32,
+                active: census.active as u32,
+                failed: ramp.failed,
+                in_flight: ramp.in_flight,
+                behind: ramp.behind,
+                disconnects: census.disconnects,
+                rss_bytes: self.host.rss_bytes(),
+            });
+        }
+        let is_due = ramp.judged.is_none_or(|at| now.instant.saturating_duration_since(at) >= JUDGE_INTERVAL);
+        if !ramp.spec.thresholds.is_empty() && (is_due || over) {
+            ramp.judged = Some(now.instant);
+            let tally = self.tally(number, ramp, now);
+            ramp.verdicts = ramp.spec.thresholds.iter().map(|threshold| threshold.judge(&tally)).collect();
+            let says_something = tally.settled() >= SETTLED_TO_ABORT.min(ramp.spec.clusters.into());
+            let failed = ramp.verdicts.iter().find(|verdict| verdict.ok == Some(false));
+            if let Some(verdict) = failed.filter(|_| ramp.spec.abort_on_fail && says_something) {
+                log::warn!("ramp {number} ends: {}:{} does not hold", verdict.metric, verdict.condition);
+                ramp.stop(End::Aborted, now);
+            }
+        }
+    }
+
+    /// The ramp as REST shows it.
+    pub(super) fn ramp_view(&self, number: u64, ramp: &Ramp, now: Now) -> RampView {
+        let now = ramp.finished.unwrap_or(now);
+        let tally = self.tally(number, ramp, now);
+        let mut causes: BTreeMap<&str, u64> = BTreeMap::new();
+        for cause in ramp.members.iter().filter_map(|member| member.cause.as_deref()) {
+            *causes.entry(cause).or_default() += 1;
+        }
+        let mut failures: Vec<FailureView> =
+            causes.into_iter().map(|(cause, count)| FailureView { cause: cause.to_owned(), count }).collect();
+        failures.sort_by_key(|failure| std::cmp::Reverse(failure.count));
+        failures.truncate(FAILURES_SHOWN);
+        RampView {
+            id: number,
+            state: ramp.state(),
+            prefix: ramp.spec.prefix.clone(),
+            clusters: ramp.spec.clusters,
+            elapsed_seconds: ramp.pace.elapsed(now.instant).as_secs_f64(),
+            due: ramp.pace.due(now.instant),
+            started: ramp.pace.taken(),
+            created: tally.times(Milestone::Created).count(),
+            active: tally.active,
+            active_now: tally.active_now,
+            failed: tally.failed,
+            under_way: tally.under_way,
+            already: ramp.already.into(),
+            in_flight: ramp.in_flight,
+            behind: ramp.behind,
+            behind_max: ramp.behind_max,
+            disconnects: tally.disconnects,
+            starts_per_second: ramp.timeline.start_rate(RATE_WINDOW_S),
+            disconnects_per_second: ramp.timeline.disconnect_rate(RATE_WINDOW_S),
+            rss_bytes: self.host.rss_bytes(),
+            milestones: MilestoneView::all(&tally),
+            failures,
+            thresholds: ramp.verdicts.clone(),
+            spec: ramp.spec.to_json(),
+            started_at: ramp.began.wall,
+            finished_at: ramp.finished(),
+        }
+    }
+
+    /// Everything that reports are made from.
+    pub(super) fn ramp_results(&self, number: u64, ramp: &Ramp, now: Now) -> Results {
+        let end = ramp.finished.unwrap_or(now);
+        Results {
+            spec: ramp.spec.to_json(),
+            end: ramp.end,
+            started: ramp.began.wall,
+            finished: end.wall,
+            elapsed_seconds: ramp.pace.elapsed(end.instant).as_secs_f64(),
+            already: ramp.already.into(),
+            behind: ramp.behind.into(),
+            behind_max: ramp.behind_max.into(),
+            timeline: ramp.timeline.clone(),
+            calls: ramp.calls.iter().map(|(endpoint, calls)| ((*endpoint).to_owned(), calls.clone())).collect(),
+            agent: self.config.about.clone(),
+            clusters: self.rows(number, ramp),
+        }
+    }
+
+    fn rows(&self, number: u64, ramp: &Ramp) -> Vec<Row> {
+        let row = |(position, member): (usize, &Member)| {
+            let sample = self.sample(number, position, member)?;
+            let journey = self.journey(number, position, member);
+            let lists = journey.map(|journey| journey.lists_since(member.intended)).into_iter().flatten();
+            Some(Row {
+                name: member.name.to_string(),
+                intended: member.intended.saturating_duration_since(ramp.began.instant).as_secs_f64(),
+                fate: sample.fate,
+                is_active: sample.is_active,
+                cause: member.cause.clone(),
+                seconds: sample.seconds,
+                disconnects: sample.disconnects,
+                lists: lists.map(|(resource, seconds)| (resource.to_string(), seconds)).collect(),
+            })
+        };
+        ramp.members.iter().enumerate().filter_map(row).collect()
+    }
+
+    fn tally(&self, number: u64, ramp: &Ramp, now: Now) -> Tally {
+        let mut tally = Tally {
+            behind: ramp.behind.into(),
+            behind_max: ramp.behind_max.into(),
+            elapsed_seconds: ramp.pace.elapsed(now.instant).as_secs_f64(),
+            ..Tally::default()
+        };
+        for calls in ramp.calls.values() {
+            tally.calls.add(&calls.times);
+            tally.call_errors += calls.failed;
+        }
+        for (position, member) in ramp.members.iter().enumerate() {
+            self.sample(number, position, member).into_iter().for_each(|sample| tally.add(&sample));
+        }
+        tally
+    }
+
+    /// A member in figures; none for one that was there before.
+    fn sample(&self, number: u64, position: usize, member: &Member) -> Option<Sample> {
+        let fate = member.fate?;
+        let record = self.record_of(number, position, member);
+        let journey = self.journey(number, position, member);
+        Some(Sample {
+            fate,
+            is_active: record.is_some_and(|record| record.state == State::Active),
+            seconds: journey.map(|journey| journey.seconds_since(member.intended)).unwrap_or_default(),
+            disconnects: journey.map_or(0, Journey::disconnects),
+        })
+    }
+
+    fn journey<'a>(&'a self, number: u64, position: usize, member: &'a Member) -> Option<&'a Journey> {
+        let living = || self.record_of(number, position, member)?.journey.as_deref();
+        member.journey.as_deref().or_else(living)
+    }
+
+    fn record_of(&self, number: u64, position: usize, member: &Member) -> Option<&Record> {
+        self.records.get(&member.name).filter(|record| record.ramp == Some((number, position as u32)))
+    }
+
+    /// One walk over all records rather than a search for each member: it is made several times a second.
+    fn census(&self, number: u64, ramp: &Ramp) -> Census {
+        let mut census = Census::default();
+        let mut count = |journey: &Journey| {
+            census.created += u64::from(journey.has_reached(Milestone::Created));
+            census.disconnects += u64::from(journey.disconnects());
+        };
+        ramp.members.iter().filter_map(|member| member.journey.as_deref()).for_each(&mut count);
+        let of_it = self.records.values().filter(|record| record.ramp.is_some_and(|(ramp, _)| ramp == number));
+        let mut active = 0;
+        for record in of_it {
+            record.journey.as_deref().into_iter().for_each(&mut count);
+            active += u64::from(record.state == State::Active);
+        }
+        census.active = active;
+        census
+    }
+}
+
+impl Ramp {
+    fn state(&self) -> RampState {
+        match self.end {
+            End::Done => RampState::Done,
+            End::Stopped => RampState::Stopped,
+            End::Aborted => RampState::Aborted,
+            End::Running if self.pace.is_paused() => RampState::Paused,
+            End::Running if self.holding.is_some() => RampState::Holding,
+            End::Running if self.pace.is_through() => RampState::Settling,
+            End::Running => RampState::Starting,
+        }
+    }
+}
+
+/// What became of a member, and why it failed if it did.
+fn fate(
+    record: Option<&Record>,
+    member: &Member,
+    goal: Milestone,
+    timeout: Duration,
+    now: Now,
+) -> (Fate, Option<String>) {
+    let Some(record) = record else {
+        return (Fate::Failed, Some("it was deleted, or could not be stored".to_owned()));
+    };
+    let reached = |milestone| record.journey.as_ref().is_some_and(|journey| journey.has_reached(milestone));
+    if reached(goal) {
+        return (Fate::Active, None);
+    }
+    let last_error = record.last_error.as_deref();
+    if record.state == State::Failed {
+        return (Fate::Failed, Some(last_error.unwrap_or("for an unknown reason").to_owned()));
+    }
+    let waited = now.instant.saturating_duration_since(member.intended);
+    if goal == Milestone::Active && waited >= timeout {
+        let furthest = record.journey.as_ref().map_or("nothing", |journey| journey.furthest().title());
+        let last_error = last_error.map(|error| format!("; {error}")).unwrap_or_default();
+        return (Fate::Failed, Some(format!("not Active in time, got as far as: {furthest}{last_error}")));
+    }
+    (Fate::UnderWay, None)
+}
+
+/// How often a ramp is looked after at least.
+pub(super) const TICK: Duration = Duration::from_millis(100);
+/// How often thresholds are judged.
+const JUDGE_INTERVAL: Duration = Duration::from_secs(1);
+/// Fewer clusters than this with an end say nothing about a share of all.
+const SETTLED_TO_ABORT: u64 = 20;
+/// Reasons of failures that are remembered.
+const ERRORS_KEPT: usize = 10;
+/// Causes that a view shows; results have all.
+const FAILURES_SHOWN: usize = 20;
+/// What "now" means for a rate.
+const RATE_WINDOW_S: f64 = 10.0;

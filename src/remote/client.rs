@@ -1,0 +1,163 @@
+//! A client of the agent's REST API.
+
+use crate::manager::RampView;
+use crate::ramp::{Results, Spec};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::time::Duration;
+
+/// Calls an agent. Every call has a deadline.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: ureq::Agent,
+    url: String,
+}
+
+/// Why a call came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody answers.
+    #[error("the agent at {url} does not answer {call}: {cause}")]
+    Unreachable {
+        /// Its URL.
+        url: String,
+        /// Method and path.
+        call: String,
+        /// Why.
+        cause: String,
+    },
+    /// The agent says no, in the words of its problem document.
+    #[error("{detail}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// What happened.
+        detail: String,
+        /// What to do next.
+        remedy: String,
+    },
+    /// The answer is no answer of an agent of this version.
+    #[error("the answer of {url} to {call} is not understood: {problem}")]
+    Unexpected {
+        /// Its URL.
+        url: String,
+        /// Method and path.
+        call: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl Client {
+    /// A client of the agent at this URL, such as `http://127.0.0.1:9090`.
+    pub fn new(url: &str) -> Client {
+        let http = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(CALL_TIMEOUT))
+            // The agent is on this host or in this lab, whatever leads out of it.
+            .proxy(None)
+            .build()
+            .into();
+        Client { http, url: url.trim_end_matches('/').to_owned() }
+    }
+
+    /// Starts a ramp.
+    pub fn start_ramp(&self, spec: &Spec) -> Result<RampView, ClientError> {
+        self.call("POST", "/ramps", Some(&spec.to_json()))
+    }
+
+    /// A ramp as it stands.
+    pub fn ramp(&self, id: u64) -> Result<RampView, ClientError> {
+        self.call("GET", &format!("/ramps/{id}"), None)
+    }
+
+    /// Ends a ramp; its clusters stay.
+    pub fn stop_ramp(&self, id: u64) -> Result<RampView, ClientError> {
+        self.call("POST", &format!("/ramps/{id}/stop"), None)
+    }
+
+    /// The raw results of a ramp, as far as it is.
+    pub fn results(&self, id: u64) -> Result<Results, ClientError> {
+        self.call("GET", &format!("/ramps/{id}/results"), None)
+    }
+
+    /// What was asked of all clusters, by verb, resource and code.
+    pub fn requests(&self) -> Result<Vec<Value>, ClientError> {
+        let answer: Value = self.call("GET", "/requests", None)?;
+        Ok(answer["requests"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// Makes something go wrong.
+    pub fn inject(&self, fault: &Value) -> Result<Value, ClientError> {
+        self.call("POST", "/faults", Some(fault))
+    }
+
+    /// How the agent fares.
+    pub fn health(&self) -> Result<Value, ClientError> {
+        self.call("GET", "/health", None)
+    }
+
+    /// Deletes all clusters of a prefix; the operation that does it.
+    pub fn delete_prefix(&self, prefix: &str) -> Result<Value, ClientError> {
+        self.call("DELETE", &format!("/clusters?prefix={prefix}"), None)
+    }
+
+    /// An operation as it stands.
+    pub fn operation(&self, id: u64) -> Result<Value, ClientError> {
+        self.call("GET", &format!("/operations/{id}"), None)
+    }
+
+    fn call<T: DeserializeOwned>(&self, method: &str, path: &str, body: Option<&Value>) -> Result<T, ClientError> {
+        let call = format!("{method} {path}");
+        let unreachable = |error: ureq::Error| ClientError::Unreachable {
+            url: self.url.clone(),
+            call: call.clone(),
+            cause: error.to_string(),
+        };
+        let request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
+        let request = request.header("Content-Type", "application/json");
+        let response = match (method, body) {
+            ("GET", None) => request.body(()).map(|request| self.http.run(request)),
+            // A body without a length is sent in pieces, of which nobody here reads the end.
+            (_, body) => {
+                let text = body.map(Value::to_string).unwrap_or_default();
+                request.body(text).map(|request| self.http.run(request))
+            }
+        };
+        let response = response.map_err(ureq::Error::from).flatten().map_err(unreachable);
+        let mut response = response?;
+        let status = response.status();
+        let text = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string().map_err(unreachable)?;
+        let unexpected =
+            |problem: String| ClientError::Unexpected { url: self.url.clone(), call: call.clone(), problem };
+        // Health answers 503 with what is wrong.
+        if status.is_success() || (path == "/health" && status.as_u16() == 503) {
+            return serde_json::from_str(&text).map_err(|error| unexpected(error.to_string()));
+        }
+        let problem: Value = serde_json::from_str(&text).unwrap_or_default();
+        match (problem["detail"].as_str(), problem["remedy"].as_str()) {
+            (Some(detail), remedy) => Err(ClientError::Refused {
+                status: status.as_u16(),
+                detail: detail.to_owned(),
+                remedy: remedy.unwrap_or_default().to_owned(),
+            }),
+            _ => Err(unexpected(format!("{status}, and no problem document"))),
+        }
+    }
+}
+
+impl ClientError {
+    /// What to do about it.
+    pub fn remedy(&self) -> &str {
+        match self {
+            ClientError::Unreachable { .. } => "see that the agent runs and that --agent is the address it listens on",
+            ClientError::Refused { remedy, .. } => remedy,
+            ClientError::Unexpected { .. } => "see that --agent leads to an agent of this version",
+        }
+    }
+}
+
+/// A busy manager answers within milliseconds; results of a large fleet take a second to write and read.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// Results of the largest fleet, several times over.
+const MAX_ANSWER_BYTES: u64 = 1 << 30;

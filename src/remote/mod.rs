@@ -1,0 +1,12 @@
+//! A running agent from the outside: a client of its REST API, and what drives a ramp through it from the plan to the results.
+//!
+//! The agent may be this very process, a child of it, or somewhere else: results are had the same way. This room must not know
+//! the manager's queues, terminals or files.
+
+mod client;
+mod drive;
+mod scenario;
+
+pub use client::{Client, ClientError};
+pub use drive::{Plan, Planned, drive};
+pub use scenario::{ScenarioError, parse as parse_scenario};
