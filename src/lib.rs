@@ -14,6 +14,7 @@
 //! | [`manager`] | the registry and lifecycle of every cluster | HTTP, TLS, Kubernetes |
 //! | [`ramp`] | which cluster starts when, how far each is, whether that is good enough; no I/O | clocks, files, the manager |
 //! | [`rancher`] | Rancher's own REST API as a client sees it | clusters' lifecycle |
+//! | [`doctor`] | looks whether host and Ranchers will bear a fleet | how it is printed |
 //! | [`engine`] | workers: epoll, timers, sockets, TLS; drives the protocols below | Rancher's REST, the operator's REST |
 //! | [`tunnel`] | the remotedialer protocol, no I/O | sockets, clocks, Kubernetes |
 //! | [`http1`] | HTTP/1.1 framing, no I/O | sockets, clocks, Kubernetes |
@@ -30,6 +31,7 @@
 pub mod api;
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod engine;
 pub mod faults;
 pub mod http1;

@@ -96,3 +96,15 @@ fn a_running_agent_is_not_disturbed() {
     assert!(error.contains("another agent uses this file"), "{error}");
     assert_eq!(names(&rancher), ["one"]);
 }
+
+#[test]
+fn a_prefix_keeps_the_others() {
+    let (rancher, agent) = left_behind();
+    let home = agent.home.path();
+    let (code, shown, _) = text(&clean(home, &["--prefix", "t", "--dry-run"]));
+    assert_eq!((code, shown.as_str()), (Some(0), "1 clusters of this agent\n  two\n"));
+    let (code, shown, error) = text(&clean(home, &["--prefix", "l", "--yes"]));
+    assert_eq!(code, Some(0), "{error}");
+    assert!(shown.ends_with("1 of 1 clusters deleted\n"), "{shown}");
+    assert_eq!(names(&rancher), ["theirs", "one", "two"]);
+}

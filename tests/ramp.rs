@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 use support::fake_rancher::FakeRancher;
-use support::{Agent, agent_command, chromium, eventually, home_for, request};
+use support::{Agent, Peer, agent_command, chromium, eventually, home_for, request};
 
 /// A Rancher that calls connected clusters Active, and is asked for its opinion ten times a second.
 fn lively() -> FakeRancher {
@@ -251,6 +251,23 @@ fn a_running_agent_carries_out_a_ramp_for_the_command_line() {
     let args = ["report", "--merge", folder, folder, "--results", third.to_str().unwrap()];
     let output = agent_command(elsewhere.path()).args(args).output().unwrap();
     assert!(text(&output).1.contains("two of the runs hold the cluster ramp-0001"), "{}", text(&output).1);
+}
+
+#[test]
+#[cfg_attr(not(has_go), ignore = "Go is not installed")]
+fn clusters_of_a_real_peer_are_measured_down_to_what_its_informers_list() {
+    let peer = Peer::start(&[]);
+    let agent = Agent::start(&peer, "RampPollInterval: 500ms\n");
+    let ramp = start(&agent, &json!({"prefix": "edge-", "clusters": 3, "rate": "2/s"}));
+    await_ramp(&agent, &ramp, "the ramp is done", |view| view["state"] == "done");
+    let results = agent.call("GET", &format!("{ramp}/results")).1;
+    for cluster in results["clusters"].as_array().unwrap() {
+        assert_eq!(cluster["fate"], "active", "{cluster:#}");
+        assert!(cluster["seconds"].as_array().unwrap().iter().all(Value::is_number), "every milestone: {cluster:#}");
+        for resource in ["v1/nodes", "v1/namespaces", "rbac.authorization.k8s.io/v1/clusterroles"] {
+            assert!(cluster["lists"][resource].is_number(), "{resource}: {cluster:#}");
+        }
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod handlers;
 mod metrics;
 mod nudge;
 mod openapi;
+mod page;
 mod problem;
 mod respond;
 mod route;

@@ -64,6 +64,7 @@ pub(super) fn answer(answer: Answer) -> Result<Page, Problem> {
         Answer::ClusterRequests(requests) => Page::json(200, &*requests),
         Answer::Requests(totals) => Page::json(200, &*totals),
         Answer::Gone => Page::new(204, "", ""),
+        Answer::Overview(view) => Page::json(200, &*view),
         Answer::Health(health) => Page::json(if health.problems.is_empty() { 200 } else { 503 }, &*health),
         Answer::Refused(refusal) => return Err(refusal.into()),
     })

@@ -6,12 +6,34 @@ use super::problem::Kind;
 use super::respond::{ClusterList, FaultList, OperationList, RampList};
 use super::route::{Answered, Content, Route, json};
 use crate::config::Role;
-use crate::manager::{ClusterView, FaultView, HealthView, OperationView, RampView, State};
+use crate::manager::{ClusterView, FaultView, HealthView, OperationView, OverviewView, RampView, State};
 use crate::ramp::MAX_CLUSTERS;
 use crate::telemetry::{ClusterRequests, Exposition, RequestTotals};
 
 /// Every route, in the order in which people read them.
 pub(super) static ROUTES: &[Route] = &[
+    Route {
+        method: "GET",
+        path: "/",
+        role: None,
+        summary: "The status page, for people.",
+        query: &[],
+        body: None,
+        answers: &[Answered { status: 200, help: "HTML.", content: Content::Text("text/html; charset=utf-8") }],
+        problems: &[],
+        handle: about::page,
+    },
+    Route {
+        method: "GET",
+        path: "/overview",
+        role: Some(Role::Viewer),
+        summary: "The whole fleet in one small answer: states over time, what is slow, in trouble, at fault, and asked for.",
+        query: &[],
+        body: None,
+        answers: &[Answered { status: 200, help: "The fleet.", content: json::<OverviewView>() }],
+        problems: &[],
+        handle: about::overview,
+    },
     Route {
         method: "GET",
         path: "/health",

@@ -69,10 +69,18 @@ pub(super) enum Subcommand {
     /// Let clusters of a running agent suffer faults, list them, end them.
     #[command(after_long_help = fault::long_help())]
     Fault(FaultArgs),
+    /// Show the clusters of a running agent.
+    Status(StatusArgs),
+    /// Look whether this host and each Rancher will bear a fleet; each finding comes with its remedy.
+    Doctor(DoctorArgs),
     /// Print every setting with its origin; secrets are masked.
     CheckConfig(CheckConfigArgs),
     /// Print the objects that a cluster of this name starts with.
     Render(RenderArgs),
+    /// Print a script that completes the command line in a shell.
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write those of all subcommands.
+    Man(ManArgs),
 }
 
 /// Flags of `run`.
@@ -186,6 +194,10 @@ pub(super) struct ReportArgs {
 /// Flags of `clean`.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct CleanArgs {
+    /// Only clusters whose names begin so, such as those of one ramp; without it, all that this agent created.
+    #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
+    pub(super) prefix: String,
+
     /// Delete without asking.
     #[arg(long, conflicts_with = "dry_run")]
     pub(super) yes: bool,
@@ -259,6 +271,52 @@ pub(super) enum FaultAction {
     },
 }
 
+/// Flags of `status`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct StatusArgs {
+    /// Show it again every two seconds, until a signal.
+    #[arg(long)]
+    pub(super) watch: bool,
+
+    /// Only clusters in this state.
+    #[arg(long, value_name = "STATE")]
+    pub(super) state: Option<String>,
+
+    /// At most so many clusters.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(super) limit: u16,
+
+    #[command(flatten)]
+    pub(super) agent: AgentArgs,
+}
+
+/// Flags of `completions`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell.
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// Flags of `man`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct ManArgs {
+    /// Write a page for every subcommand into this directory.
+    #[arg(long, value_name = "DIR")]
+    pub(super) directory: Option<PathBuf>,
+}
+
+/// Flags of `doctor`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct DoctorArgs {
+    /// For how many clusters.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) clusters: u32,
+
+    /// How the findings are printed.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(super) output: ReportFormat,
+}
+
 /// Flags of `check-config`.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct CheckConfigArgs {
@@ -303,8 +361,13 @@ pub(super) enum ObjectFormat {
 impl Args {
     /// The process's own command line; the error carries help, version or what is wrong.
     pub(super) fn parse_from_process() -> Result<Args, clap::Error> {
-        let matches = Args::command().after_help(EXIT_CODES).after_long_help(long_help()).try_get_matches()?;
+        let matches = Args::full_command().try_get_matches()?;
         Args::from_arg_matches(&matches)
+    }
+
+    /// The command line with everything that its help tells.
+    pub(super) fn full_command() -> clap::Command {
+        Args::command().after_help(EXIT_CODES).after_long_help(long_help())
     }
 
     /// The flags that belong to the configuration.

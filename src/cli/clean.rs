@@ -31,8 +31,10 @@ pub(super) fn run(loaded: Loaded, args: &CleanArgs) -> Result<ExitCode, Failure>
 
 fn clean(agent: &Agent, args: &CleanArgs, stop: &Receiver<()>) -> Result<ExitCode, Failure> {
     let commands = agent.commands();
-    let known = known(&commands)?;
-    let strays = strays(agent, &known)?;
+    let mut known = known(&commands)?;
+    let mut strays = strays(agent, &known)?;
+    known.retain(|name| name.starts_with(&args.prefix));
+    strays.retain(|stray| stray.name.as_arc().starts_with(&args.prefix));
     let total = known.len() + strays.len();
     let names = known.iter().cloned().chain(strays.iter().map(|stray| stray.name.to_string()));
     let names: Vec<String> = names.collect();
@@ -49,7 +51,9 @@ fn clean(agent: &Agent, args: &CleanArgs, stop: &Receiver<()>) -> Result<ExitCod
         print_stdout("nothing was deleted\n")?;
         return Ok(ExitCode::FAILURE);
     }
-    let Answer::OperationStarted(begun) = ask(&commands, Action::Clean(strays))? else { return Err(ended()) };
+    let Answer::OperationStarted(begun) = ask(&commands, Action::Clean { prefix: args.prefix.clone(), strays })? else {
+        return Err(ended());
+    };
     let (operation, finished) = follow(&commands, *begun, stop)?;
     match args.output {
         ReportFormat::Text => print_stdout(&result(&operation))?,
@@ -95,7 +99,7 @@ fn strays(agent: &Agent, known: &BTreeSet<String>) -> Result<Vec<Stray>, Failure
 
 fn plan(known: &BTreeSet<String>, strays: &[Stray], with_names: bool) -> String {
     let mut text = match (known.len(), strays.len()) {
-        (0, 0) => return "this agent has no clusters\n".into(),
+        (0, 0) => return "this agent has no such clusters\n".into(),
         (known, 0) => format!("{known} clusters of this agent\n"),
         (known, strays) => format!(
             "{} clusters of this agent, {strays} of them only in Rancher: they carry its label, but the state file lost them\n",

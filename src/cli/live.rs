@@ -32,6 +32,7 @@ impl Live {
         let changed = self.state.replace(view.state) != Some(view.state);
         match &self.bar {
             Some(bar) => {
+                bar.set_length(view.clusters.into());
                 bar.set_position(view.active);
                 bar.set_message(line(view, self.colours));
             }

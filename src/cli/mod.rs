@@ -6,10 +6,13 @@ mod agent_api;
 mod args;
 mod check_config;
 mod clean;
+mod completions;
+mod doctor;
 mod failure;
 mod fault;
 mod instance;
 mod live;
+mod man;
 mod output;
 mod pace;
 mod ramp;
@@ -21,6 +24,7 @@ mod results;
 mod run;
 mod run_scenario;
 mod signals;
+mod status;
 mod template_file;
 
 pub use args::{Args, RehearseArgs, ReportFormat};
@@ -46,6 +50,12 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(args: Args) -> Result<ExitCode, Failure> {
+    // These need no configuration, and work with a wrong one.
+    match &args.subcommand {
+        Some(Subcommand::Completions(completions)) => return completions::run(completions),
+        Some(Subcommand::Man(man)) => return man::run(man),
+        _ => {}
+    }
     let loaded = load(&args)?;
     match args.subcommand.clone().unwrap_or_else(|| Subcommand::Run(RunArgs::default())) {
         Subcommand::Run(run) => run::run(loaded, &run, move || load(&args)),
@@ -55,6 +65,10 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
         Subcommand::Report(report) => report::run(&report),
         Subcommand::Clean(clean) => clean::run(loaded, &clean),
         Subcommand::Fault(fault) => fault::run(&loaded, fault),
+        Subcommand::Status(status) => status::run(&loaded, &status),
+        Subcommand::Doctor(doctor) => doctor::run(&loaded, &doctor),
+        Subcommand::Completions(completions) => completions::run(&completions),
+        Subcommand::Man(man) => man::run(&man),
         Subcommand::CheckConfig(check) => check_config::run(&loaded, &check),
         Subcommand::Render(render) => render::run(&loaded, &render),
     }

@@ -4,7 +4,7 @@ use super::agent::Agent;
 use super::args::RampArgs;
 use super::live::Live;
 use super::run::listen;
-use super::signals::{Stop, stop_on_signals};
+use super::signals::{INTERRUPTED, Stop, stop_on_signals};
 use super::{Failure, ReportFormat, print_stdout, results};
 use crate::api::{Api, ApiConfig};
 use crate::config::Loaded;
@@ -54,28 +54,27 @@ pub(super) fn perform(loaded: Loaded, plan: &Plan, target: &Target) -> Result<Ex
     let folder = results::folder(target.results.as_deref(), loaded.home.path(), &plan.name)?;
     let stop = stop_on_signals()?;
     let outcome = match &target.agent {
-        Some(url) => with(&Client::new(url), plan, target, &stop),
+        Some(url) => with(&Client::new(url), plan, target, &stop).map(Some),
         None => with_own_agent(loaded, plan, target, &stop),
     };
     match outcome {
-        Ok(run) => results::finish(&run, Some(&folder), target.output),
-        Err(failure) => {
+        Ok(Some(run)) => results::finish(&run, Some(&folder), target.output),
+        nothing => {
             // An empty folder says nothing to anybody.
             let _ = std::fs::remove_dir(&folder);
-            Err(failure)
+            nothing.map(|_| ExitCode::from(INTERRUPTED))
         }
     }
 }
 
-fn with_own_agent(loaded: Loaded, plan: &Plan, target: &Target, stop: &Stop) -> Result<report::Run, Failure> {
+/// Nothing if a signal comes before the agent runs.
+fn with_own_agent(loaded: Loaded, plan: &Plan, target: &Target, stop: &Stop) -> Result<Option<report::Run>, Failure> {
     let settings = loaded.settings.clone();
     settings.require_rancher()?;
     let _log = telemetry::init(settings.log_level.min(log::LevelFilter::Warn), settings.log_format)
         .map_err(|error| Failure::new("logging cannot start").cause(error))?;
     let listener = listen(&settings)?;
-    let Some(agent) = Agent::start(&loaded, &stop.receiver)? else {
-        return Err(Failure::new("a signal ended it before anything was begun"));
-    };
+    let Some(agent) = Agent::start(&loaded, &stop.receiver)? else { return Ok(None) };
     let max_body_bytes = settings.max_request_bytes;
     let api = Api::start(ApiConfig { listener, commands: agent.commands(), metrics: agent.metrics(), max_body_bytes })
         .map_err(|error| Failure::new(error.to_string()))?;
@@ -90,7 +89,7 @@ fn with_own_agent(loaded: Loaded, plan: &Plan, target: &Target, stop: &Stop) -> 
             "the clusters stay in Rancher, disconnected: start the agent to connect them, or delete them with `clean`"
         );
     }
-    Ok(run)
+    Ok(Some(run))
 }
 
 fn with(client: &Client, plan: &Plan, target: &Target, stop: &Stop) -> Result<report::Run, Failure> {

@@ -1,7 +1,7 @@
 //! What the manager answers, in the shape in which the REST API shows it.
 
 use super::job::JobErrorKind;
-use super::{JobError, RampView, State};
+use super::{JobError, OverviewView, RampView, State};
 use crate::kube::{ClusterInfo, Counts};
 use crate::ramp::Results;
 use crate::telemetry::{ClusterRequests, RequestTotals};
@@ -54,6 +54,8 @@ pub enum Answer {
     Requests(Box<RequestTotals>),
     /// The cluster is gone.
     Gone,
+    /// The whole fleet.
+    Overview(Box<OverviewView>),
     /// How the agent fares.
     Health(Box<HealthView>),
     /// What was asked cannot be done.

@@ -66,7 +66,12 @@ pub enum Action {
     /// Delete all clusters whose names begin so; answered at once with an operation.
     DeleteMany(String),
     /// Delete all clusters, and these in Rancher that are this agent's too; answered at once with an operation.
-    Clean(Vec<Stray>),
+    Clean {
+        /// What their names begin with; empty for all.
+        prefix: String,
+        /// Those that only Rancher knows.
+        strays: Vec<Stray>,
+    },
     /// Show an operation.
     Operation(u64),
     /// Show the latest operations.
@@ -85,6 +90,8 @@ pub enum Action {
     ClusterRequests(String),
     /// Tell what was asked of all clusters.
     Requests,
+    /// Show the whole fleet in one small answer.
+    Overview,
     /// Say how the agent fares.
     Health,
 }

@@ -283,6 +283,12 @@ impl Record {
         &self.server_name
     }
 
+    /// What keeps it from being well, as far as anybody said.
+    pub(super) fn problem(&self) -> Option<&str> {
+        let errors = [&self.last_error, &self.api.last_error, &self.steve.last_error];
+        errors.into_iter().flatten().map(String::as_str).next()
+    }
+
     /// How many tunnels are up.
     pub(super) fn tunnels_up(&self) -> usize {
         usize::from(self.api.up) + usize::from(self.steve.up)

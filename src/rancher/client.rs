@@ -76,6 +76,23 @@ impl Client {
         self.judge(call, answer)
     }
 
+    /// The same with the answer's `Date`.
+    pub(super) fn get_dated(&self, target: &str) -> Result<(Value, Option<String>), RancherError> {
+        let call = format!("GET {}", without_query(target));
+        let url = self.url(target)?;
+        let answer = self.authorized(self.agent.get(&url)).call();
+        let date = |answer: &Response<Body>| Some(answer.headers().get("Date")?.to_str().ok()?.to_owned());
+        let date = answer.as_ref().ok().and_then(date);
+        self.judge(call, answer).map(|answer| (answer, date))
+    }
+
+    /// What Rancher calls its API token: the part before the colon. `None` where it is no token of `/v3/tokens`.
+    pub(super) fn token_name(&self) -> Option<String> {
+        let token = self.token.read();
+        let (name, _) = token.expose().split_once(':')?;
+        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-').then(|| name.to_owned())
+    }
+
     /// POST of a JSON body.
     pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, RancherError> {
         let call = format!("POST {}", without_query(path));

@@ -4,9 +4,13 @@
 mod client;
 mod clusters;
 mod error;
+mod presented;
+mod survey;
 mod trust;
 
 pub use client::Client;
 pub use clusters::{Cluster, ClusterPage, Condition, Creation};
 pub use error::RancherError;
+pub use presented::Presented;
+pub use survey::{ApiToken, Hello};
 pub use trust::Trust;

@@ -14,8 +14,8 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 /// The certificates that may stand at the root of Rancher's.
 #[derive(Debug, Clone)]
 pub struct Trust {
-    roots: Vec<CertificateDer<'static>>,
-    insecure: bool,
+    pub(super) roots: Vec<CertificateDer<'static>>,
+    pub(super) insecure: bool,
 }
 
 impl Trust {

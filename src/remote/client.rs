@@ -1,5 +1,6 @@
 //! A client of the agent's REST API.
 
+use crate::config::Secret;
 use crate::manager::RampView;
 use crate::ramp::{Results, Spec};
 use serde::de::DeserializeOwned;
@@ -11,6 +12,8 @@ use std::time::Duration;
 pub struct Client {
     http: ureq::Agent,
     url: String,
+    /// Empty where the agent asks for none.
+    key: Secret,
 }
 
 /// Why a call came to nothing.
@@ -58,7 +61,12 @@ impl Client {
             .proxy(None)
             .build()
             .into();
-        Client { http, url: url.trim_end_matches('/').to_owned() }
+        Client { http, url: url.trim_end_matches('/').to_owned(), key: Secret::default() }
+    }
+
+    /// The same with an API key.
+    pub fn with_key(self, key: Secret) -> Client {
+        Client { key, ..self }
     }
 
     /// Starts a ramp.
@@ -107,7 +115,8 @@ impl Client {
         self.call("GET", &format!("/operations/{id}"), None)
     }
 
-    fn call<T: DeserializeOwned>(&self, method: &str, path: &str, body: Option<&Value>) -> Result<T, ClientError> {
+    /// Any call; what the agent refuses is an error in its own words.
+    pub fn call<T: DeserializeOwned>(&self, method: &str, path: &str, body: Option<&Value>) -> Result<T, ClientError> {
         let call = format!("{method} {path}");
         let unreachable = |error: ureq::Error| ClientError::Unreachable {
             url: self.url.clone(),
@@ -115,7 +124,10 @@ impl Client {
             cause: error.to_string(),
         };
         let request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
-        let request = request.header("Content-Type", "application/json");
+        let mut request = request.header("Content-Type", "application/json");
+        if !self.key.is_empty() {
+            request = request.header("X-API-Key", self.key.expose());
+        }
         let response = match (method, body) {
             ("GET", None) => request.body(()).map(|request| self.http.run(request)),
             // A body without a length is sent in pieces, of which nobody here reads the end.

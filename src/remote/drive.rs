@@ -53,7 +53,7 @@ pub fn drive(
     let mut interrupted = false;
     watch(&view);
     while !view.state.is_over() {
-        thread::sleep(LOOK_INTERVAL);
+        thread::sleep(if view.clusters > LARGE { LARGE_LOOK_INTERVAL } else { LOOK_INTERVAL });
         while let Some(fault) = faults.next_if(|fault| begin.elapsed() >= fault.at) {
             let problem = client.inject(&fault.body).err().map(|error| error.to_string());
             if let Some(problem) = &problem {
@@ -83,3 +83,6 @@ pub fn drive(
 
 /// Quick enough for the eye, and nothing for the agent.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// The figures of a large fleet cost its manager milliseconds each time.
+const LARGE_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+const LARGE: u32 = 2_000;

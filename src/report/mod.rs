@@ -17,7 +17,7 @@ mod table;
 #[cfg(test)]
 mod testing;
 mod text;
-mod units;
+pub mod units;
 
 pub use cost::{Cpu, Failure, Hold, Memory};
 pub use figures::{Endpoint, Figures, Slow, Stage};

@@ -10,7 +10,7 @@ impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.headline())?;
         if self.figures.behind_max > 0 {
-            writeln!(f, "behind the plan by {} clusters at most", count(self.figures.behind_max))?;
+            writeln!(f, "behind the plan by at most {}", count(self.figures.behind_max))?;
         }
         if !self.figures.thresholds.is_empty() {
             writeln!(f)?;
@@ -262,7 +262,7 @@ share of one core                         45.2 %
         assert_eq!(run.outcome, Outcome::Failed);
         let text = run.to_string();
         assert!(text.starts_with("FAILED: 3 of 4 clusters Active in 9.00 s"), "{text}");
-        assert!(text.contains("\nbehind the plan by 412 clusters at most\n"), "{text}");
+        assert!(text.contains("\nbehind the plan by at most 412\n"), "{text}");
         assert!(text.contains("\nRancher answers 500       1\nGET /version: 500        12\n"), "{text}");
     }
 

@@ -96,6 +96,7 @@ pub struct FakeRancher {
 #[derive(Default)]
 struct Shared {
     down: bool,
+    is_tls: bool,
     rules: Vec<Rule>,
     asked: Vec<Asked>,
     clusters: BTreeMap<String, Imported>,
@@ -104,6 +105,7 @@ struct Shared {
     open_tunnels: usize,
     close_codes: Vec<Option<u16>>,
     deaf: bool,
+    clock_ahead: jiff::SignedDuration,
     lively: bool,
     sockets: Vec<TcpStream>,
 }
@@ -140,6 +142,12 @@ impl FakeRancher {
         FakeRancher::serve(TcpListener::bind((address, 0)).unwrap(), tls, authority.pem())
     }
 
+    /// The same with a certificate that is valid until this day (year, month, day).
+    pub fn start_tls_until(authority: &Authority, host: &str, last: (i32, u8, u8)) -> FakeRancher {
+        let tls = Some(authority.certify_until(host, last));
+        FakeRancher::serve(TcpListener::bind("127.0.0.1:0").unwrap(), tls, authority.pem())
+    }
+
     /// Goes away and comes back with another certificate, of this authority.
     pub fn change_certificate(&mut self, authority: &Authority, host: &str) {
         self.go_down();
@@ -158,6 +166,7 @@ impl FakeRancher {
             shared: Arc::new(Mutex::new(Shared::default())),
             acceptor: None,
         };
+        fake.state().is_tls = fake.tls.is_some();
         fake.accept(listener);
         fake
     }
@@ -242,6 +251,11 @@ impl FakeRancher {
     /// Neither reads nor writes on tunnels opened from now on.
     pub fn be_deaf(&self) {
         self.state().deaf = true;
+    }
+
+    /// Sets its clock.
+    pub fn set_clock_ahead(&self, by: jiff::SignedDuration) {
+        self.state().clock_ahead = by;
     }
 
     /// Calls clusters Active whose tunnels are both open.
@@ -357,12 +371,24 @@ impl Shared {
 
     /// What a Rancher answers (rancher-protocol: "Import flow over Rancher's REST API").
     fn usual(&mut self, request: &Request) -> Answer {
-        let settings = request.path() == "/v3/settings/cacerts";
-        if !settings && request.header("Authorization") != Some(&format!("Bearer {API_TOKEN}")) {
+        let is_public = ["/v3/settings/cacerts", "/rancherversion"].contains(&request.path());
+        if !is_public && request.header("Authorization") != Some(&format!("Bearer {API_TOKEN}")) {
             return Answer::error(401, "Unauthorized", "must authenticate");
         }
         let segments: Vec<&str> = request.path().split('/').skip(1).collect();
         match (request.method.as_str(), segments.as_slice()) {
+            ("GET", ["rancherversion"]) => Answer::json(200, json!({"Version": "v2.11.2", "RancherPrime": "false"})),
+            ("GET", ["v3", "tokens", name]) => {
+                Answer::json(200, json!({"id": name, "userId": "u-tester", "expired": false, "expiresAt": ""}))
+            }
+            ("GET", ["v3", "schemas", "cluster"]) => {
+                Answer::json(200, json!({"id": "cluster", "collectionMethods": ["GET", "POST"]}))
+            }
+            ("GET", ["v3", "settings", "server-url"]) => {
+                let scheme = if self.is_tls { "https" } else { "http" };
+                let host = request.header("Host").unwrap_or_default();
+                Answer::json(200, json!({"id": "server-url", "value": format!("{scheme}://{host}")}))
+            }
             ("POST", ["v3", "clusters"]) => {
                 let body: Value = serde_json::from_slice(&request.body).unwrap();
                 let name = body["name"].as_str().unwrap();
@@ -472,7 +498,10 @@ impl Conversation {
                 },
                 None => self.state().usual(&request),
             };
-            let Answer::Respond { status, content_type, headers, body } = answer else { return };
+            let Answer::Respond { status, content_type, mut headers, body } = answer else { return };
+            let now = jiff::Timestamp::now() + self.state().clock_ahead;
+            let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
+            headers.push(("Date", date.unwrap()));
             if http::write_response(&mut stream, status, content_type, &headers, &body).is_err() {
                 return;
             }
@@ -556,9 +585,16 @@ impl Authority {
     }
 
     fn certify(&self, host: &str) -> Arc<rustls::ServerConfig> {
+        self.certify_until(host, (2049, 12, 31))
+    }
+
+    fn certify_until(&self, host: &str, (year, month, day): (i32, u8, u8)) -> Arc<rustls::ServerConfig> {
         let key = rcgen::KeyPair::generate().unwrap();
         let issuer = rcgen::Issuer::new(self.params.clone(), &self.key);
-        let leaf = rcgen::CertificateParams::new(vec![host.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+        let mut params = rcgen::CertificateParams::new(vec![host.to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(year, month, day);
+        let leaf = params.signed_by(&key, &issuer).unwrap();
         let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()

@@ -2,8 +2,16 @@
 
 use crate::api::call::{Call, Page, Reaction};
 use crate::api::problem::Problem;
-use crate::api::{metrics, openapi};
+use crate::api::{metrics, openapi, page};
 use crate::manager::Action;
+
+pub(in crate::api) fn page(_: &Call<'_>) -> Result<Reaction, Problem> {
+    Ok(Reaction::Show(page::page()))
+}
+
+pub(in crate::api) fn overview(_: &Call<'_>) -> Result<Reaction, Problem> {
+    Ok(Reaction::Ask(Action::Overview))
+}
 
 pub(in crate::api) fn health(_: &Call<'_>) -> Result<Reaction, Problem> {
     Ok(Reaction::Ask(Action::Health))

@@ -79,7 +79,7 @@ impl Member {
     fn begin(&mut self, active: &mut Active, context: &mut Context<'_>) {
         let now = context.clock.now;
         match &active.fault {
-            Fault::Drop => self.sever(active.id, context),
+            Fault::Drop => self.sever(active, context),
             Fault::Refuse | Fault::Stall | Fault::Slow { .. } => {
                 let tunnels = self.open_tunnels();
                 self.felt(active.id, tunnels);
@@ -128,7 +128,7 @@ impl Member {
                     false => after(active.next, every.saturating_sub(down)),
                 };
                 if active.is_on || down.is_zero() {
-                    self.sever(active.id, context);
+                    self.sever(active, context);
                 }
             }
             Fault::CloseWatches { every } => {
@@ -190,10 +190,10 @@ impl Member {
         self.feed(context);
     }
 
-    fn sever(&mut self, id: u64, context: &mut Context<'_>) {
+    fn sever(&mut self, active: &Active, context: &mut Context<'_>) {
         for tunnel in TUNNELS {
-            let change = self.link(tunnel).sever(&cause(id, &Fault::Drop), context);
-            self.felt(id, u64::from(change.is_some()));
+            let change = self.link(tunnel).sever(&cause(active.id, &active.fault), context);
+            self.felt(active.id, u64::from(change.is_some()));
             self.note(tunnel, change, context);
         }
     }

@@ -120,7 +120,12 @@ impl Fleet {
     }
 
     pub(super) fn all_faults(&self, reply: Reply) {
-        reply.send(Answer::Faults(self.injections.known.iter().rev().map(|(id, run)| run.view(*id)).collect()));
+        reply.send(Answer::Faults(self.fault_views().collect()));
+    }
+
+    /// The latest faults, the latest first.
+    pub(super) fn fault_views(&self) -> impl Iterator<Item = FaultView> {
+        self.injections.known.iter().rev().map(|(id, run)| run.view(*id))
     }
 
     /// Ends a fault before its time.

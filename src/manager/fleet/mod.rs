@@ -4,6 +4,7 @@ mod deletion;
 mod faults;
 mod keeping;
 mod operations;
+mod overview;
 mod poll;
 mod queries;
 mod ramp;
@@ -29,6 +30,7 @@ use crate::telemetry::RequestTotals;
 use faults::Injections;
 use jiff::Timestamp;
 use operations::Operations;
+use overview::Curve;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -126,6 +128,7 @@ pub struct Fleet {
     host: Host,
     operations: Operations,
     injections: Injections,
+    curve: Curve,
     /// What happens by itself, and when.
     timers: BTreeSet<(Instant, u64, Timer)>,
     timer_number: u64,
@@ -170,6 +173,7 @@ impl Fleet {
             host: Host::new(config.workers),
             operations: Operations::default(),
             injections: Injections::default(),
+            curve: Curve::new(now),
             random: fastrand::Rng::with_seed(config.seed),
             config,
             records: BTreeMap::new(),
@@ -200,7 +204,8 @@ impl Fleet {
 
     /// When [`Fleet::on_time`] has something to do next.
     pub fn next_due(&self) -> Option<Instant> {
-        self.timers.first().map(|(at, _, _)| *at)
+        let timer = self.timers.first().map(|(at, _, _)| *at);
+        Some(timer.map_or(self.curve.next_due(), |at| at.min(self.curve.next_due())))
     }
 
     /// An operator asks for something.
@@ -214,7 +219,7 @@ impl Fleet {
             | Action::CreateMany(_)
             | Action::StartRamp(_)
             | Action::DeleteMany(_)
-            | Action::Clean(_)
+            | Action::Clean { .. }
             | Action::Inject(_)
                 if self.stopping =>
             {
@@ -230,7 +235,7 @@ impl Fleet {
             Action::SteerRamp(number, steer) => self.steer(number, steer, reply, now),
             Action::RampResults(number) => self.ramp_raw(number, reply, now),
             Action::DeleteMany(prefix) => self.delete_many(prefix, reply, now),
-            Action::Clean(strays) => self.clean(strays, reply, now),
+            Action::Clean { prefix, strays } => self.clean(prefix, strays, reply, now),
             Action::Operation(number) => self.operation(number, reply),
             Action::Operations => self.all_operations(reply),
             Action::Cancel(number) => self.cancel(number, reply, now),
@@ -249,6 +254,7 @@ impl Fleet {
                 let totals = RequestTotals::sum(self.requests.values().map(|totals| &**totals));
                 reply.send(Answer::Requests(Box::new(totals)));
             }
+            Action::Overview => reply.send(Answer::Overview(Box::new(self.overview(now)))),
             Action::Health => reply.send(Answer::Health(Box::new(self.health(now)))),
         }
     }
@@ -334,6 +340,7 @@ impl Fleet {
 
     /// Does what is due by the clock.
     pub fn on_time(&mut self, now: Now) {
+        self.sample_states(now);
         while let Some((at, _, _)) = self.timers.first() {
             if *at > now.instant {
                 return;

@@ -56,6 +56,7 @@ impl Fleet {
             Some(refusal) => reply.send(Answer::Refused(refusal)),
             None => {
                 let number = self.begin(Work::Create(Box::new(Ramp::new(spec, goal, now))), now);
+                // It wants to know sooner than usual what Rancher thinks.
                 self.hasten_polls(now);
                 match goal {
                     Milestone::Active => self.ramp(number, true, reply, now),
@@ -99,8 +100,8 @@ impl Fleet {
         self.started(number, reply);
     }
 
-    /// Deletes everything of this agent: what it knows, and what it knew once.
-    pub(super) fn clean(&mut self, strays: Vec<Stray>, reply: Reply, now: Now) {
+    /// Deletes what this agent knows and what it knew once, as far as the names begin so.
+    pub(super) fn clean(&mut self, prefix: String, strays: Vec<Stray>, reply: Reply, now: Now) {
         for Stray { name, server } in strays {
             if !self.records.contains_key(&name) {
                 self.enlist(&name, Wanted { server: Some(server), ..Wanted::default() }, now);
@@ -109,7 +110,7 @@ impl Fleet {
                 }
             }
         }
-        self.delete_many(String::new(), reply, now);
+        self.delete_many(prefix, reply, now);
     }
 
     pub(super) fn operation(&self, number: u64, reply: Reply) {
@@ -172,6 +173,8 @@ impl Fleet {
             Steer::Resume => ramp.pace.resume(now.instant),
             Steer::Stop => ramp.stop(End::Stopped, now),
         }
+        // Its next look comes of this one.
+        self.timers.retain(|(_, _, timer)| *timer != Timer::Operation(number));
         self.advance(number, now);
         self.ramp(number, false, reply, now);
     }
@@ -202,17 +205,19 @@ impl Fleet {
 
     /// Takes note of what has settled, and starts what is due.
     pub(super) fn advance(&mut self, number: u64, now: Now) {
+        let wanted_news = self.wants_news();
         let Some(mut operation) = self.operations.known.remove(&number) else { return };
         let patience = match &mut operation.work {
             Work::Create(ramp) => self.advance_ramp(number, ramp, now),
             Work::Delete(deletion) => self.advance_deletion(deletion, now),
         };
         if let Some(patience) = patience {
-            // One that was steered meanwhile is looked after once, not twice.
-            self.timers.retain(|(_, _, timer)| *timer != Timer::Operation(number));
             self.set_timer(patience, Timer::Operation(number), now);
         }
         self.operations.known.insert(number, operation);
+        if !wanted_news && self.wants_news() {
+            self.hasten_polls(now);
+        }
     }
 
     fn advance_ramp(&mut self, number: u64, ramp: &mut Ramp, now: Now) -> Option<Duration> {

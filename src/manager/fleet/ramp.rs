@@ -23,6 +23,10 @@ pub(super) struct Ramp {
     /// The positions of those without an end.
     open: Vec<u32>,
     in_flight: u32,
+    /// How many of them Rancher has not been asked for yet, beyond what its registrars are busy with.
+    queued: u32,
+    /// Whether some that were Active are not at present.
+    misses: bool,
     already: u32,
     failed: u32,
     /// The latest reasons.
@@ -68,6 +72,8 @@ impl Ramp {
             members: Vec::new(),
             open: Vec::new(),
             in_flight: 0,
+            queued: 0,
+            misses: false,
             already: 0,
             failed: 0,
             errors: VecDeque::new(),
@@ -91,7 +97,8 @@ impl Ramp {
 
     /// Whether it waits for Rancher's opinion of its clusters.
     pub(super) fn wants_news(&self) -> bool {
-        self.end == End::Running && self.goal == Milestone::Active && !self.open.is_empty()
+        let waits = self.misses || !self.open.is_empty() || !self.pace.is_through();
+        self.end == End::Running && self.is_measured() && waits
     }
 
     /// Whether its clusters are measured beyond their creation.
@@ -207,9 +214,7 @@ impl Fleet {
         ramp.in_flight = in_flight;
         // What more than one call each of the registrars is busy with waits for its turn: Rancher does not keep up.
         let registrars = u32::try_from(self.config.registrars * self.upstreams.len()).unwrap_or(u32::MAX);
-        let queued = if ramp.spec.stages.is_some() { uncreated.saturating_sub(registrars) } else { 0 };
-        ramp.behind = ramp.pace.behind(now.instant) + queued;
-        ramp.behind_max = ramp.behind_max.max(ramp.behind);
+        ramp.queued = if ramp.spec.stages.is_some() { uncreated.saturating_sub(registrars) } else { 0 };
     }
 
     /// Looks whether the ramp is over, and how it stands.
@@ -217,6 +222,8 @@ impl Fleet {
         if ramp.end != End::Running {
             return;
         }
+        ramp.behind = ramp.pace.behind(now.instant) + ramp.queued;
+        ramp.behind_max = ramp.behind_max.max(ramp.behind);
         if ramp.pace.is_over(now.instant) && ramp.open.is_empty() && !ramp.pace.is_paused() {
             let since = *ramp.holding.get_or_insert(now.instant);
             if now.instant.saturating_duration_since(since) >= ramp.spec.hold {
@@ -230,6 +237,8 @@ impl Fleet {
         let seconds = now.instant.saturating_duration_since(ramp.began.instant).as_secs_f64();
         if ramp.timeline.is_due(seconds) || over {
             let census = self.census(number, ramp);
+            let (taken, already, failed, open) = ramp.counts();
+            ramp.misses = census.active < u64::from(taken - already - failed - open);
             ramp.timeline.push(Point {
                 seconds,
                 due: ramp.pace.due(now.instant),
@@ -449,3 +458,107 @@ const ERRORS_KEPT: usize = 10;
 const FAILURES_SHOWN: usize = 20;
 /// What "now" means for a rate.
 const RATE_WINDOW_S: f64 = 10.0;
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Play, cluster, shown};
+    use super::*;
+    use crate::engine::{Event, Tunnel};
+    use crate::manager::answer::Answer;
+    use crate::manager::command::Action;
+    use crate::manager::job::Outcome;
+    use crate::rancher::ClusterPage;
+    use serde_json::{Value, json};
+
+    fn begin(play: &mut Play, spec: &Value) -> u64 {
+        let spec = Spec::from_json(spec.as_object().unwrap()).unwrap();
+        match play.ask(Action::StartRamp(Box::new(spec))).try_recv() {
+            Ok(Answer::RampStarted(view)) => view.id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn view(play: &mut Play, number: u64) -> RampView {
+        match play.ask(Action::Ramp(number)).try_recv() {
+            Ok(Answer::Ramp(view)) => *view,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn results(play: &mut Play, number: u64) -> Results {
+        match play.ask(Action::RampResults(number)).try_recv() {
+            Ok(Answer::RampResults(results)) => *results,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn connect(play: &mut Play, name: &str, id: &str) {
+        play.created(name, id);
+        play.token(name, Some("token"));
+        play.tunnel(name, Tunnel::Api, None, true);
+        play.tunnel(name, Tunnel::Steve, None, true);
+    }
+
+    #[test]
+    fn a_cluster_that_is_not_active_in_time_has_failed_with_how_far_it_got() {
+        let mut play = Play::new();
+        let number = begin(&mut play, &json!({"prefix": "edge-", "clusters": 2, "width": 0, "timeout": "30s"}));
+        connect(&mut play, "edge-1", "c-1");
+        play.created("edge-2", "c-2");
+        play.pass(29);
+        assert_eq!((view(&mut play, number).under_way, view(&mut play, number).state), (2, RampState::Settling));
+        play.pass(1);
+        let end = view(&mut play, number);
+        assert_eq!((end.state, end.failed, end.active), (RampState::Done, 2, 0));
+        let mut causes: Vec<&str> = end.failures.iter().map(|failure| failure.cause.as_str()).collect();
+        causes.sort_unstable();
+        let cause = |furthest: &str| format!("not Active in time, got as far as: {furthest}");
+        assert_eq!(causes, [cause("created"), cause("steve tunnel")]);
+    }
+
+    #[test]
+    fn held_clusters_count_what_they_lose_and_are_remembered_when_they_are_gone() {
+        let mut play = Play::new();
+        play.outcome(Outcome::Probed(Ok(())));
+        let number = begin(&mut play, &json!({"prefix": "edge-", "clusters": 1, "width": 0, "hold": "20s"}));
+        connect(&mut play, "edge-1", "c-1");
+        play.event(Event::Asked {
+            name: "edge-1".into(),
+            resource: "v1/nodes".into(),
+            is_watch: true,
+            at: play.now.instant,
+        });
+        play.pass(3);
+        let clusters = vec![shown("edge-1", "c-1", "active")];
+        play.outcome(Outcome::Listed(Ok(ClusterPage { clusters, next: None })));
+        play.pass(1);
+        let held = view(&mut play, number);
+        assert_eq!((held.state, held.active, held.active_now), (RampState::Holding, 1, 1));
+        play.tunnel("edge-1", Tunnel::Api, None, false);
+        let lost = view(&mut play, number);
+        assert_eq!((lost.active, lost.active_now, lost.disconnects), (1, 0, 1));
+        play.ask(Action::Delete { name: "edge-1".into(), wait: false });
+        play.outcome(Outcome::Deleted(cluster("edge-1"), Ok(())));
+        play.outcome(Outcome::LookedUp(cluster("edge-1"), Ok(None)));
+        play.event(Event::Detached("edge-1".into()));
+        assert_eq!(play.state("edge-1"), "gone");
+        play.pass(20);
+        let end = results(&mut play, number);
+        let row = &end.clusters[0];
+        assert_eq!((end.end, row.fate, row.is_active, row.disconnects), (End::Done, Fate::Active, false, 1));
+        assert_eq!(row.seconds[Milestone::Active as usize], Some(3.0));
+        assert_eq!(row.seconds[Milestone::Watches as usize], Some(0.0));
+        assert_eq!(row.lists["v1/nodes"], 0.0);
+    }
+
+    #[test]
+    fn clusters_that_were_there_before_are_not_measured() {
+        let mut play = Play::new();
+        play.connected("edge-1");
+        let number = begin(&mut play, &json!({"prefix": "edge-", "clusters": 2, "width": 0}));
+        let begun = view(&mut play, number);
+        assert_eq!((begun.already, begun.started, begun.under_way), (1, 2, 1));
+        let names: Vec<String> = results(&mut play, number).clusters.into_iter().map(|row| row.name).collect();
+        assert_eq!(names, ["edge-2"]);
+    }
+}

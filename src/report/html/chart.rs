@@ -61,15 +61,17 @@ pub(super) fn over_time(points: &[Point], lines: &[Line], marks: &[(f64, String)
             "<polyline class=\"curve\" stroke=\"var({colour})\"{dash} points=\"{path}\"><title>{name}</title></polyline>"
         );
     }
-    for (second, text) in marks.iter().filter(|(second, _)| *second <= end) {
+    for (position, (second, text)) in marks.iter().filter(|(second, _)| *second <= end).enumerate() {
         let (at, foot) = (x(*second), HEIGHT - BOTTOM);
+        // One below the other, so that neighbours can be read.
+        let height = TOP + 10.0 + (position % 4) as f64 * 14.0;
         let _ = write!(
             svg,
             "<line x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{TOP}\" y2=\"{foot}\" stroke=\"var(--bad)\" stroke-dasharray=\"2 3\"><title>{0}</title></line>\
              <text x=\"{1:.1}\" y=\"{2}\">{0}</text>",
             escape(text),
             at + 5.0,
-            TOP + 10.0
+            height
         );
     }
     svg + "</svg>" + &legend(lines)
