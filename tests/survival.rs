@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::fake_rancher::FakeRancher;
 use support::{Agent, Peer, agent_command, eventually, request};
 
@@ -51,6 +51,10 @@ fn nothing_acknowledged_is_lost_and_nothing_is_leaked_however_often_the_agent_is
     let mut agent = Agent::start_for(&rancher, "ReconnectMin: 10ms\nReconnectMax: 50ms\nLogLevel: warn\n");
     let mut acknowledged = BTreeMap::new();
     let mut deleted = BTreeSet::new();
+    // Kills fall before, between and after the answers only if they keep step with the machine.
+    let asked = Instant::now();
+    assert_eq!(agent.create("first").0, 201);
+    let longest = 8 * asked.elapsed();
     for kill in 0..kills {
         let url = agent.url.clone();
         let doomed: Vec<String> = acknowledged.keys().take(random.usize(0..2)).cloned().collect();
@@ -78,7 +82,7 @@ fn nothing_acknowledged_is_lost_and_nothing_is_leaked_however_often_the_agent_is
             }
         });
         // The moment is what is tested: nothing waits for it.
-        thread::sleep(Duration::from_micros(random.u64(0..150_000)));
+        thread::sleep(longest.mul_f64(random.f64()));
         let home = agent.kill();
         let (creates, deletes) = operators.join().unwrap();
         for (name, answer) in creates {

@@ -9,9 +9,11 @@ use super::stream::{Service, Step, Stream, StreamError};
 use super::{Transport, Tunnel, WorkerConfig};
 use crate::tunnel::{ConnectionId, Due, Event, KeepAlive, Outbox, Role, Session, SessionLimits};
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Instant;
+use tungstenite::protocol::frame::Frame;
+use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::{Error, Message, WebSocket};
 
 /// An open tunnel.
@@ -22,6 +24,8 @@ pub(super) struct Channel {
     session: Session,
     streams: BTreeMap<ConnectionId, Box<Stream>>,
     outbox: Outbox,
+    /// Frames of a client are masked (RFC 6455 §5.3), against caches on the way; under TLS any mask will do.
+    masks: fastrand::Rng,
     keepalive: KeepAlive,
     next_sync: Instant,
     /// The last read ended at its budget: the socket will not report readiness for what is left.
@@ -50,6 +54,7 @@ impl Channel {
             session: Session::new(Role::Agent, first_message_id, limits),
             streams: BTreeMap::new(),
             outbox: Outbox::new(),
+            masks: fastrand::Rng::with_seed(phase.to_bits()),
             keepalive: KeepAlive::new(
                 now,
                 settings.ping_interval,
@@ -232,8 +237,7 @@ impl Channel {
             }
             Event::Data { connection, payload } => {
                 if let Some(stream) = self.streams.get_mut(&connection) {
-                    let mut scratch = [0; SCRATCH_BYTES];
-                    match stream.receive(payload, &mut scratch) {
+                    match stream.receive(payload) {
                         Ok(()) => {
                             // Told before the pump, which does nothing for a stream that the peer has paused.
                             self.session.buffered(connection, stream.buffered(), &mut self.outbox);
@@ -320,15 +324,9 @@ impl Channel {
             if step == Step::End {
                 stream.say_goodbye();
             }
-            if stream.wants_send() {
-                let mut wire = Vec::new();
-                if let Err(error) = stream.take(&mut wire) {
-                    self.abort(connection, &error, service, context);
-                    return self.post();
-                }
-                spent += wire.len();
-                self.session.send(connection, &wire, &mut self.outbox);
-            }
+            let wire = stream.take();
+            spent += wire.len();
+            self.session.send(connection, &wire, &mut self.outbox);
             self.session.buffered(connection, stream.buffered(), &mut self.outbox);
             if step == Step::End {
                 self.streams.remove(&connection);
@@ -350,8 +348,8 @@ impl Channel {
         // TLS has queued the alert that tells the peer why.
         if let Some(mut stream) = self.streams.remove(&connection) {
             stream.leave(service, context.recorder);
-            let mut wire = Vec::new();
-            if stream.take(&mut wire).is_ok() && !wire.is_empty() && self.session.may_send(connection) {
+            let wire = stream.take();
+            if self.session.may_send(connection) {
                 self.session.send(connection, &wire, &mut self.outbox);
             }
         }
@@ -359,12 +357,19 @@ impl Channel {
     }
 
     fn post(&mut self) -> Result<(), Lost> {
-        while let Some(frame) = self.outbox.pop_front() {
-            self.stats.frames_sent.increment();
-            self.stats.bytes_sent.add(frame.len() as u64);
-            self.socket.write(Message::Binary(frame.into())).map_err(describe)?;
+        if self.outbox.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let mut wire = Vec::new();
+        for message in self.outbox.drain(..) {
+            self.stats.frames_sent.increment();
+            self.stats.bytes_sent.add(message.len() as u64);
+            let mut frame = Frame::message(message, OpCode::Data(Data::Binary), true);
+            frame.header_mut().mask = Some(self.masks.u32(..).to_ne_bytes());
+            frame.format(&mut wire).map_err(describe)?;
+        }
+        // Past tungstenite, whose own buffer would keep the size of the largest frame for ever.
+        self.socket.get_mut().write_all(&wire).map_err(|error| Lost::new(Cause::Broken, error.to_string()))
     }
 }
 
@@ -390,5 +395,3 @@ const MESSAGES_PER_TURN: usize = 64;
 const PUMP_BYTES_PER_TURN: usize = 256 * 1024;
 /// A socket with more than this unsent is left alone until it has drained: what a slow reader can make us hold.
 const HIGH_WATER_BYTES: usize = 256 * 1024;
-/// One TLS record's plaintext.
-const SCRATCH_BYTES: usize = 16 * 1024;

@@ -1,10 +1,11 @@
 //! Opening one tunnel: TCP, TLS, then the websocket upgrade with the headers Rancher's authorisers look for.
 
-use super::{Cause, Refused, Server, Transport, Tunnel, proxy};
+use super::{Cause, Refused, Server, Tls, Transport, Tunnel, proxy};
 use crate::config::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mio::net::TcpStream;
+use rustls::client::UnbufferedClientConnection;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -72,7 +73,7 @@ impl Dial {
         let socket = TcpStream::connect(address)?;
         // Before TLS: with Nagle's algorithm each handshake waits for a delayed acknowledgement, 40 ms a tunnel.
         socket.set_nodelay(true)?;
-        let transport = Transport::new(socket, None);
+        let transport = Transport::new(socket);
         Ok(Dial { phase: Phase::Connecting(transport, request), server: server.clone(), deadline })
     }
 
@@ -127,8 +128,8 @@ impl Dial {
             let name = self.server.host.trim_matches(['[', ']']).to_owned();
             let name = name.try_into().map_err(|_| io::Error::other("the host is no valid TLS server name"));
             let name = name.map_err(DialError::socket)?;
-            let tls = rustls::ClientConnection::new(config.clone(), name).map_err(io::Error::other);
-            transport.start_tls(tls.map_err(DialError::socket)?.into());
+            let tls = UnbufferedClientConnection::new(config.clone(), name).map_err(io::Error::other);
+            transport.start_tls(Tls::client(tls.map_err(DialError::socket)?)).map_err(DialError::socket)?;
         }
         let handshake = ClientHandshake::start(transport, request, Some(websocket_config()));
         self.upgrade(handshake.map_err(DialError::websocket)?)
@@ -222,8 +223,9 @@ fn websocket_config() -> WebSocketConfig {
         .max_frame_size(Some(MAX_MESSAGE_BYTES))
 }
 
-/// tungstenite allocates its read buffer for the life of the connection; its default of 128 KiB is 2.5 GiB for 20,000 tunnels.
-const READ_BUFFER_BYTES: usize = 4096;
+/// tungstenite keeps its read buffer for the life of the connection; it reads from what the transport has received, so that
+/// small pieces cost no system calls.
+const READ_BUFFER_BYTES: usize = 256;
 /// remotedialer writes 32 KiB a message; more than this is no remotedialer.
 const MAX_MESSAGE_BYTES: usize = 4 << 20;
 /// Rancher's words for a registration token of no cluster (rancher/rancher `pkg/tunnelserver/mcmauthorizer`).

@@ -23,6 +23,7 @@ mod pace;
 mod proxy;
 mod stats;
 mod stream;
+mod tls;
 mod transport;
 mod wheel;
 mod worker;
@@ -31,6 +32,7 @@ pub use assignment::{Assignment, Attachment, Event, Refused, Server, Tunnel, Via
 pub use authority::{Authority, Validity};
 pub use cause::Cause;
 pub use imposed::Imposition;
+pub use tls::Tls;
 pub use transport::Transport;
 pub use wheel::TimerWheel;
 

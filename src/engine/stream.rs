@@ -1,5 +1,6 @@
 //! One connection that Rancher opened through a tunnel: inner TLS where it carries the Kubernetes API, HTTP/1.1 above it.
 
+use super::Tls;
 use super::clock::Clock;
 use super::imposed::{Faults, Greeting};
 use super::stats::Open;
@@ -8,7 +9,7 @@ use crate::kube::{self, Body, Cluster, Progress, Streaming, Subject};
 use crate::steve;
 use crate::telemetry::{self, Recorded, Recorder, Tally};
 use jiff::Timestamp;
-use std::io::{Read, Write};
+use rustls::server::UnbufferedServerConnection;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -25,10 +26,10 @@ pub(super) struct Service<'a> {
 /// A stream's protocol state. It does no I/O: bytes from the peer go in, bytes for the peer are taken out.
 #[derive(Debug)]
 pub(super) struct Stream {
-    tls: Option<Box<rustls::ServerConnection>>,
+    tls: Option<Tls>,
     http: ServerConnection,
-    /// Bytes for the peer while there is no TLS to hold them.
-    plain_out: Vec<u8>,
+    /// Bytes for the peer.
+    out: Vec<u8>,
     exchange: Option<Exchange>,
     /// A request whose answer a fault holds back.
     delayed: Option<Box<Delayed>>,
@@ -78,8 +79,6 @@ pub(super) enum Step {
 pub(super) enum StreamError {
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),
-    #[error("TLS: {0}")]
-    Io(#[from] std::io::Error),
     #[error("{0} bytes sent ahead of their turn, in spite of Pause")]
     Flooded(usize),
 }
@@ -87,20 +86,12 @@ pub(super) enum StreamError {
 impl Stream {
     /// A stream under TLS if `tls` is given.
     pub(super) fn new(tls: Option<&Arc<rustls::ServerConfig>>, open: Open) -> Result<Stream, StreamError> {
-        let tls = match tls {
-            Some(config) => {
-                let mut tls = Box::new(rustls::ServerConnection::new(config.clone())?);
-                // What is written is bounded by the pump, which stops at its high-water mark.
-                tls.set_buffer_limit(None);
-                Some(tls)
-            }
-            None => None,
-        };
+        let tls = tls.map(|config| UnbufferedServerConnection::new(config.clone())).transpose()?.map(Tls::server);
         let http = ServerConnection::new(MessageLimits::default());
         Ok(Stream {
             tls,
             http,
-            plain_out: Vec::new(),
+            out: Vec::new(),
             exchange: None,
             delayed: None,
             ending: false,
@@ -109,19 +100,14 @@ impl Stream {
         })
     }
 
-    /// Takes bytes from the peer; `scratch` is overwritten.
-    pub(super) fn receive(&mut self, mut bytes: &[u8], scratch: &mut [u8]) -> Result<(), StreamError> {
+    /// Takes bytes from the peer.
+    pub(super) fn receive(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
         match &mut self.tls {
             None => self.http.receive(bytes),
             Some(tls) => {
-                while !bytes.is_empty() {
-                    tls.read_tls(&mut bytes)?;
-                    tls.process_new_packets()?;
-                    // Zero bytes: the peer said that it sends no more; the tunnel's own close follows.
-                    while let Ok(read @ 1..) = tls.reader().read(scratch) {
-                        self.http.receive(&scratch[..read]);
-                    }
-                }
+                let mut plain = Vec::new();
+                tls.receive(bytes, &mut plain, &mut self.out)?;
+                self.http.receive(&plain);
             }
         }
         if self.http.buffered() > FLOOD_BYTES { Err(StreamError::Flooded(self.http.buffered())) } else { Ok(()) }
@@ -181,38 +167,23 @@ impl Stream {
         };
         let produced = plain.len();
         match &mut self.tls {
-            Some(tls) => tls.writer().write_all(&plain)?,
-            None if self.plain_out.is_empty() => self.plain_out = plain,
-            None => self.plain_out.extend_from_slice(&plain),
+            Some(_) if plain.is_empty() => {}
+            Some(tls) => tls.send(&plain, &mut self.out)?,
+            None if self.out.is_empty() => self.out = plain,
+            None => self.out.extend_from_slice(&plain),
         }
         Ok(if produced == 0 && progress == Progress::Idle { Step::Idle } else { Step::Produced(produced) })
     }
 
-    /// Whether bytes for the peer wait to be taken.
-    pub(super) fn wants_send(&self) -> bool {
-        !self.plain_out.is_empty() || self.tls.as_ref().is_some_and(|tls| tls.wants_write())
-    }
-
-    /// Appends every byte for the peer to `wire`.
-    pub(super) fn take(&mut self, wire: &mut Vec<u8>) -> Result<(), StreamError> {
-        match &mut self.tls {
-            Some(tls) => {
-                while tls.wants_write() {
-                    tls.write_tls(wire)?;
-                }
-            }
-            None => {
-                wire.extend_from_slice(&self.plain_out);
-                self.plain_out = Vec::new();
-            }
-        }
-        Ok(())
+    /// Takes every byte for the peer.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out)
     }
 
     /// Queues TLS's own goodbye.
     pub(super) fn say_goodbye(&mut self) {
         if let Some(tls) = &mut self.tls {
-            tls.send_close_notify();
+            tls.close(&mut self.out);
         }
     }
 

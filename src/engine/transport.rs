@@ -3,6 +3,7 @@
 //! `Read` and `Write` are what tungstenite needs. Writing always succeeds into a buffer of our own, so that a protocol above
 //! never has to repeat a half-written frame; whoever produces data looks at [`Transport::backlog`] first.
 
+use super::Tls;
 use super::pace::Pace;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
@@ -13,7 +14,10 @@ use std::time::Instant;
 #[derive(Debug)]
 pub struct Transport {
     socket: TcpStream,
-    tls: Option<Box<rustls::Connection>>,
+    tls: Option<Tls>,
+    /// Received and not yet read; `[..read]` is read already. Released when empty, since most connections are idle.
+    incoming: Vec<u8>,
+    read: usize,
     /// Bytes for the socket that it did not take yet; `[..sent]` is gone already.
     outgoing: Vec<u8>,
     sent: usize,
@@ -21,24 +25,20 @@ pub struct Transport {
     pace: Option<Box<Pace>>,
 }
 
-/// A socket that a fault may slow down.
-struct Paced<'a>(&'a mut TcpStream, Option<&'a mut Pace>);
-
 impl Transport {
     /// Wraps a socket that is connected or still connecting.
-    pub fn new(socket: TcpStream, tls: Option<rustls::Connection>) -> Transport {
-        let mut transport = Transport { socket, tls: None, outgoing: Vec::new(), sent: 0, pace: None };
-        if let Some(tls) = tls {
-            transport.start_tls(tls);
-        }
-        transport
+    pub fn new(socket: TcpStream) -> Transport {
+        Transport { socket, tls: None, incoming: Vec::new(), read: 0, outgoing: Vec::new(), sent: 0, pace: None }
     }
 
     /// Speaks TLS from now on.
-    pub fn start_tls(&mut self, mut tls: rustls::Connection) {
-        // Plaintext written before the handshake is over waits inside rustls; bounded by what the caller writes.
-        tls.set_buffer_limit(None);
-        self.tls = Some(Box::new(tls));
+    pub fn start_tls(&mut self, mut tls: Tls) -> io::Result<()> {
+        // Whatever came with the last plaintext is TLS's already.
+        let early = self.incoming.split_off(self.read);
+        (self.incoming, self.read) = (Vec::new(), 0);
+        let started = tls.receive(&early, &mut self.incoming, &mut self.outgoing);
+        self.tls = Some(tls);
+        started.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 
     /// Makes `registry` report readiness (edge-triggered) under `token`.
@@ -70,7 +70,6 @@ impl Transport {
 
     /// Gives the socket as much as it takes; what remains is written when it becomes writable.
     pub fn flush_socket(&mut self) -> io::Result<()> {
-        self.encrypt()?;
         while self.backlog() > 0 {
             let allowed = self.pace.as_mut().map_or(usize::MAX, |pace| pace.may_write(self.outgoing.len() - self.sent));
             let end = self.outgoing.len().min(self.sent.saturating_add(allowed));
@@ -122,20 +121,11 @@ impl Transport {
     /// Says goodbye on the TLS layer and closes the sending direction of the socket.
     pub fn shutdown(&mut self) {
         if let Some(tls) = &mut self.tls {
-            tls.send_close_notify();
+            tls.close(&mut self.outgoing);
         }
         // The peer may be gone already; there is nobody left to tell.
         let _ = self.flush_socket();
         let _ = self.socket.shutdown(std::net::Shutdown::Write);
-    }
-
-    fn encrypt(&mut self) -> io::Result<()> {
-        if let Some(tls) = &mut self.tls {
-            while tls.wants_write() {
-                tls.write_tls(&mut self.outgoing)?;
-            }
-        }
-        Ok(())
     }
 
     fn compact(&mut self) {
@@ -146,55 +136,50 @@ impl Transport {
     }
 }
 
-impl Read for Paced<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match &mut self.1 {
-            None => self.0.read(buffer),
-            Some(pace) => pace.read(self.0, buffer),
-        }
-    }
-}
-
 impl Read for Transport {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut socket = Paced(&mut self.socket, self.pace.as_deref_mut());
-        let Some(tls) = &mut self.tls else {
-            return socket.read(buffer);
-        };
-        loop {
-            match tls.reader().read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                decided => return decided,
+        while self.incoming.is_empty() {
+            if self.tls.as_ref().is_some_and(Tls::is_ended_by_peer) {
+                return Ok(0);
             }
-            // Zero bytes means that the peer closed the socket; the reader above then says whether that was orderly.
-            tls.read_tls(&mut socket)?;
-            if let Err(error) = tls.process_new_packets() {
-                // The alert that tells the peer why is queued by now; if it cannot be sent, the error still says why.
-                let _ = self.flush_socket();
-                return Err(io::Error::new(io::ErrorKind::InvalidData, error));
-            }
-            if tls.wants_write() {
-                while tls.wants_write() {
-                    tls.write_tls(&mut self.outgoing)?;
+            let mut bytes = [0; READ_BYTES];
+            let length = match &mut self.pace {
+                None => self.socket.read(&mut bytes)?,
+                Some(pace) => pace.read(&mut self.socket, &mut bytes)?,
+            };
+            let received = &bytes[..length];
+            match &mut self.tls {
+                // Only TLS itself can tell the end of the stream from a cut.
+                Some(_) if received.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
+                None if received.is_empty() => return Ok(0),
+                None => self.incoming.extend_from_slice(received),
+                Some(tls) => {
+                    if let Err(error) = tls.receive(received, &mut self.incoming, &mut self.outgoing) {
+                        // The alert that tells the peer why is queued by now; if it cannot be sent, the error still says why.
+                        let _ = self.flush_socket();
+                        return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+                    }
                 }
             }
         }
+        let unread = &self.incoming[self.read..];
+        let taken = unread.len().min(buffer.len());
+        buffer[..taken].copy_from_slice(&unread[..taken]);
+        self.read += taken;
+        if self.read == self.incoming.len() {
+            (self.incoming, self.read) = (Vec::new(), 0);
+        }
+        Ok(taken)
     }
 }
 
 impl Write for Transport {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.tls {
-            Some(tls) => {
-                let written = tls.writer().write(bytes)?;
-                self.encrypt()?;
-                Ok(written)
-            }
-            None => {
-                self.outgoing.extend_from_slice(bytes);
-                Ok(bytes.len())
-            }
+            Some(tls) => tls.send(bytes, &mut self.outgoing).map_err(io::Error::other)?,
+            None => self.outgoing.extend_from_slice(bytes),
         }
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -202,5 +187,7 @@ impl Write for Transport {
     }
 }
 
+/// One TLS record with its header.
+const READ_BYTES: usize = 16 * 1024 + 256;
 /// Moving the rest of the buffer forward costs a copy; not worth it for less.
 const COMPACT_ABOVE_BYTES: usize = 64 * 1024;

@@ -3,10 +3,11 @@
 use super::connection::{Connection, Next};
 use super::open_tunnel::{OpenTunnel, Timer};
 use super::{Fleet, Profile};
-use crate::engine::{TimerWheel, Transport};
+use crate::engine::{TimerWheel, Tls, Transport};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 use parking_lot::Mutex;
+use rustls::server::UnbufferedServerConnection;
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
@@ -127,8 +128,9 @@ impl Worker {
 
     fn welcome(&mut self, socket: mio::net::TcpStream) -> io::Result<()> {
         socket.set_nodelay(true)?;
-        let tls = rustls::ServerConnection::new(self.shared.tls.clone()).map_err(io::Error::other)?;
-        let mut transport = Transport::new(socket, Some(tls.into()));
+        let tls = UnbufferedServerConnection::new(self.shared.tls.clone()).map_err(io::Error::other)?;
+        let mut transport = Transport::new(socket);
+        transport.start_tls(Tls::server(tls))?;
         let token = Token(self.next_token);
         self.next_token += 1;
         transport.register(self.poll.registry(), token)?;
