@@ -10,11 +10,12 @@ pub mod http;
 
 use fake_rancher::{API_TOKEN, FakeRancher};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The Go peer, running.
@@ -104,14 +105,21 @@ impl Peer {
 
     /// kubectl, ready to be run against a cluster.
     pub fn kubectl_command(&self, cluster: &str, args: &[&str]) -> Command {
-        let id = self.get(&format!("/clusters/{cluster}"))["id"].as_str().expect("the cluster is known").to_owned();
+        let (server, token) = self.access(cluster);
         let mut command = Command::new(kubectl());
+        let cache = server.rsplit('/').next().unwrap_or_default();
         command
-            .args(["--server", &format!("{}/k8s/clusters/{id}", self.url), "--token", &self.token])
+            .args(["--server", &server, "--token", &token])
             .args(["--insecure-skip-tls-verify", "--kubeconfig", "/dev/null", "--cache-dir"])
-            .arg(target_dir().join(format!("kubectl-cache-{id}")))
+            .arg(target_dir().join(format!("kubectl-cache-{cache}")))
             .args(args);
         command
+    }
+
+    /// Where the peer's proxy serves a cluster, and the token for it.
+    pub fn access(&self, cluster: &str) -> (String, String) {
+        let id = self.get(&format!("/clusters/{cluster}"))["id"].as_str().expect("the cluster is known").to_owned();
+        (format!("{}/k8s/clusters/{id}", self.url), self.token.clone())
     }
 }
 
@@ -290,22 +298,20 @@ fn kubectl() -> PathBuf {
     std::env::var_os("KUBECTL").map_or_else(|| built("kubectl", "./kubectl"), PathBuf::from)
 }
 
-/// Builds a Go program of `tests/peers` once per test binary; Go's own cache makes it quick after the first time.
 fn built(name: &'static str, package: &str) -> PathBuf {
-    static PEER: OnceLock<()> = OnceLock::new();
-    static KUBECTL: OnceLock<()> = OnceLock::new();
+    go_program(name, "tests/peers", package)
+}
+
+/// Builds a Go program of the module in `module` once per test binary; Go's own cache makes it quick after the first time.
+pub fn go_program(name: &'static str, module: &str, package: &str) -> PathBuf {
+    static BUILT: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
     let path = target_dir().join(name);
-    let once = if name == "peer" { &PEER } else { &KUBECTL };
-    once.get_or_init(|| {
-        let status = Command::new("go")
-            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers"))
-            .args(["build", "-o"])
-            .arg(&path)
-            .arg(package)
-            .status()
-            .expect("go runs");
-        assert!(status.success(), "go build {package} failed");
-    });
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if built.insert(name) {
+        let module = Path::new(env!("CARGO_MANIFEST_DIR")).join(module);
+        let build = Command::new("go").current_dir(module).args(["build", "-o"]).arg(&path).arg(package).status();
+        assert!(build.expect("go runs").success(), "go build {package} failed");
+    }
     path
 }
 

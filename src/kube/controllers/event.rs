@@ -26,7 +26,7 @@ impl Cluster {
             "metadata": {"name": name, "namespace": namespace},
             "involvedObject": {
                 "apiVersion": about["apiVersion"], "kind": about["kind"], "name": metadata["name"], "namespace": metadata["namespace"],
-                "uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]
+                "uid": metadata["uid"]
             },
             "type": kind, "reason": reason, "message": message, "source": {"component": component},
             "firstTimestamp": now_text, "lastTimestamp": now_text, "count": 1, "eventTime": null,

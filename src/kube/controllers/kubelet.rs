@@ -35,8 +35,7 @@ impl Cluster {
             return self.agenda.add_at(at, Work::Pod(path.into()));
         }
         let stamp = time(now.as_second());
-        let id = self.store.stamp(&version).uid.to_string().replace('-', "");
-        let changed = self.rewrite(&pods, path, |pod| if is_end { end(pod, &stamp) } else { run(pod, &id, &stamp) });
+        let changed = self.rewrite(&pods, path, |pod| if is_end { end(pod, &stamp) } else { run(pod, &stamp) });
         if changed && !is_end {
             for container in pod["spec"]["containers"].as_array().into_iter().flatten() {
                 let message = format!("Started container {}", text(&container["name"]));
@@ -89,11 +88,14 @@ pub(super) fn begin(pod: &mut Value, node: &Value, address: &str, now: &str) {
     tree::set(pod, &["status", "containerStatuses"], statuses);
 }
 
-/// A pod's status once all its containers run; `id` is of 32 hexadecimal digits.
-fn run(pod: &mut Value, id: &str, now: &str) {
+/// A pod's status once all its containers run.
+fn run(pod: &mut Value, now: &str) {
     let image_id =
         |container: &Value| format!("{}@sha256:{}", text(&container["image"]), digest(text(&container["image"])));
-    let container_id = |container: &Value| format!("containerd://{id}{}", &digest(text(&container["name"]))[..32]);
+    // An address is a pod's own within a cluster; like it, ids may be the same in another cluster and its body be shared.
+    let address = text(&pod["status"]["podIP"]).to_owned();
+    let container_id =
+        |container: &Value| format!("containerd://{}", digest(&format!("{address}/{}", text(&container["name"]))));
     let running = containers(pod, "containers", |container| {
         json!({
             "name": container["name"], "image": container["image"], "imageID": image_id(container), "containerID": container_id(container),

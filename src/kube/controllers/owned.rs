@@ -1,6 +1,7 @@
 //! Who owns what.
 
 use crate::kube::Cluster;
+use crate::kube::object::Uid;
 use crate::kube::served::Served;
 use crate::kube::store::{Version, namespace_of};
 use serde_json::{Value, json};
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 #[derive(Debug, Clone)]
 pub(super) struct Owner {
     pub uid: String,
+    as_bits: Uid,
     /// Which baseline object it is; those of the baseline refer to it by that.
     ordinal: Option<u32>,
 }
@@ -20,14 +22,14 @@ impl Cluster {
         let ordinal = self.store.ordinal_at(served.storage, &self.store.path(version));
         // An object that took the place of a baseline object is not the one that others of the baseline refer to.
         let ordinal = ordinal.filter(|ordinal| self.store.particulars().uid(*ordinal) == uid);
-        Owner { uid: uid.to_string(), ordinal }
+        Owner { uid: uid.to_string(), as_bits: uid, ordinal }
     }
 
     /// Whether the uid of an owner occurs in an object: what an owner owns is among those.
     pub(super) fn mentions(&self, version: &Version, owner: &Owner) -> bool {
         let body = self.store.body(version);
         let by_ordinal = owner.ordinal.is_some_and(|ordinal| body.mentions_baseline(ordinal));
-        by_ordinal || (matches!(version, Version::Written(_)) && body.mentions(&owner.uid))
+        by_ordinal || (matches!(version, Version::Written(_)) && body.mentions_uid(owner.as_bits))
     }
 
     /// The objects of a kind in the namespace of `path` that the object there controls, in the order of their names.

@@ -7,7 +7,9 @@
 
 use super::body::Hole;
 use super::marks::Fill;
+use super::own::Flat;
 use super::{ObjectBody, Stamp, Uid};
+use std::sync::Arc;
 
 impl Stamp {
     /// Appends the stamp.
@@ -38,12 +40,13 @@ impl Stamp {
 impl ObjectBody {
     /// Appends the body.
     pub(in crate::kube) fn encode(&self, out: &mut Vec<u8>) {
+        let flat = self.flat();
         let mut word = |word: u32| out.extend_from_slice(&word.to_le_bytes());
-        word(self.labels.start);
-        word(self.labels.end);
+        word(flat.labels.start);
+        word(flat.labels.end);
         // There are fewer holes than bytes of text, which fit 32 bits.
-        word(self.holes.len() as u32);
-        for hole in &self.holes {
+        word(flat.holes.len() as u32);
+        for hole in &flat.holes {
             let (kind, ordinal) = match hole.fill {
                 Fill::Stamp => (0, 0),
                 Fill::ClusterName => (1, 0),
@@ -51,10 +54,12 @@ impl ObjectBody {
                 Fill::Heartbeat => (3, 0),
                 Fill::Renewal => (4, 0),
                 Fill::Uid(ordinal) => (5, ordinal),
+                // They are in the text.
+                Fill::Own(_) => continue,
             };
             [hole.at, kind, ordinal].into_iter().for_each(&mut word);
         }
-        out.extend_from_slice(&self.text);
+        out.extend_from_slice(&flat.text);
     }
 
     /// The body that `bytes` are; `None` if they are none.
@@ -76,17 +81,22 @@ impl ObjectBody {
             };
             holes.push(Hole { at, fill });
         }
-        let text: Box<[u8]> = Box::from(*bytes);
+        let text = bytes.to_vec();
         let end = u32::try_from(text.len()).ok()?;
         let in_order = holes.is_sorted_by_key(|hole| hole.at) && holes.last().is_none_or(|hole| hole.at <= end);
         let whole = labels.start <= labels.end && labels.end <= end;
-        (in_order && whole && std::str::from_utf8(&text).is_ok()).then(|| ObjectBody {
-            text,
-            holes: holes.into(),
-            labels,
-        })
+        // Wherever it begins: the pieces are but written one after the other.
+        let after_labels = text.get(labels.end as usize..)?;
+        let status = after_labels.windows(STATUS.len()).position(|window| window == STATUS);
+        let split = status.map_or(text.len().saturating_sub(1), |at| labels.end as usize + at);
+        let flat = Flat { text, holes, labels, split };
+        (in_order && whole && std::str::from_utf8(&flat.text).is_ok())
+            .then(|| ObjectBody::of(flat, Vec::new(), Arc::new))
     }
 }
+
+/// Where the second piece of most bodies begins.
+const STATUS: &[u8] = b",\"status\":";
 
 fn word(bytes: &mut &[u8]) -> Option<u32> {
     take(bytes).map(u32::from_le_bytes)

@@ -25,6 +25,8 @@ pub(super) enum Fill {
     Renewal,
     /// The uid of a baseline object.
     Uid(u32),
+    /// What only this object says: a place among those.
+    Own(u32),
 }
 
 /// The first mark in `text`: what is before it, what it stands for, and what follows.

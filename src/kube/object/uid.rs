@@ -18,6 +18,21 @@ impl Uid {
         Uid::shaped(random.u64(..), random.u64(..))
     }
 
+    /// Reads a uid as it is displayed; `None` for anything else.
+    pub(super) fn parse(text: &[u8]) -> Option<Uid> {
+        let is_dash = |at: usize| [8, 13, 18, 23].contains(&at);
+        let mut bits = 0_u128;
+        for (at, byte) in text.iter().enumerate() {
+            match byte {
+                b'-' if is_dash(at) => {}
+                b'0'..=b'9' if !is_dash(at) => bits = bits << 4 | u128::from(byte - b'0'),
+                b'a'..=b'f' if !is_dash(at) => bits = bits << 4 | u128::from(byte - b'a' + 10),
+                _ => return None,
+            }
+        }
+        (text.len() == 36).then_some(Uid((bits >> 64) as u64, bits as u64))
+    }
+
     /// Bits by which what is done to objects spreads over time: always the same for one object.
     pub(in crate::kube) fn spread(self) -> u64 {
         self.1
@@ -53,6 +68,20 @@ mod tests {
     fn has_the_shape_of_a_version_4_uuid() {
         assert_eq!(Uid::shaped(0, 0).to_string(), "00000000-0000-4000-8000-000000000000");
         assert_eq!(Uid::shaped(u64::MAX, u64::MAX).to_string(), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+    }
+
+    #[test]
+    fn what_is_displayed_is_read() {
+        let uid = Uid::of_baseline(1, 2);
+        assert_eq!(Uid::parse(uid.to_string().as_bytes()), Some(uid));
+        for text in [
+            "",
+            "00000000-0000-4000-8000-00000000000",
+            "00000000-0000-4000-8000-00000000000G",
+            "00000000x0000-4000-8000-000000000000",
+        ] {
+            assert_eq!(Uid::parse(text.as_bytes()), None, "{text}");
+        }
     }
 
     #[test]

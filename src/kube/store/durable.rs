@@ -37,7 +37,8 @@ impl Store {
         let path: Arc<str> = path.into();
         match object {
             Some((stamp, body)) => {
-                let object = Arc::new(Stored { path, stamp, body: Arc::new(body) });
+                let body = Arc::new(body.shared(self.particulars(), &[]));
+                let object = Arc::new(Stored { path, stamp, body });
                 self.overlay.put(resource, ordinal, object);
             }
             None => self.overlay.remove(resource, &path, ordinal),

@@ -286,8 +286,8 @@ impl Store {
     pub(in crate::kube) fn size_bytes(&self) -> usize {
         let slots = self.overlay.resources().flat_map(|resource| self.overlay.range(resource, ""));
         let stored = slots.filter_map(|(_, slot)| slot.object.as_ref());
-        let stored: usize =
-            stored.map(|stored| size_of::<Stored>() + stored.path.len() + stored.body.size_bytes()).sum();
+        let entry = size_of::<(Arc<str>, Slot)>() + size_of::<Stored>();
+        let stored: usize = stored.map(|stored| entry + stored.path.len() + stored.body.size_bytes()).sum();
         let order = self.order.as_ref().map_or(0, |order| size_of_val(&**order));
         size_of::<Store>() + stored + order + self.touched.len() * size_of::<Touched>() + self.history.size_bytes()
     }

@@ -4,7 +4,7 @@ use crate::kube::admission::{Expected, fit_kind};
 use crate::kube::catalog::api_version;
 use crate::kube::dispatch::Call;
 use crate::kube::generation::{has_generation, is_asked_otherwise};
-use crate::kube::object::{HEARTBEAT, Holes, ObjectBody, RENEWAL, Stamp, Uid, micro_time, time};
+use crate::kube::object::{HEARTBEAT, Holes, ObjectBody, RENEWAL, SHORTEST_NAME_BYTES, Stamp, Uid, micro_time, time};
 use crate::kube::quote::quote;
 use crate::kube::served::Served;
 use crate::kube::store::{Stored, Version, path_of};
@@ -137,7 +137,7 @@ impl Cluster {
             return Ok(self.end(served, &path(&object), stamp, body, keep));
         }
         // The stored body itself may have other holes than what was read of it.
-        if ObjectBody::compile(&old, holes) == *body {
+        if self.compile(&old, holes)? == body {
             return Ok(before.clone());
         }
         Ok(self.keep(served, &path(&object), stamp, body, keep))
@@ -190,8 +190,8 @@ impl Cluster {
             return Err(Status::bad_request(format!("the object nests deeper than {DEPTH_LIMIT} levels")));
         }
         let body = ObjectBody::compile(object, holes);
-        self.check_size(body.size_bytes())?;
-        Ok(Arc::new(body))
+        self.check_size(body.text_bytes())?;
+        Ok(Arc::new(body.shared(self.store.particulars(), &names_of_others(object))))
     }
 }
 
@@ -228,6 +228,17 @@ pub(super) fn is_held(served: &Served, object: &Value) -> bool {
     holds(&object["metadata"]["finalizers"]) || (served.is("", "namespaces") && holds(&object["spec"]["finalizers"]))
 }
 
+/// Names beside its own that hardly any other object has.
+fn names_of_others(object: &Value) -> Vec<&str> {
+    let metadata = &object["metadata"];
+    let about = object["involvedObject"]["name"].as_str();
+    let of_event = about.and(metadata["name"].as_str());
+    let targets = object["endpoints"].as_array().into_iter().flatten().map(|endpoint| &endpoint["targetRef"]["name"]);
+    let names = of_event.into_iter().chain(about).chain(targets.filter_map(Value::as_str));
+    // A shorter one would stand in many words.
+    names.filter(|name| name.len() >= SHORTEST_NAME_BYTES).take(MOST_NAMES).collect()
+}
+
 /// The path of an object.
 pub(in crate::kube) fn path(object: &Value) -> String {
     let metadata = &object["metadata"];
@@ -246,5 +257,7 @@ fn mark_heartbeats(object: &mut Value, heartbeat_s: i64) {
     }
 }
 
+/// More make every byte of the text dear.
+const MOST_NAMES: usize = 8;
 /// The words of an etcd whose quota is used up.
 const FULL: &str = "etcdserver: mvcc: database space exceeded";
