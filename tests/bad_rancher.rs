@@ -225,12 +225,11 @@ fn a_rancher_that_may_mend_itself_lets_the_agent_start() {
         let rancher = FakeRancher::start();
         rancher.always("GET", "/v3/clusters", answer);
         let agent = Agent::start_for(&rancher, "");
-        let log = agent.log();
-        let warnings: Vec<&str> = log
-            .lines()
-            .filter(|line| line.contains("[WARN]") && line.contains("cli::agent") && line.contains(words))
-            .collect();
-        assert_eq!(warnings.len(), 1, "{words}: {log}");
+        let warns = |line: &&str| line.contains("[WARN]") && line.contains("cli::agent") && line.contains(words);
+        eventually("the start warns once", || match agent.log() {
+            log if log.lines().filter(warns).count() == 1 => Ok(()),
+            log => Err(format!("{words}: {log}")),
+        });
         rancher.behave();
         // A refused token is tried again by the next probe only.
         let created = if words.contains("401") { 502 } else { 201 };

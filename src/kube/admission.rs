@@ -3,15 +3,15 @@
 use super::catalog::{Resource, Subresource, Text, api_version};
 use super::names::{check_label, check_label_value, check_name, check_name_prefix, check_qualified_name};
 use super::quote::quote;
-use super::{Cause, Status};
+use super::{Cause, Status, types};
 use serde_json::{Map, Value, json};
 
 /// What a body must be: the resource's own kind or that of a subresource.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
-    group: &'a str,
-    version: &'a str,
-    kind: &'a Text,
+    pub(super) group: &'a str,
+    pub(super) version: &'a str,
+    pub(super) kind: &'a Text,
 }
 
 impl<'a> From<&'a Resource> for Expected<'a> {
@@ -65,8 +65,8 @@ pub fn fit_to_path<'a>(
     Ok(())
 }
 
-/// Checks the metadata that every kind shares (apimachinery `ValidateObjectMeta`), once a name is generated. An error is the 422 to answer.
-pub fn check_metadata(resource: &Resource, object: &Value) -> Result<(), Status> {
+/// What is wrong with the metadata that every kind shares (apimachinery `ValidateObjectMeta`), once a name is generated.
+pub fn metadata_problems(resource: &Resource, object: &Value) -> Vec<Cause> {
     let metadata = &object["metadata"];
     let name = text(metadata, "name");
     let mut causes = Vec::new();
@@ -94,29 +94,33 @@ pub fn check_metadata(resource: &Resource, object: &Value) -> Result<(), Status>
     }
     causes.extend(annotation_problems(metadata));
     causes.extend(owner_problems(metadata));
-    for finalizer in items(metadata, "finalizers").filter_map(Value::as_str) {
-        causes.extend(invalid("metadata.finalizers", finalizer, &check_qualified_name(finalizer)));
-    }
-    if causes.is_empty() { Ok(()) } else { Err(Status::invalid(resource, name, causes)) }
+    causes.extend(finalizer_problems(resource, metadata));
+    causes
 }
 
-fn fit_kind(expected: Expected<'_>, fields: &mut Map<String, Value>) -> Result<(), Status> {
+/// Checks that a body is of the `expected` kind, and says so in it.
+pub(super) fn fit_kind(expected: Expected<'_>, fields: &mut Map<String, Value>) -> Result<(), Status> {
     let wanted = api_version(expected.group, expected.version);
     let own = |field| fields.get(field).and_then(Value::as_str).unwrap_or_default();
     let (version, kind) = (own("apiVersion"), own("kind"));
     if !kind.is_empty() && kind != expected.kind {
         let version = if version.is_empty() { &wanted } else { version };
-        let (group, short) = version.rsplit_once('/').unwrap_or(("", version));
-        let internal = group.split('.').next().filter(|group| !group.is_empty()).unwrap_or("core");
+        if !is_registered(version, kind) {
+            return Err(unregistered(expected, version, kind));
+        }
+        let short = version.rsplit('/').next().unwrap_or(version);
         let target = expected.group.split('.').next().filter(|group| !group.is_empty()).unwrap_or("core");
         return Err(Status::bad_request(format!(
-            "{kind} in version {} cannot be handled as a {}: converting ({internal}.{kind}) to ({target}.{}): unknown conversion",
+            "{kind} in version {} cannot be handled as a {}: converting ({short}.{kind}) to ({target}.{}): unknown conversion",
             quote(short),
             expected.kind,
             expected.kind
         )));
     }
     if !version.is_empty() && version != wanted {
+        if !is_registered(version, expected.kind) {
+            return Err(unregistered(expected, version, expected.kind));
+        }
         return Err(Status::bad_request(format!(
             "the API version in the data ({version}) does not match the expected API version ({wanted})"
         )));
@@ -124,6 +128,22 @@ fn fit_kind(expected: Expected<'_>, fields: &mut Map<String, Value>) -> Result<(
     fields.insert("apiVersion".into(), wanted.into());
     fields.insert("kind".into(), expected.kind.as_ref().into());
     Ok(())
+}
+
+/// Whether an API server knows a kind under a version, be it one that it no longer serves.
+fn is_registered(version: &str, kind: &str) -> bool {
+    kind == "Status" || version.contains("beta") || types::find(version, kind).is_some()
+}
+
+fn unregistered(expected: Expected<'_>, version: &str, kind: &str) -> Status {
+    let short = version.rsplit('/').next().unwrap_or(version);
+    Status::bad_request(format!(
+        "{kind} in version {} cannot be handled as a {}: no kind {} is registered for version {} in scheme \"pkg/runtime/scheme.go:100\"",
+        quote(short),
+        expected.kind,
+        quote(kind),
+        quote(version)
+    ))
 }
 
 /// The namespace of the path counts; without one the object belongs to no namespace.
@@ -193,6 +213,28 @@ fn annotation_problems(metadata: &Value) -> Vec<Cause> {
     causes
 }
 
+fn finalizer_problems(resource: &Resource, metadata: &Value) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    let finalizers: Vec<&str> = items(metadata, "finalizers").filter_map(Value::as_str).collect();
+    for (index, finalizer) in finalizers.iter().enumerate() {
+        causes.extend(invalid("metadata.finalizers", finalizer, &check_qualified_name(finalizer)));
+        let is_standard = ["kubernetes", "orphan", "foregroundDeletion"].contains(finalizer);
+        if !resource.custom && !finalizer.contains('/') && !is_standard {
+            let problem = "name is neither a standard finalizer name nor is it fully qualified";
+            causes.push(Cause::invalid(format!("metadata.finalizers[{index}]"), &json!(finalizer), problem));
+        }
+    }
+    if finalizers.contains(&"orphan") && finalizers.contains(&"foregroundDeletion") {
+        let problem = "finalizer orphan and foregroundDeletion cannot be both set";
+        causes.push(Cause::invalid_go("metadata.finalizers", &format!("[]string{{{}}}", quoted(&finalizers)), problem));
+    }
+    causes
+}
+
+fn quoted(texts: &[&str]) -> String {
+    texts.iter().map(|text| quote(text)).collect::<Vec<_>>().join(", ")
+}
+
 fn owner_problems(metadata: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     let mut controllers = Vec::new();
@@ -202,6 +244,21 @@ fn owner_problems(metadata: &Value) -> Vec<Cause> {
                 let at = format!("metadata.ownerReferences.{field}");
                 causes.push(Cause::invalid(at, &json!(""), &format!("{what} must not be empty")));
             }
+        }
+        if (text(owner, "apiVersion"), text(owner, "kind")) == ("v1", "Event") {
+            let pointer = |field: &str| match &owner[field] {
+                Value::Null => "(*bool)(nil)",
+                _ => "(*bool)(0x0)",
+            };
+            let shown = format!(
+                "v1.OwnerReference{{APIVersion:\"v1\", Kind:\"Event\", Name:{}, UID:{}, Controller:{}, BlockOwnerDeletion:{}}}",
+                quote(text(owner, "name")),
+                quote(text(owner, "uid")),
+                pointer("controller"),
+                pointer("blockOwnerDeletion")
+            );
+            let problem = "/v1, Kind=Event is disallowed from being an owner";
+            causes.push(Cause::invalid_go("metadata.ownerReferences", &shown, problem));
         }
         if owner["controller"] == true {
             controllers.push(format!("{}/{}", text(owner, "kind"), text(owner, "name")));
@@ -284,11 +341,11 @@ mod tests {
         );
         assert_eq!(
             fit("configmaps", Some("default"), None, json!({"apiVersion": "v2"})),
-            Err("the API version in the data (v2) does not match the expected API version (v1)".into())
+            Err("ConfigMap in version \"v2\" cannot be handled as a ConfigMap: no kind \"ConfigMap\" is registered for version \"v2\" in scheme \"pkg/runtime/scheme.go:100\"".into())
         );
         assert_eq!(
             fit("configmaps", Some("default"), None, json!({"apiVersion": "v1", "kind": "Pod"})),
-            Err("Pod in version \"v1\" cannot be handled as a ConfigMap: converting (core.Pod) to (core.ConfigMap): unknown conversion".into())
+            Err("Pod in version \"v1\" cannot be handled as a ConfigMap: converting (v1.Pod) to (core.ConfigMap): unknown conversion".into())
         );
     }
 
@@ -317,13 +374,8 @@ mod tests {
     }
 
     fn problems(group: &str, plural: &str, metadata: Value) -> Vec<(String, &'static str)> {
-        match check_metadata(resource(group, plural), &json!({"metadata": metadata})) {
-            Ok(()) => Vec::new(),
-            Err(status) => {
-                assert_eq!(status.code, 422);
-                status.details.unwrap().causes.into_iter().map(|cause| (cause.field, cause.reason)).collect()
-            }
-        }
+        let problems = metadata_problems(resource(group, plural), &json!({"metadata": metadata}));
+        problems.into_iter().map(|cause| (cause.field, cause.reason)).collect()
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::baseline::Baseline;
 use super::controllers::Agenda;
 use super::custom::CustomKinds;
-use super::object::Particulars;
+use super::object::{Particulars, Uid};
 use super::served::Served;
 use super::store::{Store, Write};
 use super::{ClusterInfo, Identity, ResourceId, Response, Route, Subject, catalog};
@@ -106,8 +106,12 @@ impl Cluster {
     /// The same, and what the request was about.
     pub fn serve(&mut self, request: &Request, now: Timestamp) -> (Response, Subject) {
         let mut subject = Subject::of_route(&request.method, &Route::Unknown);
-        let response = self.dispatch(request, now, &mut subject).unwrap_or_else(Response::from);
+        let mut response = self.dispatch(request, now, &mut subject).unwrap_or_else(Response::from);
         self.settle(now);
+        if response.headers.get("Cache-Control").is_none() {
+            response.headers.push("Cache-Control", "no-cache, private");
+        }
+        response.headers.push("Audit-Id", Uid::random(&mut self.random).to_string());
         (response, subject)
     }
 

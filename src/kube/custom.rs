@@ -35,6 +35,10 @@ pub(super) struct CustomVersion {
     pub columns: Option<Value>,
     /// Where `scale` finds its numbers.
     pub scale: Option<ScalePaths>,
+    /// `schema.openAPIV3Schema`.
+    pub schema: Value,
+    /// What a client is told that still uses it, if it is deprecated.
+    pub deprecation: Option<String>,
 }
 
 /// `subresources.scale` of a version, as JSON pointers.
@@ -154,7 +158,25 @@ impl CustomVersion {
             group,
             version: own_version,
         };
-        CustomVersion { resource, columns: version.get("additionalPrinterColumns").cloned(), scale }
+        let deprecation = (version["deprecated"] == true).then(|| {
+            let own = version["deprecationWarning"].as_str().map(str::to_owned);
+            let versions = spec["versions"].as_array().into_iter().flatten();
+            let better = versions
+                .filter(|other| other["served"] == true && other["deprecated"] != true)
+                .map(|v| text(&v["name"]))
+                .next();
+            let (kind, group) = (&resource.kind, &resource.group);
+            let instead = better.map_or_else(String::new, |better| format!("; use {group}/{better} {kind}"));
+            own.unwrap_or_else(|| format!("{} {kind} is deprecated{instead}", resource.api_version()))
+        });
+        let schema = version["schema"]["openAPIV3Schema"].clone();
+        CustomVersion {
+            resource,
+            columns: version.get("additionalPrinterColumns").cloned(),
+            scale,
+            schema,
+            deprecation,
+        }
     }
 }
 

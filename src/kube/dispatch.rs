@@ -1,15 +1,17 @@
 //! From a request to the verb that answers it.
 
 use super::negotiate::{self, Form};
+use super::quote::quote;
 use super::render::Asked;
 use super::served::Served;
 use super::table::IncludeObject;
 use super::{
-    Cluster, Query, ResourcePath, Response, Route, Status, Subject, Verb, catalog, discovery, health, openapi,
-    page_not_found, path,
+    Cluster, Query, Resource, ResourcePath, Response, Route, Status, Subject, Verb, catalog, discovery, health,
+    openapi, page_not_found, path,
 };
 use crate::http1::{Method, Request};
 use jiff::Timestamp;
+use std::cell::RefCell;
 
 /// A request to a resource, taken apart.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(super) struct Call<'a> {
     pub served: Served,
     pub asked: Asked,
     pub now: Timestamp,
+    /// What is to be said beside the answer, in `Warning` headers.
+    pub warnings: RefCell<Vec<String>>,
 }
 
 impl Call<'_> {
@@ -68,7 +72,13 @@ impl Cluster {
             Route::ApiVersions => discovery::api_versions(accept)?,
             Route::ApiGroups => discovery::api_groups(accept, &custom())?,
             Route::ApiGroup(group) => discovery::api_group(&group, &custom()),
-            Route::ApiResources { group, version } => discovery::api_resources(&group, &version, &custom()),
+            Route::ApiResources { group, version } => {
+                let is_built_in = |of: &Resource| of.group == group && !of.custom;
+                if catalog::builtin().iter().any(is_built_in) && !Cluster::has_group_version(&group, &version) {
+                    return Err(Status::unknown_route());
+                }
+                discovery::api_resources(&group, &version, &custom())
+            }
             Route::OpenApiV2 => openapi::v2(accept, &custom())?,
             Route::OpenApiV3Index => openapi::index(&custom()),
             Route::OpenApiV3 { group, version } => openapi::group_version(&group, &version, &custom()),
@@ -85,7 +95,7 @@ impl Cluster {
         subject: &mut Subject,
     ) -> Result<Response, Status> {
         let Some(served) = self.resolve(&path.group, &path.version, &path.plural) else {
-            return if self.has_group_version(&path.group, &path.version) {
+            return if Cluster::has_group_version(&path.group, &path.version) {
                 Err(Status::unknown_route())
             } else {
                 Ok(page_not_found())
@@ -116,19 +126,30 @@ impl Cluster {
             Form::Object | Form::Yaml | Form::Metadata(_) => IncludeObject::default(),
         };
         let asked = Asked { form, include, now };
-        let call = Call { request, query, path, served, asked, now };
-        if below.is_some() {
-            return self.subresource(&call, verb);
+        let call = Call { request, query, path, served, asked, now, warnings: RefCell::default() };
+        if let Some(deprecation) = call.served.as_custom().and_then(|custom| custom.deprecation.clone()) {
+            call.warnings.borrow_mut().push(deprecation);
+        }
+        let mut response = self.perform(&call, below.is_some(), verb).unwrap_or_else(Response::from);
+        for warning in call.warnings.take() {
+            response.headers.push("Warning", format!("299 - {}", quote(&warning)));
+        }
+        Ok(response)
+    }
+
+    fn perform(&mut self, call: &Call<'_>, is_below: bool, verb: Verb) -> Result<Response, Status> {
+        if is_below {
+            return self.subresource(call, verb);
         }
         match verb {
-            Verb::Get => self.get(&call),
-            Verb::List => self.list(&call),
-            Verb::Watch => self.watch(&call),
-            Verb::Create => self.create(&call),
-            Verb::Update => self.update(&call),
-            Verb::Patch => self.patch(&call),
-            Verb::Delete => self.delete(&call),
-            Verb::DeleteCollection => self.delete_collection(&call),
+            Verb::Get => self.get(call),
+            Verb::List => self.list(call),
+            Verb::Watch => self.watch(call),
+            Verb::Create => self.create(call),
+            Verb::Update => self.update(call),
+            Verb::Patch => self.patch(call),
+            Verb::Delete => self.delete(call),
+            Verb::DeleteCollection => self.delete_collection(call),
         }
     }
 
@@ -149,16 +170,15 @@ impl Cluster {
         (status.into(), subject)
     }
 
-    fn has_group_version(&self, group: &str, version: &str) -> bool {
-        let builtin = catalog::builtin().iter();
-        builtin.chain(self.kinds.resources()).any(|resource| resource.group == group && resource.version == version)
+    fn has_group_version(group: &str, version: &str) -> bool {
+        catalog::builtin().iter().any(|resource| resource.group == group && resource.version == version)
     }
 }
 
 /// What a method asks of a path.
 fn verb(method: &Method, path: &ResourcePath, query: &Query) -> Option<Verb> {
     Some(match (method, &path.name) {
-        (Method::Get, _) if query.watch && path.subresource.is_none() => Verb::Watch,
+        (Method::Get, None) if query.watch => Verb::Watch,
         (Method::Get, None) => Verb::List,
         (Method::Get, Some(_)) => Verb::Get,
         (Method::Post, _) if path.name.is_none() || path.subresource.is_some() => Verb::Create,

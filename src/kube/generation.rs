@@ -22,7 +22,7 @@ pub(super) fn is_asked_otherwise(before: &Value, after: &Value) -> bool {
 }
 
 /// Built-in kinds whose strategies count generations in Kubernetes 1.31.
-const COUNTED: [(&str, &str); 21] = [
+const COUNTED: [(&str, &str); 22] = [
     ("", "podtemplates"),
     ("", "replicationcontrollers"),
     ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
@@ -43,6 +43,7 @@ const COUNTED: [(&str, &str); 21] = [
     ("networking.k8s.io", "ingresses"),
     ("networking.k8s.io", "networkpolicies"),
     ("policy", "poddisruptionbudgets"),
+    ("storage.k8s.io", "csidrivers"),
     ("scheduling.k8s.io", "priorityclasses"),
 ];
 

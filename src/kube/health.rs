@@ -8,7 +8,7 @@ use crate::http1::Headers;
 pub fn respond(endpoint: &str, check: Option<&str>, query: &Query) -> Response {
     let checks = || CHECKS.iter().chain((endpoint == "readyz").then_some(READINESS).into_iter().flatten());
     match check {
-        Some(check) if checks().any(|known| *known == check) => return text("ok".into()),
+        Some(check) if checks().any(|known| *known == check) => return plain("ok".into()),
         Some(_) => return page_not_found(),
         None if !query.verbose => return text("ok".into()),
         None => {}
@@ -25,6 +25,13 @@ pub fn respond(endpoint: &str, check: Option<&str>, query: &Query) -> Response {
             .push_str(&format!("warn: some health checks cannot be excluded: no matches for {}\n", unknown.join(", ")));
     }
     text(format!("{report}{endpoint} check passed\n"))
+}
+
+/// The answer of a single check.
+fn plain(body: String) -> Response {
+    let mut response = text(body);
+    response.headers = [("Content-Type", "text/plain; charset=utf-8")].into_iter().collect();
+    response
 }
 
 fn text(body: String) -> Response {

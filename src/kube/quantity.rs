@@ -36,6 +36,34 @@ impl Quantity {
         even.map_or_else(|| whole.to_string(), |(suffix, shift)| format!("{}{suffix}", whole >> shift))
     }
 
+    /// The form that an API server gives to an amount (apimachinery `Quantity.CanonicalizeBytes`): no fraction, the largest suffix of the
+    /// family it was written in.
+    pub(super) fn canonical(value: &Value) -> Option<String> {
+        let amount = Quantity::of(value)?;
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let is_binary = text.ends_with('i');
+        let is_exponent =
+            !is_binary && text.trim_end_matches(|c: char| c.is_ascii_digit() || "+-".contains(c)).ends_with(['e', 'E']);
+        // What is below one has no binary suffix.
+        if is_binary && amount.nano.unsigned_abs() >= NANO.unsigned_abs() && amount.nano % NANO == 0 {
+            let whole = amount.nano / NANO;
+            let even = BINARY.iter().rev().find(|(_, shift)| whole % (1 << shift) == 0);
+            return Some(
+                even.map_or_else(|| whole.to_string(), |(suffix, shift)| format!("{}{suffix}", whole >> shift)),
+            );
+        }
+        if amount.nano == 0 {
+            return Some("0".into());
+        }
+        let fits = |power: i32| amount.nano % 10_i128.pow(u32::try_from(power + 9).unwrap_or_default()) == 0;
+        let (suffix, power) = DECIMAL.iter().rev().find(|(_, power)| fits(*power))?;
+        let number = amount.nano / 10_i128.pow(u32::try_from(power + 9).ok()?);
+        Some(match (is_exponent, *power) {
+            (true, 0) | (false, _) => format!("{number}{suffix}"),
+            (true, power) => format!("{number}e{power}"),
+        })
+    }
+
     fn parse(text: &str) -> Option<Quantity> {
         let end = text.find(|c: char| !c.is_ascii_digit() && !"+-.".contains(c)).unwrap_or(text.len());
         let (number, suffix) = text.split_at(end);

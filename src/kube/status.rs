@@ -98,6 +98,26 @@ impl Status {
         Status::invalid_kind(kind, "meta.k8s.io", "", causes)
     }
 
+    /// 422 for an update that a storage refuses: it names the resource instead of the kind.
+    pub fn invalid_update(resource: &Resource, name: &str, cause: Cause) -> Status {
+        Status::invalid_kind(&resource.plural, &resource.group, name, vec![cause])
+    }
+
+    /// 422 for a review, of which only the group is named.
+    pub fn invalid_review(group: &str, causes: Vec<Cause>) -> Status {
+        Status::invalid_kind("", group, "", causes)
+    }
+
+    /// 422 for the object that a subresource takes.
+    pub fn invalid_request(below: &super::Subresource, cause: Cause) -> Status {
+        Status::invalid_kind(&below.kind, &below.group, "", vec![cause])
+    }
+
+    /// 422 for a patch whose outcome is no object of the kind; no kind is named.
+    pub fn invalid_patch(cause: Cause) -> Status {
+        Status::invalid_kind("", "", "", vec![cause])
+    }
+
     fn invalid_kind(kind: &str, group: &str, name: &str, causes: Vec<Cause>) -> Status {
         let dot_group = if group.is_empty() { String::new() } else { format!(".{group}") };
         let mut message = format!("{kind}{dot_group} {} is invalid", quote(name));
@@ -160,6 +180,11 @@ impl Status {
             accepted.join(", ")
         );
         Status::new(415, "UnsupportedMediaType", message)
+    }
+
+    /// 415 for a patch in a format that no built-in kind takes.
+    pub fn unsupported_patch() -> Status {
+        Status::new(415, "UnsupportedMediaType", "415: Unsupported Media Type").with(Details::default())
     }
 
     /// 415: the body is protobuf of a kind that is only understood in the `accepted` media types.
@@ -297,6 +322,11 @@ impl Cause {
         Cause::new("FieldValueInvalid", field, &format!("Invalid value: {}", bad_value(value)), detail)
     }
 
+    /// The same for a value in Go's own form.
+    pub fn invalid_go(field: impl Into<String>, shown: &str, detail: &str) -> Cause {
+        Cause::new("FieldValueInvalid", field, &format!("Invalid value: {shown}"), detail)
+    }
+
     /// A value outside an enumeration: `Unsupported value: …: supported values: …`.
     pub fn not_supported(field: impl Into<String>, value: &Value, supported: &[&str]) -> Cause {
         let supported = supported.iter().map(|value| quote(value)).collect::<Vec<_>>().join(", ");
@@ -309,6 +339,22 @@ impl Cause {
         Cause::new("FieldValueForbidden", field, "Forbidden", detail)
     }
 
+    /// A value of another type than its field's; `found` is the name of its type.
+    pub fn wrong_type(field: impl Into<String>, found: &str, detail: &str) -> Cause {
+        Cause::new("FieldValueTypeInvalid", field, &format!("Invalid value: {}", quote(found)), detail)
+    }
+
+    /// A list or map with more entries than `limit`.
+    pub fn too_many(field: impl Into<String>, count: u64, limit: u64) -> Cause {
+        let detail = format!("must have at most {limit} items");
+        Cause::new("FieldValueTooMany", field, &format!("Too many: {count}"), &detail)
+    }
+
+    /// A text with more characters than `limit`, which the message quotes.
+    pub fn too_long_value(field: impl Into<String>, limit: u64) -> Cause {
+        Cause::new("FieldValueTooLong", field, "Too long", &format!("may not be longer than {limit}"))
+    }
+
     /// A value that is longer than `limit_bytes`.
     pub fn too_long(field: impl Into<String>, limit_bytes: usize) -> Cause {
         Cause::new("FieldValueTooLong", field, "Too long", &format!("must have at most {limit_bytes} bytes"))
@@ -316,12 +362,23 @@ impl Cause {
 
     /// A name or key that occurs twice.
     pub fn duplicate(field: impl Into<String>, value: &Value) -> Cause {
-        Cause::new("FieldValueDuplicate", field, &format!("Duplicate value: {}", bad_value(value)), "")
+        Cause::new("FieldValueDuplicate", field, &format!("Duplicate value: {}", go_value(value)), "")
     }
 
     fn new(reason: &'static str, field: impl Into<String>, problem: &str, detail: &str) -> Cause {
         let message = if detail.is_empty() { problem.to_owned() } else { format!("{problem}: {detail}") };
         Cause { reason, message, field: field.into() }
+    }
+}
+
+/// A list entry as Go shows it.
+fn go_value(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{}:{value}", quote(name))).collect();
+            format!("map[string]interface {{}}{{{}}}", fields.join(", "))
+        }
+        other => bad_value(other),
     }
 }
 

@@ -95,7 +95,7 @@ fn unknown_subresources_are_not_found() {
     assert_eq!(api.get("/api/v1/namespaces/demo/configmaps/greeting/status").status, 404);
     assert_eq!(api.get("/api/v1/nodes/edge-worker-1/scale").status, 404);
     let missing = api.get("/apis/apps/v1/namespaces/demo/deployments/no/scale");
-    missing.refuses(404, "NotFound", "deployments.apps \"no\" not found");
+    missing.refuses(404, "NotFound", "deployments/scale.apps \"no\" not found");
 }
 
 #[test]

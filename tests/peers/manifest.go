@@ -113,7 +113,6 @@ spec:
       tolerations:
       - effect: NoSchedule
         key: node-role.kubernetes.io/control-plane
-        value: ""
       containers:
       - name: cluster-register
         imagePullPolicy: IfNotPresent

@@ -141,6 +141,9 @@ pub(in crate::kube) fn problems(definition: &Value) -> Vec<Cause> {
         if !version["schema"]["openAPIV3Schema"].is_object() {
             let field = format!("spec.versions[{position}].schema.openAPIV3Schema");
             causes.push(Cause::required(field, "schemas are required"));
+        } else if versions.len() == 1 && version["schema"]["openAPIV3Schema"]["type"] != "object" {
+            let found = &version["schema"]["openAPIV3Schema"]["type"];
+            causes.push(Cause::invalid("spec.validation.openAPIV3Schema.type", found, "must be object at the root"));
         }
     }
     causes
@@ -244,10 +247,10 @@ mod tests {
         definition["spec"]["scope"] = json!("Namespaced");
         definition["spec"]["versions"] = json!([
             {
-                "name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object"}},
+                "name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
                 "subresources": {"status": {}, "scale": {"specReplicasPath": ".spec.size", "statusReplicasPath": ".status.size"}}
             },
-            {"name": "v1beta1", "served": true, "storage": false, "schema": {"openAPIV3Schema": {"type": "object"}}}
+            {"name": "v1beta1", "served": true, "storage": false, "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}
         ]);
         bench.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition).ok()
     }
@@ -339,6 +342,6 @@ mod tests {
         let target = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
         assert_eq!(bench.post(target, json!({"metadata": {"name": "a"}, "spec": "x"})).code, 400);
         let odd = json!({"metadata": {"name": "a"}, "spec": {"names": 1, "versions": {}}});
-        assert_eq!(bench.post(target, odd).code, 422);
+        assert_eq!(bench.post(target, odd).code, 400);
     }
 }

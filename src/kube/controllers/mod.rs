@@ -24,6 +24,7 @@ mod owned;
 mod placement;
 pub(super) mod pod_requests;
 mod pods;
+mod quota;
 mod replica_set;
 mod report;
 mod revision;
@@ -93,6 +94,7 @@ impl Cluster {
             self.notice(&happening);
             self.note_pods(&happening);
             self.note_cleanup(&happening);
+            self.count_quotas(&happening);
             self.collect_garbage(&happening);
         }
     }

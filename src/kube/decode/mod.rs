@@ -1,13 +1,12 @@
 //! Request bodies into JSON trees.
 
-mod message;
+mod duplicates;
 mod protobuf;
-mod tables;
 mod wire;
 mod yaml;
 
 use super::Status;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt::Write;
 
 pub(super) use yaml::from_yaml;
@@ -15,23 +14,43 @@ pub(super) use yaml::from_yaml;
 /// The object in a request body: JSON, YAML or Kubernetes protobuf by `Content-Type` (none is JSON). `kind` is what is expected there, for
 /// the message. Errors are the answer to send: 400 for what cannot be read, 415 for a media type or a protobuf kind that is not known.
 pub fn body(content_type: Option<&str>, body: &[u8], kind: &str) -> Result<Value, Status> {
+    body_and_duplicates(content_type, body, kind).map(|(object, _)| object)
+}
+
+/// The same, with the paths of fields that stand twice in JSON.
+pub(super) fn body_and_duplicates(
+    content_type: Option<&str>,
+    body: &[u8],
+    kind: &str,
+) -> Result<(Value, Vec<String>), Status> {
     let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let decoded = match media_type.to_ascii_lowercase().as_str() {
         "" | JSON => {
-            serde_json::from_slice(body).map_err(|e| format!("couldn't get version/kind; json parse error: {e}"))
+            let parsed = duplicates::from_slice(body);
+            parsed.map_err(|e| format!("couldn't get version/kind; json parse error: {}", json_problem(&e, body)))
         }
-        YAML => from_yaml(body).map_err(|e| format!("error converting YAML to JSON: yaml: {e}")),
+        YAML => from_yaml(body).map(unique).map_err(|e| yaml_problem(&e)),
         PROTOBUF => match protobuf::decode(body) {
             Err(protobuf::Problem::UnknownKind(kind)) => {
                 return Err(Status::unknown_protobuf_kind(&kind, &[JSON, YAML]));
             }
             Err(protobuf::Problem::Malformed(problem)) => Err(problem),
-            Ok(object) => Ok(object),
+            Ok(object) => Ok(unique(object)),
         },
         _ => return Err(Status::unsupported_media_type(&[JSON, YAML, PROTOBUF])),
     };
-    let decoded = decoded.and_then(|value: Value| match value {
-        Value::Object(_) => Ok(value),
+    let decoded = decoded.and_then(|(value, duplicates)| match value {
+        Value::Null => Ok((json!({}), duplicates)),
+        Value::Object(ref fields) => {
+            let odd = ["apiVersion", "kind"].iter().find_map(|name| Some((name, fields.get(*name)?)));
+            match odd.filter(|(_, value)| !value.is_string() && !value.is_null()) {
+                Some((name, value)) => Err(format!(
+                    "couldn't get version/kind; json parse error: json: cannot unmarshal {} into Go struct field .{name} of type string",
+                    type_name(value)
+                )),
+                None => Ok((value, duplicates)),
+            }
+        }
         other => Err(format!(
             "couldn't get version/kind; json parse error: json: cannot unmarshal {} into Go value of type struct {{ APIVersion string \
              \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}",
@@ -43,6 +62,28 @@ pub fn body(content_type: Option<&str>, body: &[u8], kind: &str) -> Result<Value
             format!("the object provided is unrecognized (must be of type {kind}): {problem} ({})", summary(body));
         Status::bad_request(problem)
     })
+}
+
+/// What Go says of bytes that are no JSON.
+pub(super) fn json_problem(error: &serde_json::Error, body: &[u8]) -> String {
+    if error.is_eof() {
+        return "unexpected end of JSON input".into();
+    }
+    let line = body.split(|byte| *byte == b'\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+    let at = String::from_utf8_lossy(line).chars().nth(error.column().saturating_sub(1));
+    match at.filter(|_| error.to_string().starts_with("expected value")) {
+        Some(c) => format!("invalid character '{c}' looking for beginning of value"),
+        None => error.to_string(),
+    }
+}
+
+/// What Go says of text that is no YAML.
+pub(super) fn yaml_problem(error: &str) -> String {
+    format!("yaml: {}", error.split(" at line ").next().unwrap_or_default())
+}
+
+fn unique(object: Value) -> (Value, Vec<String>) {
+    (object, Vec::new())
 }
 
 /// The beginning of a body, in hexadecimal unless it looks like JSON.
@@ -85,7 +126,6 @@ const SUMMARY_BYTES: usize = 30;
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use serde_json::json;
 
     #[test]
     fn json_is_the_default() {
@@ -121,7 +161,10 @@ mod tests {
                 .ends_with(r#"({"kind":"Pod","metadata":{"nam ...)"#)
         );
         assert!(message(None, b"[]").contains("cannot unmarshal array into Go value"));
-        assert!(message(Some("application/yaml"), b"a: b: c").contains("error converting YAML to JSON: yaml: "));
+        assert!(
+            message(Some("application/yaml"), b"a: b: c")
+                .contains(": yaml: mapping values are not allowed in this context (")
+        );
     }
 
     #[test]

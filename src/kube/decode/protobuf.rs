@@ -3,9 +3,8 @@
 //! A body is four bytes of magic and a `runtime.Unknown` that names its kind and carries the message of it
 //! (Kubernetes documentation, "Kubernetes Protobuf encoding"). Every length is checked; unknown fields are skipped.
 
-use super::message::{Field, INLINE, Kind, Message};
-use super::tables;
 use super::wire::{Reader, Value as Wire};
+use crate::kube::types::{self, Field, INLINE, Kind, Message, Zero};
 use base64::Engine;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -32,7 +31,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Value, Problem> {
     let mut object = if envelope["contentType"] == "application/json" {
         serde_json::from_slice(&raw).map_err(|error| Problem::Malformed(error.to_string()))?
     } else {
-        let table = tables::find(&api_version, &kind);
+        let table = types::find(&api_version, &kind);
         let table = table.ok_or_else(|| Problem::UnknownKind(format!("{kind} of {api_version}")))?;
         message(table, &raw).map_err(Problem::Malformed)?
     };
@@ -52,7 +51,7 @@ fn message(message: &Message, bytes: &[u8]) -> Result<Value, String> {
 fn fill(object: &mut Map<String, Value>, message: &Message, bytes: &[u8]) -> Result<(), String> {
     let mut reader = Reader::new(bytes);
     while let Some((number, wire)) = reader.next()? {
-        let Some(field) = message.0.iter().find(|field| field.number == number) else { continue };
+        let Some(field) = message.fields.iter().find(|field| field.number == number) else { continue };
         set(object, field, wire).map_err(|problem| format!("{}: {problem}", field.json))?;
     }
     Ok(())
@@ -70,7 +69,7 @@ fn set(object: &mut Map<String, Value>, field: &Field, wire: Wire<'_>) -> Result
             let list = object.entry(field.json).or_insert_with(|| json!([]));
             if let Value::Array(list) = list {
                 match (kind, wire) {
-                    (Kind::Int, Wire::Bytes(packed)) => {
+                    (Kind::Int | Kind::Long, Wire::Bytes(packed)) => {
                         let mut packed = Reader::new(packed);
                         while let Some(number) = packed.varint()? {
                             list.push(integer(number));
@@ -88,7 +87,7 @@ fn set(object: &mut Map<String, Value>, field: &Field, wire: Wire<'_>) -> Result
         }
         (kind, wire) => {
             let value = value(kind, wire)?;
-            if field.kept || !is_zero(kind, &value) {
+            if field.zero != Zero::Omitted || !is_zero(kind, &value) {
                 object.insert(field.json.into(), value);
             }
         }
@@ -114,7 +113,7 @@ fn value(kind: Kind, wire: Wire<'_>) -> Result<Value, String> {
     Ok(match (kind, wire) {
         (Kind::Text, Wire::Bytes(bytes)) => text(bytes)?.into(),
         (Kind::Bytes, Wire::Bytes(bytes)) => base64::engine::general_purpose::STANDARD.encode(bytes).into(),
-        (Kind::Int, Wire::Varint(number)) => integer(number),
+        (Kind::Int | Kind::Long, Wire::Varint(number)) => integer(number),
         (Kind::Bool, Wire::Varint(number)) => (number != 0).into(),
         (Kind::Message(table), Wire::Bytes(bytes)) => message(table, bytes)?,
         (Kind::Quantity, Wire::Bytes(bytes)) => match &message(&QUANTITY, bytes)?["string"] {
@@ -168,7 +167,7 @@ fn is_zero(kind: Kind, value: &Value) -> bool {
     match (kind, value) {
         (_, Value::Null) => true,
         (Kind::Text | Kind::Bytes, Value::String(text)) => text.is_empty(),
-        (Kind::Int, Value::Number(number)) => number.as_i64() == Some(0),
+        (Kind::Int | Kind::Long, Value::Number(number)) => number.as_i64() == Some(0),
         (Kind::Bool, Value::Bool(value)) => !value,
         _ => false,
     }
@@ -177,22 +176,31 @@ fn is_zero(kind: Kind, value: &Value) -> bool {
 const MAGIC: &[u8] = b"k8s\0";
 
 const fn field(number: u32, json: &'static str, kind: Kind) -> Field {
-    Field { number, json, kind, kept: true }
+    Field { number, json, kind, zero: Zero::Kept }
 }
 
-/// `runtime.Unknown`.
-static ENVELOPE: Message = Message(&[
-    field(1, "typeMeta", Kind::Message(&TYPE_META)),
-    field(2, "raw", Kind::Bytes),
-    field(4, "contentType", Kind::Text),
-]);
-static TYPE_META: Message = Message(&[field(1, "apiVersion", Kind::Text), field(2, "kind", Kind::Text)]);
-static QUANTITY: Message = Message(&[field(1, "string", Kind::Text)]);
-static TIME: Message = Message(&[field(1, "seconds", Kind::Int), field(2, "nanos", Kind::Int)]);
-static INT_OR_STRING: Message =
-    Message(&[field(1, "type", Kind::Int), field(2, "intVal", Kind::Int), field(3, "strVal", Kind::Text)]);
-static RAW: Message = Message(&[field(1, "raw", Kind::Bytes)]);
-static ITEMS: Message = Message(&[field(1, "items", Kind::List(&Kind::Text))]);
+const fn message_of(name: &'static str, fields: &'static [Field]) -> Message {
+    Message { name, fields }
+}
+
+static ENVELOPE: Message = message_of(
+    "runtime.Unknown",
+    &[
+        field(1, "typeMeta", Kind::Message(&TYPE_META)),
+        field(2, "raw", Kind::Bytes),
+        field(4, "contentType", Kind::Text),
+    ],
+);
+static TYPE_META: Message =
+    message_of("runtime.TypeMeta", &[field(1, "apiVersion", Kind::Text), field(2, "kind", Kind::Text)]);
+static QUANTITY: Message = message_of("Quantity", &[field(1, "string", Kind::Text)]);
+static TIME: Message = message_of("Time", &[field(1, "seconds", Kind::Long), field(2, "nanos", Kind::Int)]);
+static INT_OR_STRING: Message = message_of(
+    "IntOrString",
+    &[field(1, "type", Kind::Int), field(2, "intVal", Kind::Int), field(3, "strVal", Kind::Text)],
+);
+static RAW: Message = message_of("RawExtension", &[field(1, "raw", Kind::Bytes)]);
+static ITEMS: Message = message_of("Items", &[field(1, "items", Kind::List(&Kind::Text))]);
 
 #[cfg(test)]
 mod tests {

@@ -70,7 +70,7 @@ fn entry(resource: &Resource) -> Value {
         "singularName": resource.singular,
         "namespaced": resource.namespaced,
         "kind": resource.kind,
-        "verbs": verbs(resource.verbs)
+        "verbs": if resource.custom { json!(CUSTOM_VERBS) } else { json!(verbs(resource.verbs)) }
     });
     if !resource.short_names.is_empty() {
         entry["shortNames"] = json!(resource.short_names);
@@ -84,6 +84,9 @@ fn entry(resource: &Resource) -> Value {
     }
     entry
 }
+
+/// In the order in which custom kinds name them.
+const CUSTOM_VERBS: [&str; 8] = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
 
 pub(super) fn verbs(verbs: Verbs) -> Vec<&'static str> {
     verbs.iter().map(Verb::as_str).collect()

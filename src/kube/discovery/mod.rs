@@ -100,7 +100,10 @@ fn json(body: Body) -> Response {
 }
 
 fn aggregated_response(version: &str, body: Body) -> Response {
-    response(&format!("application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"), body)
+    let media_type = format!("application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList");
+    let mut response = response(&media_type, body);
+    response.headers.push("Cache-Control", "public");
+    response
 }
 
 fn response(content_type: &str, body: Body) -> Response {

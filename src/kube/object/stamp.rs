@@ -25,7 +25,10 @@ impl Stamp {
     /// Appends the fields as they stand in `metadata` after others.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         // Writing to a Vec cannot fail.
-        _ = write!(out, ",\"uid\":\"{}\",\"resourceVersion\":\"{}\"", self.uid, self.revision);
+        _ = write!(out, ",\"uid\":\"{}\"", self.uid);
+        if self.revision > 0 {
+            _ = write!(out, ",\"resourceVersion\":\"{}\"", self.revision);
+        }
         if self.generation > 0 {
             _ = write!(out, ",\"generation\":{}", self.generation);
         }

@@ -39,7 +39,13 @@ impl PatchKind {
         let kinds: Vec<_> = kinds.collect();
         let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
         let found = kinds.iter().find(|(_, name)| *name == media_type).map(|(kind, _)| *kind);
-        found.ok_or_else(|| Status::unsupported_media_type(&kinds.iter().map(|(_, name)| *name).collect::<Vec<_>>()))
+        found.ok_or_else(|| {
+            if resource.custom {
+                Status::unsupported_media_type(&kinds.iter().map(|(_, name)| *name).collect::<Vec<_>>())
+            } else {
+                Status::unsupported_patch()
+            }
+        })
     }
 }
 
@@ -95,11 +101,7 @@ mod tests {
         assert_eq!(kind(Some("application/apply-patch+yaml")), Ok(PatchKind::Apply));
         let status = kind(Some("application/json")).unwrap_err();
         assert_eq!(status.code, 415);
-        assert_eq!(
-            status.message,
-            "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, \
-             application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml"
-        );
+        assert_eq!(status.message, "415: Unsupported Media Type");
         assert_eq!(kind(None).unwrap_err().code, 415);
     }
 

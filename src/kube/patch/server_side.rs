@@ -1,7 +1,7 @@
 //! Server-side apply, in its minimal honest form: values merge, owners are not tracked.
 
 use super::schema::{Field, PLAIN, Rule, Schema};
-use crate::kube::decode::from_yaml;
+use crate::kube::decode::{from_yaml, yaml_problem};
 use crate::kube::{Resource, Status};
 use serde_json::{Map, Value};
 
@@ -11,7 +11,9 @@ use serde_json::{Map, Value};
 /// Values merge by the list keys of a strategic merge. As ownership is not tracked, nothing conflicts, and what a manager no longer
 /// applies stays.
 pub fn server_side_apply(resource: &Resource, current: Option<&Value>, patch: &[u8]) -> Result<Value, Status> {
-    let applied = from_yaml(patch).map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")))?;
+    let applied = from_yaml(patch).map_err(|error| {
+        Status::bad_request(format!("error decoding YAML: error converting YAML to JSON: {}", yaml_problem(&error)))
+    })?;
     let Value::Object(applied) = applied else {
         return Err(Status::bad_request("error decoding YAML: the applied configuration is no object"));
     };

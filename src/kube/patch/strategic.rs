@@ -81,12 +81,15 @@ fn merge_list(
         return Ok(bare_list(rest.collect()));
     }
     let mut merged = current.clone();
+    // What goes, goes first: a patch may take an element away and bring another of its name.
+    for element in patch.iter().filter(|element| element[DIRECTIVE] == "delete") {
+        merged.retain(|other| other[key] != element[key]);
+    }
     let mut order = Vec::new();
     for element in patch {
         let Value::Object(element) = element else { return Err(Status::unknown("expected: map, got: a plain value")) };
         let identity = element.get(key).cloned().ok_or_else(|| no_merge_key(&element, key))?;
         if element.get(DIRECTIVE).is_some_and(|directive| directive == "delete") {
-            merged.retain(|other| other[key] != identity);
             continue;
         }
         order.push(serde_json::json!({ key: identity }));
@@ -139,6 +142,7 @@ fn set_orders(current: &mut Map<String, Value>, patch: &mut Map<String, Value>, 
             Some(Value::Array(changes)) => changes,
             _ => Vec::new(),
         };
+        check_order(&changes, &wanted, field)?;
         let merged = match current.get_mut(&name) {
             Some(Value::Array(list)) => merge_list(std::mem::take(list), changes, field, Some(&wanted))?,
             Some(_) => continue,
@@ -146,6 +150,24 @@ fn set_orders(current: &mut Map<String, Value>, patch: &mut Map<String, Value>, 
             None => merge_list(Vec::new(), changes.into_iter().filter_map(new_value).collect(), field, Some(&wanted))?,
         };
         current.insert(name, Value::Array(merged));
+    }
+    Ok(())
+}
+
+/// Refuses changes that stand in another order than the one asked for beside them.
+fn check_order(changes: &[Value], wanted: &[Value], field: Option<&'static Field>) -> Result<(), Status> {
+    let key = field.and_then(|field| match field.rule {
+        Rule::MergeBy(key) => Some(key),
+        Rule::Nested | Rule::Replace | Rule::Set => None,
+    });
+    let identity = |value: &Value| key.map_or_else(|| value.clone(), |key| value[key].clone());
+    let mut rest = wanted.iter();
+    let is_named = |change: &&Value| key.is_none_or(|key| change.get(key).is_some());
+    let kept = changes.iter().filter(|change| change.get(DIRECTIVE).is_none_or(|directive| directive != "delete"));
+    for change in kept.filter(is_named) {
+        if !rest.any(|wanted| identity(wanted) == identity(change)) {
+            return Err(Status::unknown("The order in patch list doesn't match $setElementOrder list"));
+        }
     }
     Ok(())
 }

@@ -3,15 +3,18 @@
 //! Only what clients depend on: what the server decides of an object, and what of it may not change.
 
 mod defaults;
+mod pod;
 mod secret;
 mod service;
 mod shape;
 
 use super::controllers::{crd, namespace};
+use super::object::{Uid, time};
 use super::served::Served;
-use super::{Cause, Cluster, Status, tree};
+use super::{Cause, Cluster, Status, structural, tree, types};
 use defaults::default_spec;
-use serde_json::{Value, json};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
 
 /// Which part of an object an update is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,15 +29,31 @@ pub(super) enum Part {
 
 impl Cluster {
     /// Prepares a new object.
-    pub(super) fn prepare_new(&mut self, served: &Served, object: &mut Value) -> Result<(), Status> {
+    pub(super) fn prepare_new(
+        &mut self,
+        served: &Served,
+        object: &mut Value,
+        uid: &Uid,
+        now: Timestamp,
+    ) -> Result<(), Status> {
         if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-            for field in ["uid", "creationTimestamp", "deletionTimestamp", "generation", "selfLink", "managedFields"] {
+            for field in [
+                "uid",
+                "creationTimestamp",
+                "deletionTimestamp",
+                "deletionGracePeriodSeconds",
+                "generation",
+                "selfLink",
+                "managedFields",
+            ] {
                 metadata.remove(field);
             }
         }
         shape::check(served, object)?;
         reset_status(served, object);
         default_spec(served, object);
+        defaults::default_metadata(served, object);
+        self.fit_schema(served, object)?;
         match (served.group.as_ref(), served.plural.as_ref()) {
             ("", "namespaces") => namespace::complete(object),
             ("", "secrets") => {
@@ -42,7 +61,17 @@ impl Cluster {
                 self.fill_token(object);
             }
             ("", "services") => self.complete_service(object, None)?,
-            ("apiextensions.k8s.io", "customresourcedefinitions") => complete_definition(served, object)?,
+            ("", "pods") => self.complete_pod(served, object)?,
+            ("batch", "jobs") => name_job(object, uid),
+            ("", "persistentvolumes") => {
+                tree::set(object, &["status", "lastPhaseTransitionTime"], time(now.as_second()));
+            }
+            ("apiextensions.k8s.io", "customresourcedefinitions") => {
+                complete_definition(served, object, true)?;
+                let versions = object["spec"]["versions"].as_array().into_iter().flatten();
+                let stored: Vec<Value> = versions.filter(|v| v["storage"] == true).map(|v| v["name"].clone()).collect();
+                tree::set(object, &["status", "storedVersions"], stored);
+            }
             _ => {}
         }
         Ok(())
@@ -59,8 +88,14 @@ impl Cluster {
         shape::check(served, object)?;
         match part {
             Part::Status => {
+                let is_ending = !old["metadata"]["deletionTimestamp"].is_null();
+                if served.is("", "namespaces") && object["status"]["phase"] == "Terminating" && !is_ending {
+                    let problem = "may only be 'Active' if `deletionTimestamp` is empty";
+                    let cause = Cause::invalid("status.Phase", &object["status"]["phase"], problem);
+                    return refuse(served, object, vec![cause]);
+                }
                 only_status(served, old, object);
-                return Ok(());
+                return self.fit_schema(served, object);
             }
             Part::Finalize => {
                 let finalizers = object["spec"]["finalizers"].clone();
@@ -74,33 +109,60 @@ impl Cluster {
             restore(object, old, "status");
         }
         default_spec(served, object);
+        self.fit_schema(served, object)?;
         match (served.group.as_ref(), served.plural.as_ref()) {
             ("", "namespaces") => {
+                let name = object["metadata"]["name"].clone();
+                tree::set(object, &["metadata", "labels", "kubernetes.io/metadata.name"], name);
                 tree::set(object, &["spec", "finalizers"], old["spec"]["finalizers"].clone());
             }
             ("", "secrets") => {
                 secret::complete(object);
-                unchanged(served, old, object, &["/type"], "field is immutable")?;
                 frozen(served, old, object)?;
             }
             ("", "configmaps") => frozen(served, old, object)?,
+            ("apps", "daemonsets") => defaults::default_metadata(served, object),
             ("", "services") => self.complete_service(object, Some(old))?,
-            ("apiextensions.k8s.io", "customresourcedefinitions") => complete_definition(served, object)?,
-            ("apps", "deployments" | "daemonsets" | "replicasets") => {
-                unchanged(served, old, object, &["/spec/selector"], "field is immutable")?;
-            }
-            ("rbac.authorization.k8s.io", "clusterrolebindings" | "rolebindings") => {
-                unchanged(served, old, object, &["/roleRef"], "cannot change roleRef")?;
-            }
+            ("apiextensions.k8s.io", "customresourcedefinitions") => complete_definition(served, object, false)?,
             _ => {}
         }
         Ok(())
+    }
+
+    /// Defaults an object of a custom kind by its schema and by that of the version it is stored in, and validates it.
+    fn fit_schema(&self, served: &Served, object: &mut Value) -> Result<(), Status> {
+        let Some(custom) = served.as_custom() else { return Ok(()) };
+        structural::default(&custom.schema, object);
+        structural::drop_nulls(&custom.schema, object);
+        let stored = self.kinds.stored(served.storage);
+        if let Some(stored) =
+            stored.as_ref().and_then(Served::as_custom).filter(|stored| stored.resource.version != served.version)
+        {
+            structural::default(&stored.schema, object);
+        }
+        refuse(served, object, structural::validate(&custom.schema, object))
     }
 }
 
 /// Fills in the defaults of an object's kind.
 pub(super) fn defaulted(served: &Served, object: &mut Value) {
     default_spec(served, object);
+}
+
+/// Gives an object of a built-in kind the form and the defaults that it has once it is written.
+pub(super) fn in_full(served: &Served, object: &mut Value) {
+    let mut full = object.clone();
+    let message = types::find(&served.api_version(), &served.kind);
+    if message.is_some_and(|message| types::conform(message, &mut full).is_ok()) {
+        default_spec(served, &mut full);
+        // These the decoder keeps apart.
+        for field in ["creationTimestamp", "managedFields"] {
+            if let Some(value) = object["metadata"].get(field) {
+                full["metadata"][field] = value.clone();
+            }
+        }
+        *object = full;
+    }
 }
 
 /// A new object has the status that its kind begins with, whatever a client sends. Kubelets register nodes with theirs.
@@ -123,6 +185,10 @@ fn reset_status(served: &Served, object: &mut Value) {
         _ => json!({}),
     };
     fields.insert("status".into(), status);
+    if let Some(message) = types::find(&served.api_version(), &served.kind) {
+        // Shows what such a status always shows; the object was checked before.
+        _ = types::conform(message, object);
+    }
 }
 
 /// A status update changes the status, and of built-in kinds the metadata.
@@ -149,14 +215,25 @@ fn restore(object: &mut Value, old: &Value, field: &str) {
     }
 }
 
-/// Refuses a change at any of these JSON pointers.
-fn unchanged(served: &Served, old: &Value, object: &Value, pointers: &[&str], why: &str) -> Result<(), Status> {
-    let changed = pointers.iter().filter(|pointer| old.pointer(pointer) != object.pointer(pointer));
-    let causes = changed.map(|pointer| {
-        let field = pointer.trim_start_matches('/').replace('/', ".");
-        Cause::invalid(field, object.pointer(pointer).unwrap_or(&Value::Null), why)
-    });
-    refuse(served, object, causes.collect())
+/// What ties the pods of a job to it (batch `jobStrategy.PrepareForCreate`).
+fn name_job(job: &mut Value, uid: &Uid) {
+    if job["spec"]["manualSelector"] == true {
+        return;
+    }
+    let (uid, name) = (uid.to_string(), job["metadata"]["name"].clone());
+    for (label, value) in [
+        ("batch.kubernetes.io/controller-uid", json!(uid)),
+        ("controller-uid", json!(uid)),
+        ("batch.kubernetes.io/job-name", name.clone()),
+        ("job-name", name),
+    ] {
+        tree::set(job, &["spec", "template", "metadata", "labels", label], value);
+    }
+    if job["metadata"]["labels"].as_object().is_none_or(Map::is_empty) {
+        let labels = job["spec"]["template"]["metadata"]["labels"].clone();
+        tree::set(job, &["metadata", "labels"], labels);
+    }
+    tree::set(job, &["spec", "selector", "matchLabels", "batch.kubernetes.io/controller-uid"], uid);
 }
 
 /// Refuses changes of an object that says of itself that it is immutable.
@@ -173,9 +250,11 @@ fn frozen(served: &Served, old: &Value, object: &Value) -> Result<(), Status> {
     refuse(served, object, causes)
 }
 
-fn complete_definition(served: &Served, object: &mut Value) -> Result<(), Status> {
+fn complete_definition(served: &Served, object: &mut Value, is_new: bool) -> Result<(), Status> {
     crd::complete(object);
-    let causes = crd::problems(object);
+    let mut causes = crd::problems(object);
+    // A group that changes is refused as such.
+    causes.retain(|cause| is_new || cause.field != "metadata.name");
     refuse(served, object, causes)
 }
 

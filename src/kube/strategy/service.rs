@@ -15,8 +15,23 @@ impl Cluster {
         }
         let kind = service["spec"]["type"].as_str().unwrap_or_default().to_owned();
         let Some(spec) = service["spec"].as_object_mut() else { return Ok(()) };
-        for (field, value) in [("sessionAffinity", "None"), ("internalTrafficPolicy", "Cluster")] {
-            spec.entry(field).or_insert_with(|| json!(value));
+        spec.entry("sessionAffinity").or_insert_with(|| json!("None"));
+        if kind != "ExternalName" {
+            spec.entry("internalTrafficPolicy").or_insert_with(|| json!("Cluster"));
+        }
+        if spec.get("sessionAffinity").is_some_and(|affinity| affinity == "ClientIP") {
+            spec.entry("sessionAffinityConfig").or_insert_with(|| json!({"clientIP": {"timeoutSeconds": 10_800}}));
+        }
+        if kind == "LoadBalancer" {
+            spec.entry("allocateLoadBalancerNodePorts").or_insert_with(|| json!(true));
+        }
+        let had_ports = old.is_some_and(|old| {
+            ["NodePort", "LoadBalancer"].contains(&old["spec"]["type"].as_str().unwrap_or_default())
+        });
+        if had_ports && kind == "ClusterIP" {
+            for field in ["externalTrafficPolicy", "allocateLoadBalancerNodePorts", "healthCheckNodePort"] {
+                spec.remove(field);
+            }
         }
         let mut ports = spec.get_mut("ports").map(Value::take).unwrap_or_default();
         for port in ports.as_array_mut().into_iter().flatten().filter(|port| port.is_object()) {
@@ -26,10 +41,17 @@ impl Cluster {
             if port["targetPort"].is_null() || port["targetPort"] == 0 {
                 port["targetPort"] = port["port"].clone();
             }
+            if had_ports
+                && kind == "ClusterIP"
+                && let Some(port) = port.as_object_mut()
+            {
+                port.remove("nodePort");
+            }
         }
         if kind == "NodePort" || kind == "LoadBalancer" {
             spec.entry("externalTrafficPolicy").or_insert_with(|| json!("Cluster"));
-            self.assign_node_ports(&services, &mut ports, old);
+            let causes = self.assign_node_ports(&services, &mut ports, old);
+            refuse(&services, service, causes)?;
         }
         let Some(spec) = service["spec"].as_object_mut() else { return Ok(()) };
         if !ports.is_null() {
@@ -42,7 +64,16 @@ impl Cluster {
         let given = spec.get("clusterIP").filter(|address| !is_unset(address)).cloned();
         let address = match (before, given) {
             (Some(before), Some(given)) if before != given => {
-                let cause = Cause::invalid("spec.clusterIPs[0]", &given, "may not change once set");
+                let shown = format!("[]string{{{given}}}");
+                let cause = Cause::invalid_go("spec.clusterIPs[0]", &shown, "may not change once set");
+                return refuse(&services, service, vec![cause]);
+            }
+            (None, Some(given)) if given != "None" && !given.as_str().is_some_and(|ip| ip.starts_with("10.43.")) => {
+                let (shown, ip) = (format!("[]string{{{given}}}"), given.as_str().unwrap_or_default());
+                let problem = format!(
+                    "failed to allocate IP {ip}: the provided IP ({ip}) is not in the valid range. The range of valid IPs is 10.43.0.0/16"
+                );
+                let cause = Cause::invalid_go("spec.clusterIPs", &shown, &problem);
                 return refuse(&services, service, vec![cause]);
             }
             (Some(address), _) | (None, Some(address)) => address,
@@ -56,11 +87,23 @@ impl Cluster {
         Ok(())
     }
 
-    fn assign_node_ports(&mut self, services: &Served, ports: &mut Value, old: Option<&Value>) {
+    fn assign_node_ports(&mut self, services: &Served, ports: &mut Value, old: Option<&Value>) -> Vec<Cause> {
         let mut taken: HashSet<u64> = self.of_services(services, |spec| {
             spec["ports"].as_array().into_iter().flatten().filter_map(|port| port["nodePort"].as_u64()).collect()
         });
         let before = old.and_then(|old| old["spec"]["ports"].as_array()).cloned().unwrap_or_default();
+        let mut causes = Vec::new();
+        for (index, port) in ports.as_array().into_iter().flatten().enumerate() {
+            let Some(asked) = port["nodePort"].as_u64().filter(|asked| *asked > 0) else { continue };
+            let problem = if !(NODE_PORTS_FROM..NODE_PORTS_FROM + NODE_PORTS).contains(&asked) {
+                "provided port is not in the valid range. The range of valid ports is 30000-32767"
+            } else if taken.contains(&asked) && !before.iter().any(|before| before["nodePort"] == asked) {
+                "provided port is already allocated"
+            } else {
+                continue;
+            };
+            causes.push(Cause::invalid(format!("spec.ports[{index}].nodePort"), &port["nodePort"], problem));
+        }
         let ports = ports.as_array_mut().into_iter().flatten();
         for port in ports.filter(|port| port.is_object() && port["nodePort"].as_u64().unwrap_or_default() == 0) {
             let same =
@@ -76,6 +119,7 @@ impl Cluster {
                 port["nodePort"] = json!(node_port);
             }
         }
+        causes
     }
 
     /// An address of the service network that no service has.

@@ -66,7 +66,7 @@ mod tests {
         );
         let object = json!({"metadata": {"name": "a"}, "spec": "x"});
         assert_eq!(bench.post("/apis/apps/v1/namespaces/web/deployments", object).code, 400);
-        assert_eq!(bench.merge("/apis/apps/v1/namespaces/web/deployments/web", json!({"spec": 7})).code, 400);
+        assert_eq!(bench.merge("/apis/apps/v1/namespaces/web/deployments/web", json!({"spec": 7})).code, 422);
         let object = json!({"metadata": {"name": "a"}, "data": null});
         assert!(bench.post("/api/v1/namespaces/web/configmaps", object).ok().get("data").is_none());
     }

@@ -12,8 +12,8 @@ impl Cluster {
     /// A token for the service account in the path, for as long as was asked.
     pub(super) fn token_request(&mut self, call: &Call<'_>) -> Result<Response, Status> {
         call.query.check_write("CreateOptions")?;
-        let mut request = self.body_of(call, "TokenRequest")?;
         let below = call.served.subresource("token").ok_or_else(Status::unknown_route)?;
+        let mut request = self.body_of(call, below)?;
         fit_to_path(below, call.namespace(), None, &mut request)?;
         let namespace = call.namespace().unwrap_or_default();
         let uid = self.service_account_uid(namespace, call.name());
@@ -26,7 +26,7 @@ impl Cluster {
                 "may not specify a duration larger than 2^32 seconds"
             };
             let cause = Cause::invalid("spec.expirationSeconds", &json!(seconds), problem);
-            return Err(Status::invalid(&call.served, call.name(), vec![cause]));
+            return Err(Status::invalid_request(below, cause));
         }
         let expires_s = call.now.as_second() + seconds;
         if request["spec"]["audiences"].as_array().is_none_or(Vec::is_empty) {

@@ -12,8 +12,12 @@ impl Cluster {
     /// Deletes a pod the way `kubectl drain` asks for; unless a budget forbids it.
     pub(super) fn evict(&mut self, call: &Call<'_>) -> Result<Response, Status> {
         let below = call.served.subresource("eviction").ok_or_else(Status::unknown_route)?;
-        let mut eviction = self.body_of(call, "Eviction")?;
+        let mut eviction = self.body_of(call, below)?;
         fit_to_path(below, call.namespace(), None, &mut eviction)?;
+        let own = eviction["metadata"]["name"].as_str().unwrap_or_default();
+        if !own.is_empty() && own != call.name() {
+            return Err(Status::bad_request("name in URL does not match name in Eviction object"));
+        }
         let found = self.store.get(call.served.storage, &call.key());
         let version = found.ok_or_else(|| Status::not_found(&call.served, call.name()))?;
         if let Some(why) = self.forbidden_by_budget(&version) {
@@ -35,8 +39,13 @@ impl Cluster {
     /// Puts a pod on a node, as a scheduler does.
     pub(super) fn bind(&mut self, call: &Call<'_>) -> Result<Response, Status> {
         let below = call.served.subresource("binding").ok_or_else(Status::unknown_route)?;
-        let mut binding = self.body_of(call, "Binding")?;
+        let mut binding = self.body_of(call, below)?;
         fit_to_path(below, call.namespace(), None, &mut binding)?;
+        let target = &binding["target"]["kind"];
+        if !matches!(target.as_str(), None | Some("" | "Node")) {
+            let problem = format!("target.kind: Unsupported value: {target}: supported values: \"Node\", \"<empty>\"");
+            return Err(Status::unknown(problem));
+        }
         self.assign(call, call.name(), &binding)
     }
 
@@ -54,7 +63,12 @@ impl Cluster {
         let mut pod = old.clone();
         if let Some(node) = pod["spec"]["nodeName"].as_str().filter(|node| !node.is_empty()) {
             let why = format!("pod {name} is already assigned to node \"{node}\"");
-            return Err(Status::conflict(&pods, name, &why));
+            let mut status = Status::conflict(&pods, name, &why);
+            status.message = status.message.replacen("pods ", "pods/binding ", 1);
+            if let Some(details) = &mut status.details {
+                details.kind = "pods/binding".into();
+            }
+            return Err(status);
         }
         tree::set(&mut pod, &["spec", "nodeName"], binding["target"]["name"].clone());
         let scheduled = json!({

@@ -6,14 +6,24 @@ use crate::kube::patch::{self, PatchKind};
 use crate::kube::render::answer_value;
 use crate::kube::strategy::Part;
 use crate::kube::verbs::Keep;
-use crate::kube::{Cause, Cluster, Response, Status, Verb, tree};
+use crate::kube::{Cause, Cluster, Response, Status, Verb, tree, types};
 use serde_json::{Value, json};
 
 impl Cluster {
     /// Reads or writes an object's replicas.
     pub(super) fn scale(&mut self, call: &Call<'_>, verb: Verb) -> Result<Response, Status> {
         let before = self.store.get(call.served.storage, &call.key());
-        let before = before.ok_or_else(|| Status::not_found(&call.served, call.name()))?;
+        let before = before.ok_or_else(|| {
+            let mut status = Status::not_found(&call.served, call.name());
+            if verb == Verb::Get && !call.served.custom {
+                let plural = &call.served.plural;
+                status.message = status.message.replacen(plural.as_ref(), &format!("{plural}/scale"), 1);
+                if let Some(details) = &mut status.details {
+                    details.kind = format!("{plural}/scale");
+                }
+            }
+            status
+        })?;
         let mut object = self.value(&call.served, &before);
         let current = scale_of(call, &object);
         let below = call.served.subresource("scale").ok_or_else(Status::unknown_route)?;
@@ -21,7 +31,7 @@ impl Cluster {
             Verb::Get => return answer_value(200, &call.asked, &call.served, &current),
             Verb::Update => {
                 call.query.check_write("UpdateOptions")?;
-                self.body_of(call, "Scale")?
+                self.body_of(call, below)?
             }
             _ => {
                 let kind = PatchKind::from_content_type(call.content_type(), &call.served)?;
@@ -73,6 +83,13 @@ fn scale_of(call: &Call<'_>, object: &Value) -> Value {
     });
     if let Some(selector) = selector.filter(|selector| !selector.is_empty()) {
         scale["status"]["selector"] = json!(selector);
+    }
+    if let Some(created @ Value::String(_)) = scale["metadata"].get("creationTimestamp").cloned()
+        && let Some(message) = types::find("autoscaling/v1", "Scale")
+    {
+        // What is zero is left out; it was made here, so that it is of its type.
+        _ = types::conform(message, &mut scale);
+        scale["metadata"]["creationTimestamp"] = created;
     }
     scale
 }

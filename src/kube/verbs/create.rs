@@ -1,12 +1,13 @@
 //! Creates.
 
 use super::write::{Keep, path};
-use crate::kube::admission::{check_metadata, fit_to_path};
+use crate::kube::admission::{fit_to_path, metadata_problems};
 use crate::kube::dispatch::Call;
 use crate::kube::names;
+use crate::kube::object::Uid;
 use crate::kube::served::Served;
 use crate::kube::store::Version;
-use crate::kube::{Cause, Cluster, Response, Status, tree};
+use crate::kube::{Cause, Cluster, Response, Status, tree, validate};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -14,7 +15,7 @@ impl Cluster {
     /// Makes the object in the body.
     pub(in crate::kube) fn create(&mut self, call: &Call<'_>) -> Result<Response, Status> {
         call.query.check_write("CreateOptions")?;
-        let mut object = self.body_of(call, &call.served.kind)?;
+        let mut object = self.body_of(call, &*call.served)?;
         fit_to_path(&*call.served, call.namespace(), None, &mut object)?;
         if let Some(reviewed) = self.review(call, &object) {
             return reviewed;
@@ -39,13 +40,27 @@ impl Cluster {
             return Err(Status::unknown("resourceVersion should not be set on objects to be created"));
         }
         self.generate_name(served, &mut object);
-        self.prepare_new(served, &mut object)?;
-        check_metadata(served, &object)?;
+        let uid = Uid::random(&mut self.random);
+        self.limit_pod(served, &mut object)?;
+        self.prepare_new(served, &mut object, &uid, now)?;
+        let mut causes = metadata_problems(served, &object);
+        causes.extend(validate::problems(served, &object));
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
-        if self.store.get(served.storage, &path(&object)).is_some() {
-            return Err(Status::already_exists(served, name));
+        if !causes.is_empty() {
+            return Err(Status::invalid(served, name, causes));
         }
-        self.store_new(served, &object, keep, now)
+        if let Some(found) = self.store.get(served.storage, &path(&object)) {
+            let mut status = Status::already_exists(served, name);
+            if self.store.stamp(&found).deleted_s.is_some() {
+                status.message = format!("object is being deleted: {}", status.message);
+            } else if object["metadata"]["generateName"].as_str().is_some_and(|prefix| !prefix.is_empty()) {
+                status.message.push_str(", the server was not able to generate a unique name for the object");
+                status.details.get_or_insert_default().retry_after_seconds = 1;
+            }
+            return Err(status);
+        }
+        self.check_quotas(served, &object)?;
+        self.store_new(served, &object, uid, keep, now)
     }
 
     /// Names an object that has but a prefix, with a name that is free (KEP-4420 tries eight times).
@@ -118,7 +133,8 @@ mod tests {
         let object = json!({
             "apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": {"name": "x", "uid": "mine", "creationTimestamp": "2001-01-01T00:00:00Z", "generation": 7},
-            "spec": {"selector": {"matchLabels": {"a": "b"}}}, "status": {"replicas": 9}
+            "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "a", "image": "a:1"}]}}},
+            "status": {"replicas": 9}
         });
         let made = bench.post("/apis/apps/v1/namespaces/web/deployments", object).ok();
         let metadata = &made["metadata"];
@@ -253,11 +269,14 @@ mod tests {
     fn reviews_allow_and_are_not_kept() {
         let mut bench = Bench::new();
         let revision = bench.cluster.revision();
+        let review = json!({"spec": {"user": "u", "resourceAttributes": {"verb": "get", "resource": "pods"}}});
         for kind in ["subjectaccessreviews", "selfsubjectaccessreviews"] {
             let target = format!("/apis/authorization.k8s.io/v1/{kind}");
-            assert_eq!(bench.post(&target, json!({"spec": {}})).ok()["status"]["allowed"], true);
+            assert_eq!(bench.post(&target, review.clone()).ok()["status"]["allowed"], true);
         }
-        let rules = bench.post("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", json!({"spec": {}})).ok();
+        let rules = bench
+            .post("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", json!({"spec": {"namespace": "web"}}))
+            .ok();
         assert_eq!(rules["status"]["incomplete"], false);
         let me = bench.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", json!({})).ok();
         assert_eq!(me["status"]["userInfo"]["username"], "kubernetes-admin");

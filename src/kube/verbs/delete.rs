@@ -4,12 +4,14 @@ use super::list::filter;
 use super::write::{Keep, is_held};
 use crate::kube::dispatch::Call;
 use crate::kube::listing::Listing;
+use crate::kube::object::Stamp;
 use crate::kube::quote::quote;
 use crate::kube::served::Served;
-use crate::kube::store::{Version, name_of};
+use crate::kube::store::{Stored, Version, name_of};
 use crate::kube::{Cause, Cluster, Response, Status, decode, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// How an object is to be deleted (`metav1.DeleteOptions`). Grace periods are over at once: nothing runs here.
 #[derive(Debug, Clone, Default)]
@@ -54,9 +56,18 @@ impl DeleteOptions {
                 "dryRun": query.dry_run
             })
         } else {
-            decode::body(call.content_type(), &call.request.body, "DeleteOptions")?
+            options_of(call)?
         };
-        DeleteOptions::from_body(&body)
+        let mut options = DeleteOptions::from_body(&body)?;
+        let is_silent = body["propagationPolicy"].is_null() && body["orphanDependents"].is_null();
+        // These two leave their pods unless told otherwise, as their first versions did.
+        if is_silent && (call.served.is("batch", "jobs") || call.served.is("", "replicationcontrollers")) {
+            options.propagation = Propagation::Orphan;
+            if call.served.is("batch", "jobs") {
+                call.warnings.borrow_mut().push(ORPHANS.into());
+            }
+        }
+        Ok(options)
     }
 
     /// What a decoded `DeleteOptions` says.
@@ -79,7 +90,7 @@ impl DeleteOptions {
             (Some("Orphan"), _) | (None, Some(true)) => Propagation::Orphan,
             (Some("Background" | ""), _) | (None, _) => Propagation::Background,
             (Some(other), _) => {
-                let known = ["Background", "Foreground", "Orphan"];
+                let known = ["Foreground", "Background", "Orphan", "nil"];
                 let cause = Cause::not_supported("propagationPolicy", &json!(other), &known);
                 return Err(Status::invalid_options("DeleteOptions", vec![cause]));
             }
@@ -115,7 +126,9 @@ impl Cluster {
             return Ok(Status::success(&call.served, call.name(), &uid).into());
         }
         let code = if !deleted.is_gone && options.is_asked_to_cascade { 202 } else { 200 };
-        self.answer(code, &call.asked, &call.served, &deleted.version)
+        let is_last = deleted.is_gone && call.served.is("", "pods");
+        let version = if is_last { self.deleted_pod(&deleted.version, call.now) } else { deleted.version };
+        self.answer(code, &call.asked, &call.served, &version)
     }
 
     /// Deletes what the selectors pick of a collection, and answers with the list of it.
@@ -130,9 +143,14 @@ impl Cluster {
             .collect();
         let mut deleted = Vec::with_capacity(picked.len());
         for version in picked {
-            deleted.push(self.delete_object(&call.served, &version, &options, call.now)?.version);
+            self.delete_object(&call.served, &version, &options, call.now)?;
+            // What was found is told, not what became of it.
+            deleted.push(version);
         }
-        let metadata = json!({"resourceVersion": self.revision().to_string()});
+        let mut metadata = json!({"resourceVersion": self.revision().to_string()});
+        if call.served.custom {
+            metadata["continue"] = json!("");
+        }
         self.respond(call, Listing::new(call.served.clone(), call.asked, metadata, deleted))
     }
 
@@ -176,6 +194,13 @@ impl Cluster {
         Ok(Deleted { version, is_gone: true })
     }
 
+    /// A pod in its last moment, whose grace is over.
+    fn deleted_pod(&self, version: &Version, now: Timestamp) -> Version {
+        let stamp = Stamp { deleted_s: Some(now.as_second()), ..self.store.stamp(version) };
+        let path = self.store.path(version).into_owned();
+        Version::Written(Arc::new(Stored { path: path.into(), stamp, body: self.store.body(version).clone() }))
+    }
+
     fn check_preconditions(
         &self,
         served: &Served,
@@ -205,6 +230,31 @@ impl Cluster {
         Err(status)
     }
 }
+
+/// The options in a body; what is wrong with them an API server tells in the bare words of its decoder.
+fn options_of(call: &Call<'_>) -> Result<Value, Status> {
+    let is_json = call.content_type().is_none_or(|own| own.starts_with("application/json"));
+    if is_json && let Err(error) = serde_json::from_slice::<Value>(&call.request.body) {
+        let problem = decode::json_problem(&error, &call.request.body);
+        return Err(Status::unknown(format!("couldn't get version/kind; json parse error: {problem}")));
+    }
+    let body = decode::body(call.content_type(), &call.request.body, "DeleteOptions")?;
+    match body["kind"].as_str() {
+        None | Some("" | "DeleteOptions") => Ok(body),
+        Some(kind) => {
+            let version = body["apiVersion"].as_str().unwrap_or_default();
+            Err(Status::unknown(format!(
+                "no kind {} is registered for version {} in scheme \"pkg/runtime/scheme.go:100\"",
+                quote(kind),
+                quote(version)
+            )))
+        }
+    }
+}
+
+/// What a client is told that deletes a job and does not say what of its pods.
+const ORPHANS: &str = "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set \
+     propagationPolicy=Orphan to suppress this warning";
 
 /// Namespaces that admission `NamespaceLifecycle` keeps.
 const IMMORTAL_NAMESPACES: [&str; 3] = ["default", "kube-public", "kube-system"];
@@ -242,7 +292,12 @@ mod tests {
         bench.delete(target).ok();
         assert_eq!(bench.get(target).code, 404);
         assert_eq!(bench.cluster.counts().pods, 2);
-        let made = bench.post("/api/v1/namespaces/web/pods", json!({"metadata": {"name": "web-1"}})).ok();
+        let made = bench
+            .post(
+                "/api/v1/namespaces/web/pods",
+                json!({"metadata": {"name": "web-1"}, "spec": {"containers": [{"name": "a", "image": "a:1"}]}}),
+            )
+            .ok();
         assert_ne!(made["metadata"]["uid"], before["metadata"]["uid"]);
         assert_eq!(bench.get("/api/v1/namespaces/web/pods").names(), ["web-1", "web-2", "web-3"]);
         assert_eq!(bench.cluster.counts().pods, 3);

@@ -7,7 +7,7 @@ use crate::kube::{Cluster, Response, Status};
 impl Cluster {
     /// The object in the path. A `resourceVersion` may ask for one that is not older, and there is none.
     pub(in crate::kube) fn get(&self, call: &Call<'_>) -> Result<Response, Status> {
-        let asked = requested(call.query.resource_version.as_deref(), &call.served)?.unwrap_or_default();
+        let asked = requested(call.query.resource_version.as_deref())?.unwrap_or_default();
         if asked > self.revision() {
             return Err(Status::too_large_resource_version(asked, self.revision()));
         }

@@ -1,12 +1,12 @@
 //! Patches.
 
-use super::write::Keep;
-use crate::kube::admission::fit_to_path;
+use super::write::{Keep, typed};
+use crate::kube::admission::{Expected, fit_to_path};
 use crate::kube::dispatch::Call;
 use crate::kube::patch::{self, PatchKind};
 use crate::kube::store::Version;
 use crate::kube::strategy::Part;
-use crate::kube::{Cluster, Response, Status};
+use crate::kube::{Cause, Cluster, Response, Status};
 use serde_json::Value;
 
 impl Cluster {
@@ -38,6 +38,17 @@ impl Cluster {
         let current = self.value(&call.served, before);
         let mut patched = patch::apply(kind, &call.served, &current, &call.request.body)?;
         fit_to_path(&*call.served, call.namespace(), Some(call.name()), &mut patched)?;
+        let uid = &patched["metadata"]["uid"];
+        if *uid != current["metadata"]["uid"] && !uid.is_null() && *uid != "" {
+            let cause = Cause::invalid("metadata.uid", uid, "field is immutable");
+            // It is checked twice.
+            return Err(Status::invalid(&call.served, call.name(), vec![cause.clone(), cause]));
+        }
+        let shown = patched.to_string();
+        typed(call, Expected::from(&*call.served), &mut patched, Vec::new()).map_err(|problem| {
+            let cause = Cause::invalid("patch", &Value::from(shown), &problem);
+            Status::invalid_patch(cause)
+        })?;
         Ok(patched)
     }
 }
@@ -87,7 +98,7 @@ mod tests {
         bench.configmap("a");
         assert_eq!(bench.merge(TARGET, json!({"metadata": {"resourceVersion": "1"}})).code, 409);
         assert_eq!(bench.merge(TARGET, json!({"metadata": {"name": "b"}})).code, 400);
-        assert_eq!(bench.merge(TARGET, json!({"metadata": {"uid": "b"}})).code, 409);
+        assert_eq!(bench.merge(TARGET, json!({"metadata": {"uid": "b"}})).code, 422);
         assert_eq!(bench.merge(TARGET, json!({"metadata": {"labels": {"a b": "c"}}})).code, 422);
         assert_eq!(bench.merge(TARGET, json!({"metadata": "x"})).code, 400);
     }

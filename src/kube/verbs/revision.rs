@@ -1,18 +1,18 @@
 //! What requests say of revisions: `resourceVersion` and continue tokens.
 
+use crate::kube::Status;
 use crate::kube::quote::quote;
-use crate::kube::{Cause, Resource, Status};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 /// The revision that a `resourceVersion` names; `None` where there is none. An error is the 422 to answer.
-pub(super) fn requested(parameter: Option<&str>, resource: &Resource) -> Result<Option<u64>, Status> {
+pub(super) fn requested(parameter: Option<&str>) -> Result<Option<u64>, Status> {
     let Some(text) = parameter.filter(|text| !text.is_empty()) else { return Ok(None) };
     let parsed = text.parse::<u64>().map(Some);
     parsed.map_err(|_| {
         let problem = format!("strconv.ParseUint: parsing {}: invalid syntax", quote(text));
-        Status::invalid(resource, "", vec![Cause::invalid("resourceVersion", &json!(text), &problem)])
+        Status::unknown(format!("resourceVersion: Invalid value: {}: {problem}", quote(text)))
     })
 }
 
@@ -35,7 +35,9 @@ impl Continue {
 
     /// Reads a token; an error is the 400 to answer.
     pub(super) fn decode(token: &str) -> Result<Continue, Status> {
-        let refused = |problem: &str| Status::bad_request(format!("continue key is not valid: {problem}"));
+        let refused = |problem: &str| {
+            Status::bad_request(format!("invalid continue token: continue key is not valid: {problem}"))
+        };
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|error| refused(&error.to_string()))?;
         let token: Value = serde_json::from_slice(&bytes).map_err(|error| refused(&error.to_string()))?;
         if token["v"] != "meta.k8s.io/v1" {
@@ -55,17 +57,15 @@ impl Continue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kube::catalog::lookup;
     use proptest::prelude::*;
 
     #[test]
     fn revisions_are_numbers() {
-        let pods = lookup("", "v1", "pods").unwrap().1;
-        assert_eq!(requested(None, pods), Ok(None));
-        assert_eq!(requested(Some(""), pods), Ok(None));
-        assert_eq!(requested(Some("17"), pods), Ok(Some(17)));
-        let status = requested(Some("x"), pods).unwrap_err();
-        assert_eq!(status.code, 422);
+        assert_eq!(requested(None), Ok(None));
+        assert_eq!(requested(Some("")), Ok(None));
+        assert_eq!(requested(Some("17")), Ok(Some(17)));
+        let status = requested(Some("x")).unwrap_err();
+        assert_eq!(status.code, 500);
         assert!(status.message.ends_with("strconv.ParseUint: parsing \"x\": invalid syntax"), "{}", status.message);
     }
 

@@ -2,19 +2,20 @@
 
 use super::create::other_uid;
 use super::write::Keep;
-use crate::kube::admission::{check_metadata, fit_to_path};
+use crate::kube::admission::{fit_to_path, metadata_problems};
 use crate::kube::dispatch::Call;
+use crate::kube::quote::quote;
 use crate::kube::served::Served;
 use crate::kube::store::Version;
-use crate::kube::strategy::Part;
-use crate::kube::{Cause, Cluster, Response, Status};
-use serde_json::{Value, json};
+use crate::kube::strategy::{Part, in_full};
+use crate::kube::{Cause, Cluster, Response, Status, validate};
+use serde_json::Value;
 
 impl Cluster {
     /// Replaces the object in the path by the one in the body.
     pub(in crate::kube) fn update(&mut self, call: &Call<'_>) -> Result<Response, Status> {
         call.query.check_write("UpdateOptions")?;
-        let mut object = self.body_of(call, &call.served.kind)?;
+        let mut object = self.body_of(call, &*call.served)?;
         fit_to_path(&*call.served, call.namespace(), Some(call.name()), &mut object)?;
         let Some(before) = self.store.get(call.served.storage, &call.key()) else {
             if !creates_on_update(&call.served) || has_revision(&object) {
@@ -57,21 +58,32 @@ impl Cluster {
         match object["metadata"]["resourceVersion"].as_str().unwrap_or_default() {
             "" | "0" if requires_revision(served) => {
                 let problem = "must be specified for an update";
-                let cause = Cause::invalid("metadata.resourceVersion", &json!(0), problem);
-                return Err(Status::invalid(served, &name, vec![cause]));
+                let cause = Cause::invalid_go("metadata.resourceVersion", "0x0", problem);
+                return Err(Status::invalid_update(served, &name, cause));
             }
             "" | "0" => {}
             revision if revision == stamp.revision.to_string() => {}
             revision if revision.parse::<u64>().is_err() => {
-                let problem = "must be a number";
-                let cause = Cause::invalid("metadata.resourceVersion", &json!(revision), problem);
-                return Err(Status::invalid(served, &name, vec![cause]));
+                let problem = format!("strconv.ParseUint: parsing {}: invalid syntax", quote(revision));
+                return Err(Status::unknown(problem));
             }
             _ => return Err(Status::modified(served, &name)),
         }
-        let old = self.value(served, before);
+        // What a template leaves out is no difference.
+        let mut old = self.value(served, before);
+        in_full(served, &mut old);
         self.prepare_change(served, &old, &mut object, part)?;
-        check_metadata(served, &object)?;
+        let mut causes = metadata_problems(served, &object);
+        if part == Part::Whole {
+            // What was wrong before, as a template's object may be, can stay so.
+            let known = validate::problems(served, &old);
+            let problems = validate::problems(served, &object).into_iter();
+            causes.extend(problems.filter(|cause| !known.contains(cause)));
+            causes.extend(validate::changes(served, &old, &object));
+        }
+        if !causes.is_empty() {
+            return Err(Status::invalid(served, &name, causes));
+        }
         if stamp.deleted_s.is_some() {
             check_no_new_finalizers(served, &name, &old, &object)?;
         }
@@ -90,9 +102,13 @@ fn check_no_new_finalizers(served: &Served, name: &str, old: &Value, object: &Va
     if new.is_empty() {
         return Ok(());
     }
-    let problem =
-        format!("no new finalizers can be added if the object is being deleted, found new finalizers {new:?}");
-    Err(Status::invalid(served, name, vec![Cause::forbidden("metadata.finalizers", &problem)]))
+    let problem = format!(
+        "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
+        new.iter().map(|finalizer| quote(finalizer)).collect::<Vec<_>>().join(", ")
+    );
+    let cause = Cause::forbidden("metadata.finalizers", &problem);
+    // It is checked twice.
+    Err(Status::invalid(served, name, vec![cause.clone(), cause]))
 }
 
 fn has_revision(object: &Value) -> bool {

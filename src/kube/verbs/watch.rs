@@ -19,7 +19,7 @@ impl Cluster {
             return Err(Status::not_acceptable(&["application/json", "application/json;stream=watch"]));
         }
         let filter = filter(call)?;
-        let asked = requested(call.query.resource_version.as_deref(), &call.served)?;
+        let asked = requested(call.query.resource_version.as_deref())?;
         let (storage, revision) = (call.served.storage, self.revision());
         let is_future = asked.is_some_and(|asked| asked > revision);
         let mut watching = Watching::new(call.served.clone(), call.asked, filter, revision);

@@ -1,12 +1,16 @@
 //! What every write comes down to.
 
+use crate::kube::admission::{Expected, fit_kind};
+use crate::kube::catalog::api_version;
 use crate::kube::dispatch::Call;
 use crate::kube::generation::{has_generation, is_asked_otherwise};
 use crate::kube::object::{HEARTBEAT, Holes, ObjectBody, RENEWAL, SHORTEST_NAME_BYTES, Stamp, Uid, micro_time, time};
+use crate::kube::quote::quote;
 use crate::kube::served::Served;
 use crate::kube::store::{Stored, Version, path_of};
 use crate::kube::tree::{self, DEPTH_LIMIT, depth};
-use crate::kube::{Cluster, Status, decode};
+use crate::kube::types::{self, Mismatch};
+use crate::kube::{Cluster, Status, decode, structural};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::sync::Arc;
@@ -27,10 +31,25 @@ impl Keep {
 }
 
 impl Cluster {
-    /// The object in the body of a call.
-    pub(in crate::kube) fn body_of(&self, call: &Call<'_>, kind: &str) -> Result<Value, Status> {
+    /// The object in the body of a call, in the form of its type.
+    pub(in crate::kube) fn body_of<'a>(
+        &self,
+        call: &Call<'_>,
+        expected: impl Into<Expected<'a>>,
+    ) -> Result<Value, Status> {
+        let expected = expected.into();
         self.check_size(call.request.body.len())?;
-        decode::body(call.content_type(), &call.request.body, kind)
+        let (mut object, duplicates) =
+            decode::body_and_duplicates(call.content_type(), &call.request.body, expected.kind)?;
+        if let Value::Object(fields) = &mut object {
+            fit_kind(expected, fields)?;
+        }
+        let refuse = |problem| {
+            let (kind, version) = (expected.kind, quote(expected.version));
+            Status::bad_request(format!("{kind} in version {version} cannot be handled as a {kind}: {problem}"))
+        };
+        typed(call, expected, &mut object, duplicates).map_err(refuse)?;
+        Ok(object)
     }
 
     /// Refuses what is larger than an object may be.
@@ -44,6 +63,7 @@ impl Cluster {
         &mut self,
         served: &Served,
         object: &Value,
+        uid: Uid,
         keep: Keep,
         now: Timestamp,
     ) -> Result<Version, Status> {
@@ -51,7 +71,11 @@ impl Cluster {
             return Err(Status::unknown(FULL));
         }
         let body = self.compile(object, Holes::Stamp)?;
-        let stamp = self.new_stamp(served, now);
+        let mut stamp = self.new_stamp(served, uid, now);
+        if keep == Keep::DryRun {
+            // What was never stored has no revision.
+            stamp.revision = 0;
+        }
         Ok(self.keep(served, &path(object), stamp, body, keep))
     }
 
@@ -69,18 +93,20 @@ impl Cluster {
             mark_heartbeats(&mut object, self.store.stamp(pattern).heartbeat_s);
         }
         let body = self.compile(&object, holes)?;
-        let stamp = self.new_stamp(served, now);
+        let uid = Uid::random(&mut self.random);
+        let stamp = self.new_stamp(served, uid, now);
         Ok(self.keep(served, &path(&object), stamp, body, Keep::Yes))
     }
 
-    fn new_stamp(&mut self, served: &Served, now: Timestamp) -> Stamp {
+    fn new_stamp(&self, served: &Served, uid: Uid, now: Timestamp) -> Stamp {
         Stamp {
-            uid: Uid::random(&mut self.random),
+            uid,
             revision: self.revision(),
             created_s: now.as_second(),
             heartbeat_s: now.as_second(),
             deleted_s: None,
-            generation: u32::from(has_generation(served)),
+            // A CSIDriver begins without one.
+            generation: u32::from(has_generation(served) && !served.is("storage.k8s.io", "csidrivers")),
         }
     }
 
@@ -94,7 +120,9 @@ impl Cluster {
         keep: Keep,
     ) -> Result<Version, Status> {
         let mut stamp = self.store.stamp(before);
-        if has_generation(served) && is_asked_otherwise(&old, &object) {
+        // Of a PriorityClass nothing that counts can change.
+        let counts = has_generation(served) && !served.is("scheduling.k8s.io", "priorityclasses");
+        if counts && is_asked_otherwise(&old, &object) {
             stamp.generation += 1;
         }
         let holes = if self.store.body(before).beats() {
@@ -165,6 +193,33 @@ impl Cluster {
         self.check_size(body.text_bytes())?;
         Ok(Arc::new(body.shared(self.store.particulars(), &names_of_others(object))))
     }
+}
+
+/// Gives an object the form of its type; what the type does not know goes, and is warned of or, under strict validation, refused. An
+/// error says what is wrong.
+pub(super) fn typed(
+    call: &Call<'_>,
+    expected: Expected<'_>,
+    object: &mut Value,
+    duplicates: Vec<String>,
+) -> Result<(), Mismatch> {
+    let mut problems: Vec<String> = duplicates.iter().map(|path| format!("duplicate field {}", quote(path))).collect();
+    if let Some(message) = types::find(&api_version(expected.group, expected.version), expected.kind) {
+        let unknown = types::conform(message, object)?;
+        problems.extend(unknown.iter().map(|path| format!("unknown field {}", quote(path))));
+    }
+    if let Some(custom) = call.served.as_custom().filter(|custom| custom.resource.kind == *expected.kind) {
+        let unknown = structural::prune(&custom.schema, object);
+        problems.extend(unknown.iter().map(|path| format!("unknown field {}", quote(path))));
+    }
+    match call.query.field_validation.as_deref() {
+        Some("Ignore") => {}
+        Some("Strict") if !problems.is_empty() => {
+            return Err(format!("strict decoding error: {}", problems.join(", ")));
+        }
+        _ => call.warnings.borrow_mut().extend(problems),
+    }
+    Ok(())
 }
 
 /// Whether finalizers keep a deleted object.

@@ -45,7 +45,17 @@ pub(in crate::kube) fn api_service(group: &str, version: &str, is_built_in: bool
     let (managed, minimum, priority) = match (is_built_in, group) {
         (false, _) => ("true", 1_000, 100),
         (true, "") => ("onstart", 18_000, 1),
-        (true, _) => ("onstart", 17_000, 15),
+        (true, group) => {
+            let row = PRIORITIES.iter().find(|(own, ..)| *own == group);
+            let minimum = row.map_or(15_000, |(_, minimum)| *minimum);
+            let priority = match (group, version) {
+                ("autoscaling", "v2") => 30,
+                ("flowcontrol.apiserver.k8s.io", "v1") => 21,
+                ("flowcontrol.apiserver.k8s.io", _) => 18,
+                _ => 15,
+            };
+            ("onstart", minimum, priority)
+        }
     };
     let mut spec = json!({"version": version, "groupPriorityMinimum": minimum, "versionPriority": priority});
     if !group.is_empty() {
@@ -67,6 +77,28 @@ pub(in crate::kube) fn api_service(group: &str, version: &str, is_built_in: bool
 
 /// The first four are Kubernetes'; the last one is where Rancher's agent lives.
 const NAMESPACES: [&str; 5] = ["default", "kube-system", "kube-public", "kube-node-lease", "cattle-system"];
+
+/// `groupPriorityMinimum` of the built-in groups (kube-apiserver `apiVersionPriorities`).
+const PRIORITIES: [(&str, i32); 18] = [
+    ("apps", 17_800),
+    ("events.k8s.io", 17_750),
+    ("authentication.k8s.io", 17_700),
+    ("authorization.k8s.io", 17_600),
+    ("autoscaling", 17_500),
+    ("batch", 17_400),
+    ("certificates.k8s.io", 17_300),
+    ("networking.k8s.io", 17_200),
+    ("policy", 17_100),
+    ("rbac.authorization.k8s.io", 17_000),
+    ("storage.k8s.io", 16_800),
+    ("apiextensions.k8s.io", 16_700),
+    ("admissionregistration.k8s.io", 16_700),
+    ("scheduling.k8s.io", 16_600),
+    ("coordination.k8s.io", 16_500),
+    ("node.k8s.io", 16_300),
+    ("discovery.k8s.io", 16_200),
+    ("flowcontrol.apiserver.k8s.io", 16_100),
+];
 
 const PRIORITY_CLASSES: [(&str, i64, &str); 2] = [
     (

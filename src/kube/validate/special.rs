@@ -1,0 +1,309 @@
+//! Rules that take more than one field.
+
+use crate::kube::names::{check_qualified_name, check_subdomain};
+use crate::kube::{Cause, LabelSelector};
+use serde_json::{Value, json};
+
+/// What is wrong beyond the tables.
+pub(super) fn problems(group: &str, plural: &str, object: &Value, causes: &mut Vec<Cause>) {
+    match (group, plural) {
+        ("apps", "deployments" | "daemonsets" | "replicasets" | "statefulsets") => {
+            workload(plural, &object["spec"], causes)
+        }
+        ("batch", "cronjobs") => schedule(&object["spec"]["schedule"], causes),
+        ("rbac.authorization.k8s.io", "clusterroles" | "roles") => rules(plural, object, causes),
+        ("rbac.authorization.k8s.io", "clusterrolebindings" | "rolebindings") => binding(plural, object, causes),
+        ("", "configmaps") => {
+            let binary = object["binaryData"].as_object().into_iter().flatten();
+            for (key, _) in binary.filter(|(key, _)| object["data"].get(key).is_some()) {
+                let problem = "duplicate of key present in binaryData";
+                causes.push(Cause::invalid(format!("data[{key}]"), &json!(key), problem));
+            }
+        }
+        ("", "secrets") => secret(object, causes),
+        ("", "services") => service(&object["spec"], causes),
+        ("", "nodes") => taints(&object["spec"]["taints"], causes),
+        ("", "persistentvolumeclaims") if object["spec"]["resources"]["requests"]["storage"].is_null() => {
+            causes.push(Cause::required("spec.resources[storage]", ""));
+        }
+        ("", "persistentvolumes") => volume(&object["spec"], causes),
+        ("", "events") => {
+            let involved = &object["involvedObject"]["namespace"];
+            if involved.as_str().is_some_and(|own| !own.is_empty()) && *involved != object["metadata"]["namespace"] {
+                causes.push(Cause::invalid("involvedObject.namespace", involved, "does not match event.namespace"));
+            }
+        }
+        ("apiregistration.k8s.io", "apiservices") => api_service(object, causes),
+        ("scheduling.k8s.io", "priorityclasses") => priority_class(object, causes),
+        ("networking.k8s.io", "ingresses") => backends(&object["spec"], causes),
+        _ => {}
+    }
+}
+
+/// What is wrong with a pod's spec at `field` beyond the tables.
+pub(super) fn pod_problems(plural: &str, field: &str, spec: &Value, causes: &mut Vec<Cause>) {
+    let policy = &spec["restartPolicy"];
+    let at = format!("{field}.restartPolicy");
+    match plural {
+        "pods" => {
+            let known = ["Always", "OnFailure", "Never"];
+            if !known.contains(&policy.as_str().unwrap_or_default()) {
+                causes.push(Cause::not_supported(at, policy, &known));
+            }
+        }
+        "jobs" | "cronjobs" if *policy == "Always" || policy.is_null() => {
+            causes.push(Cause::required(at, "valid values: \"OnFailure\", \"Never\""));
+        }
+        "jobs" | "cronjobs" => {}
+        _ if *policy != "Always" => causes.push(Cause::not_supported(at, policy, &["Always"])),
+        _ => {}
+    }
+}
+
+fn workload(plural: &str, spec: &Value, causes: &mut Vec<Cause>) {
+    if plural == "statefulsets" && !["OrderedReady", "Parallel"].contains(&text(&spec["podManagementPolicy"])) {
+        let problem = "must be 'OrderedReady' or 'Parallel'";
+        causes.push(Cause::invalid("spec.podManagementPolicy", &spec["podManagementPolicy"], problem));
+    }
+    let selector = &spec["selector"];
+    if selector.is_null() && plural != "daemonsets" {
+        causes.push(Cause::required("spec.selector", ""));
+    } else if selector["matchLabels"].is_null() && selector["matchExpressions"].is_null() && !selector.is_null() {
+        causes.push(Cause::invalid("spec.selector", &json!({}), "empty selector is invalid for deployment"));
+    }
+    let labels = &spec["template"]["metadata"]["labels"];
+    if !matches(selector, labels) {
+        let problem = "`selector` does not match template `labels`";
+        causes.push(Cause::invalid_go("spec.template.metadata.labels", &go_map(labels), problem));
+    }
+}
+
+fn matches(selector: &Value, labels: &Value) -> bool {
+    if selector.is_null() {
+        return false;
+    }
+    LabelSelector::from_object(selector).is_ok_and(|selector| selector.matches(labels.as_object()))
+}
+
+fn schedule(schedule: &Value, causes: &mut Vec<Cause>) {
+    let fields = text(schedule).split_whitespace().collect::<Vec<_>>();
+    if text(schedule).is_empty() || text(schedule).starts_with('@') || fields.len() == 5 {
+        return;
+    }
+    let problem = format!("expected exactly 5 fields, found {}: [{}]", fields.len(), fields.join(" "));
+    causes.push(Cause::invalid("spec.schedule", schedule, &problem));
+}
+
+fn rules(plural: &str, role: &Value, causes: &mut Vec<Cause>) {
+    for (index, rule) in items(&role["rules"]).enumerate() {
+        let at = |field: &str| format!("rules[{index}].{field}");
+        let is_empty = |field: &str| items(&rule[field]).next().is_none();
+        if is_empty("verbs") {
+            causes.push(Cause::required(at("verbs"), "verbs must contain at least one value"));
+        }
+        if !is_empty("nonResourceURLs") {
+            let shown = go_list(&rule["nonResourceURLs"]);
+            if plural == "roles" {
+                let problem = "namespaced rules cannot apply to non-resource URLs";
+                causes.push(Cause::invalid_go(at("nonResourceURLs"), &shown, problem));
+            }
+            if !(is_empty("apiGroups") && is_empty("resources") && is_empty("resourceNames")) {
+                let problem = "rules cannot apply to both regular resources and non-resource URLs";
+                causes.push(Cause::invalid_go(at("nonResourceURLs"), &shown, problem));
+            }
+            continue;
+        }
+        if is_empty("apiGroups") {
+            causes.push(Cause::required(at("apiGroups"), "resource rules must supply at least one api group"));
+        }
+        if is_empty("resources") {
+            causes.push(Cause::required(at("resources"), "resource rules must supply at least one resource"));
+        }
+    }
+}
+
+fn binding(plural: &str, object: &Value, causes: &mut Vec<Cause>) {
+    let role = &object["roleRef"];
+    if role["apiGroup"] != "rbac.authorization.k8s.io" {
+        causes.push(Cause::not_supported("roleRef.apiGroup", &role["apiGroup"], &["rbac.authorization.k8s.io"]));
+    }
+    let known: &[&str] = if plural == "rolebindings" { &["Role", "ClusterRole"] } else { &["ClusterRole"] };
+    if !known.contains(&text(&role["kind"])) {
+        let kind = if role["kind"].is_null() { json!("") } else { role["kind"].clone() };
+        causes.push(Cause::not_supported("roleRef.kind", &kind, known));
+    }
+    if text(&role["name"]).is_empty() {
+        causes.push(Cause::required("roleRef.name", ""));
+    }
+    for (index, subject) in items(&object["subjects"]).enumerate() {
+        let at = |field: &str| format!("subjects[{index}].{field}");
+        let name = text(&subject["name"]);
+        if name.is_empty() {
+            causes.push(Cause::required(at("name"), ""));
+        }
+        match text(&subject["kind"]) {
+            "ServiceAccount" => {
+                if !name.is_empty() {
+                    for problem in check_subdomain(name) {
+                        causes.push(Cause::invalid(at("name"), &json!(name), &problem));
+                    }
+                }
+                if text(&subject["namespace"]).is_empty() && plural == "clusterrolebindings" {
+                    causes.push(Cause::required(at("namespace"), ""));
+                }
+            }
+            "User" | "Group" => {}
+            _ => {
+                let known = ["ServiceAccount", "User", "Group"];
+                causes.push(Cause::not_supported(at("kind"), &subject["kind"], &known));
+            }
+        }
+    }
+}
+
+fn secret(secret: &Value, causes: &mut Vec<Cause>) {
+    if secret["type"] == "kubernetes.io/service-account-token" {
+        let account = &secret["metadata"]["annotations"]["kubernetes.io/service-account.name"];
+        if text(account).is_empty() {
+            causes.push(Cause::required("metadata.annotations[kubernetes.io/service-account.name]", ""));
+        }
+        return;
+    }
+    let needed: &[&str] = match text(&secret["type"]) {
+        "kubernetes.io/dockercfg" => &[".dockercfg"],
+        "kubernetes.io/dockerconfigjson" => &[".dockerconfigjson"],
+        "kubernetes.io/ssh-auth" => &["ssh-privatekey"],
+        "kubernetes.io/tls" => &["tls.crt", "tls.key"],
+        "kubernetes.io/basic-auth" if secret["data"]["username"].is_null() && secret["data"]["password"].is_null() => {
+            &["username", "password"]
+        }
+        _ => &[],
+    };
+    for key in needed.iter().filter(|key| secret["data"].get(**key).is_none()) {
+        causes.push(Cause::required(format!("data[{key}]"), ""));
+    }
+}
+
+fn service(spec: &Value, causes: &mut Vec<Cause>) {
+    let ports: Vec<&Value> = items(&spec["ports"]).collect();
+    let mut first = Vec::new();
+    if ports.is_empty() && spec["type"] != "ExternalName" && spec["clusterIP"] != "None" {
+        first.push(Cause::required("spec.ports", ""));
+    }
+    if spec["type"] == "ExternalName" && text(&spec["externalName"]).is_empty() {
+        first.push(Cause::required("spec.externalName", ""));
+    }
+    // An API server reports port by port.
+    let mut rest = std::mem::take(causes);
+    for (index, port) in ports.iter().enumerate() {
+        if ports.len() > 1 && text(&port["name"]).is_empty() {
+            first.push(Cause::required(format!("spec.ports[{index}].name"), ""));
+        }
+        let own = format!("spec.ports[{index}].");
+        let (of_port, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|cause| cause.field.starts_with(&own));
+        first.extend(of_port);
+        rest = others;
+    }
+    first.extend(rest);
+    *causes = first;
+}
+
+fn volume(spec: &Value, causes: &mut Vec<Cause>) {
+    if spec["capacity"].as_object().is_none_or(|capacity| capacity.is_empty()) {
+        causes.push(Cause::required("spec.capacity", ""));
+        let problem = "Unsupported value: core.ResourceList(nil): supported values: \"storage\"";
+        causes.push(Cause { reason: "FieldValueNotSupported", message: problem.into(), field: "spec.capacity".into() });
+    }
+    let plain = [
+        "accessModes",
+        "capacity",
+        "claimRef",
+        "mountOptions",
+        "nodeAffinity",
+        "persistentVolumeReclaimPolicy",
+        "storageClassName",
+        "volumeAttributesClassName",
+        "volumeMode",
+    ];
+    if spec.as_object().is_none_or(|fields| fields.keys().all(|name| plain.contains(&name.as_str()))) {
+        causes.push(Cause::required("spec", "must specify a volume type"));
+    }
+}
+
+fn taints(taints: &Value, causes: &mut Vec<Cause>) {
+    for (index, taint) in items(taints).enumerate() {
+        let at = |field: &str| format!("metadata.taints[{index}].{field}");
+        for problem in check_qualified_name(text(&taint["key"])) {
+            causes.push(Cause::invalid(at("key"), &taint["key"], &problem));
+        }
+        let known = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
+        if !known.contains(&text(&taint["effect"])) {
+            causes.push(Cause::not_supported(at("effect"), &taint["effect"], &known));
+        }
+    }
+}
+
+fn api_service(object: &Value, causes: &mut Vec<Cause>) {
+    let spec = &object["spec"];
+    let wanted = format!("{}.{}", text(&spec["version"]), text(&spec["group"]));
+    if object["metadata"]["name"] != wanted {
+        let problem = format!("must be `spec.version+\".\"+spec.group`: \"{wanted}\"");
+        causes.push(Cause::invalid("metadata.name", &object["metadata"]["name"], &problem));
+    }
+    for (field, limit) in [("groupPriorityMinimum", 20_000), ("versionPriority", 1_000)] {
+        let number = spec[field].as_i64().unwrap_or_default();
+        if !(1..=limit).contains(&number) {
+            let problem = format!("must be positive and less than {limit}");
+            causes.push(Cause::invalid(format!("spec.{field}"), &json!(number), &problem));
+        }
+    }
+}
+
+fn priority_class(object: &Value, causes: &mut Vec<Cause>) {
+    let name = text(&object["metadata"]["name"]);
+    if name.starts_with("system-") && !["system-cluster-critical", "system-node-critical"].contains(&name) {
+        let problem = format!(
+            "priority class names with 'system-' prefix are reserved for system use only. error: {name} is not a known system priority class"
+        );
+        causes.push(Cause::forbidden("metadata.name", &problem));
+    } else if !name.starts_with("system-") && object["value"].as_i64().is_some_and(|value| value > 1_000_000_000) {
+        let problem = "maximum allowed value of a user defined priority is 1000000000";
+        causes.push(Cause::forbidden("value", problem));
+    }
+}
+
+fn backends(spec: &Value, causes: &mut Vec<Cause>) {
+    for (rule, own) in items(&spec["rules"]).enumerate() {
+        for (index, path) in items(&own["http"]["paths"]).enumerate() {
+            if path["backend"]["service"].is_null() && path["backend"]["resource"].is_null() {
+                let at = format!("spec.rules[{rule}].http.paths[{index}].backend");
+                causes.push(Cause::invalid(at, &json!(""), "resource or service backend is required"));
+            }
+        }
+    }
+}
+
+/// As Go shows a map of strings.
+pub(super) fn go_map(map: &Value) -> String {
+    match map.as_object() {
+        None => "map[string]string(nil)".into(),
+        Some(entries) => {
+            let entries: Vec<String> = entries.iter().map(|(key, value)| format!("{key:?}:{value}")).collect();
+            format!("map[string]string{{{}}}", entries.join(", "))
+        }
+    }
+}
+
+/// As Go shows a list of strings.
+fn go_list(list: &Value) -> String {
+    let list: Vec<String> = items(list).map(Value::to_string).collect();
+    format!("[]string{{{}}}", list.join(", "))
+}
+
+fn items(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
