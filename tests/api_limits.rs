@@ -81,7 +81,7 @@ fn ten_thousand_idle_clients_hold_up_nobody() {
     let wanted = 10_000.min(limit.saturating_sub(500)) as u32;
     let mut idle = Vec::new();
     for number in 0..wanted {
-        // From many addresses, as a crowd; half of them begin a request and stop.
+        // Half of them begin a request and stop.
         let mut socket = TcpStream::connect(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).unwrap();
         if number % 2 == 0 {
             let _ = socket.write_all(b"GET /health HT");

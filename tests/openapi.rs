@@ -3,15 +3,16 @@
 mod support;
 
 use serde_json::Value;
+use std::path::Path;
 use std::process::Command;
 use support::fake_rancher::FakeRancher;
 use support::{Agent, agent_command, http};
 
 /// Runs a Python tool, if it is there, or fails if it has to be.
-fn run_tool(name: &str, arguments: &[&str]) {
+fn run_tool(name: &str, arguments: &[&str], folder_for_its_files: &Path) {
     let folder = std::env::var("SCHEMATHESIS_BIN").unwrap_or_default();
     let program = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
-    match Command::new(&program).args(arguments).output() {
+    match Command::new(&program).args(arguments).current_dir(folder_for_its_files).output() {
         Ok(output) => {
             let said =
                 [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).join("\n");
@@ -79,7 +80,7 @@ fn the_document_is_valid_and_holds_against_a_fuzzer() {
     assert!(serde_json::from_str::<Value>(&document).is_ok());
     let file = agent.home.path().join("openapi.json");
     std::fs::write(&file, document).unwrap();
-    run_tool("openapi-spec-validator", &[&file.display().to_string()]);
+    run_tool("openapi-spec-validator", &[&file.display().to_string()], agent.home.path());
     let settings = format!("{}/tests/support/schemathesis.toml", env!("CARGO_MANIFEST_DIR"));
     let header = format!("X-API-Key:{key}");
     let url = format!("{}/openapi.json", agent.url);
@@ -100,12 +101,13 @@ fn the_document_is_valid_and_holds_against_a_fuzzer() {
             "--workers",
             "2",
             "--max-time",
-            "60",
+            "40",
             "--continue-on-failure",
             "--no-color",
             "--warnings",
             "off",
         ],
+        agent.home.path(),
     );
     assert_ne!(call(&agent, "GET", "/clusters", &key).status, 503, "and the agent goes on");
 }

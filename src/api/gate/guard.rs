@@ -67,6 +67,8 @@ impl Gate {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKER)?;
         config.listener.set_nonblocking(true)?;
+        // Listening again changes the length of the queue: who finds it full tries again after a second.
+        rustix::net::listen(&config.listener, WAITING_CLIENTS)?;
         let mut listener = TcpListener::from_std(config.listener.try_clone()?);
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         config.limits.connections = config.limits.connections.max(1);
@@ -230,6 +232,8 @@ const LISTENER: Token = Token(usize::MAX - 1);
 /// A client's socket, and its connection to tiny_http.
 const TOKENS_EACH: usize = 2;
 const EVENTS: usize = 256;
+/// Clients that wait to be let in: a burst of them, where the standard library has room for 128. Linux grants `somaxconn` at most.
+const WAITING_CLIENTS: i32 = 4096;
 /// How often deadlines are looked at: a fraction of the shortest.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// What may be held for all clients together: more than any honest load, less than hurts.
