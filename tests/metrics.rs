@@ -121,9 +121,27 @@ fn what_happens_is_counted_and_promtool_finds_no_fault() {
             words.filter(|word| word.starts_with("scale_agent_") || word.starts_with("process_")).collect();
         assert!(named.len() > 5, "{named:?}");
         for name in named {
-            assert!(text.contains(&format!("\n{name}")), "there is no {name}");
+            let family = name.trim_end_matches("_bucket");
+            assert!(text.contains(&format!("# TYPE {family} ")), "there is no {family}");
         }
     }
+}
+
+#[test]
+fn every_expression_of_the_dashboard_is_one() {
+    let text = std::fs::read_to_string(monitoring("dashboard.json")).unwrap();
+    let dashboard: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let targets = dashboard["panels"].as_array().unwrap().iter().flat_map(|panel| panel["targets"].as_array().unwrap());
+    let expressions = targets.map(|target| target["expr"].as_str().unwrap().replace("$instance", ".*"));
+    let rules: Vec<_> = expressions
+        .enumerate()
+        .map(|(number, expr)| json!({ "record": format!("panel:{number}"), "expr": expr }))
+        .collect();
+    assert!(rules.len() > 20, "{}", rules.len());
+    // JSON is YAML.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), json!({ "groups": [{ "name": "dashboard", "rules": rules }] }).to_string()).unwrap();
+    promtool(&["check", "rules", &file.path().display().to_string()], "");
 }
 
 #[test]

@@ -3,13 +3,17 @@
 use super::call::Page;
 use super::server::Shared;
 use crate::manager::{Answer, HealthView};
-use crate::telemetry::Exposition;
+use crate::telemetry::{Exposition, Latency, RequestTotals};
+use std::collections::BTreeMap;
 
-/// The page, made from the manager's answer to [`crate::manager::Action::Health`].
+/// The page, made from the manager's answer to [`crate::manager::Action::Metrics`].
 pub(super) fn page(shared: &Shared, answer: Answer) -> Result<Page, Answer> {
-    let Answer::Health(health) = answer else { return Err(answer) };
+    let Answer::Metrics(both) = answer else { return Err(answer) };
+    let (mut health, requests) = *both;
+    shared.complete(&mut health);
     let mut out = Exposition::default();
     expose_health(&health, &mut out);
+    expose_requests(&requests, &mut out);
     let queues = [("commands", shared.commands.len())];
     let labels = queues.map(|(queue, length)| ([("queue", queue)], length as f64));
     let samples: Vec<_> = labels.iter().map(|(labels, length)| (&labels[..], *length)).collect();
@@ -36,4 +40,26 @@ fn expose_health(health: &HealthView, out: &mut Exposition) {
     by_server("scale_agent_rancher_reachable", help, |rancher| rancher.reachable);
     let help = "Whether Rancher accepts the agent's API token.";
     by_server("scale_agent_rancher_token_accepted", help, |rancher| rancher.token_accepted);
+}
+
+fn expose_requests(totals: &RequestTotals, out: &mut Exposition) {
+    let codes: Vec<String> = totals.requests.iter().map(|row| row.code.to_string()).collect();
+    let rows: Vec<_> = totals
+        .requests
+        .iter()
+        .zip(&codes)
+        .map(|(row, code)| ([("verb", &*row.verb), ("resource", &*row.resource), ("code", code)], row.count))
+        .collect();
+    let samples: Vec<_> = rows.iter().map(|(labels, count)| (&labels[..], *count)).collect();
+    out.counter("scale_agent_kube_requests_total", "Requests to the clusters, by verb, resource and status.", &samples);
+    let mut by_verb: BTreeMap<&str, Latency> = BTreeMap::new();
+    for row in &totals.requests {
+        by_verb.entry(&row.verb).or_default().merge(&row.latency_ms);
+    }
+    let labels: Vec<[(&str, &str); 1]> = by_verb.keys().map(|verb| [("verb", *verb)]).collect();
+    let samples: Vec<_> = labels.iter().map(|labels| &labels[..]).zip(by_verb.values()).collect();
+    let help = "Time from a request to a cluster to the end of its answer, by verb.";
+    out.latencies("scale_agent_kube_request_seconds", help, &samples);
+    let watches = totals.watches_open as f64;
+    out.gauge("scale_agent_watches_open", "Watches of Rancher that are open.", &[(&[], watches)]);
 }

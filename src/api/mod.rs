@@ -1,19 +1,21 @@
 //! The operator's REST API: a tiny_http acceptor feeds commands to the manager. This room must not know sockets to Rancher
 //! or the insides of clusters.
 //!
-//! The `api` thread only accepts. The `api-N` threads read requests and write answers, both from one queue, so that neither a
-//! slow client nor a waiting `POST` holds up the acceptor or the manager. Requests whose bodies are still on their way have
-//! threads of their own, `api-body-N`.
+//! A `gate` keeps the clients: it hands on complete requests only, and takes answers off at once. The `api` thread takes them
+//! from tiny_http, the `api-N` threads look into them and write answers, both from one queue, so that a waiting `POST` holds up
+//! nobody.
 //!
 //! [`routes`] is the table of all routes: a new one is a row there and a function in `handlers`. Requests are checked against
 //! their row before the function sees them, and `/openapi.json` is made from the rows.
 
+mod audit;
+mod auth;
 mod body;
 mod call;
 mod field;
+mod gate;
 mod handlers;
 mod metrics;
-mod nudge;
 mod openapi;
 mod page;
 mod problem;
@@ -23,4 +25,6 @@ mod routes;
 mod server;
 mod stats;
 
+pub use audit::AuditConfig;
+pub use gate::{Certificate, GateLimits};
 pub use server::{Api, ApiConfig, ApiError};

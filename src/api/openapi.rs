@@ -34,6 +34,11 @@ pub(super) fn document() -> Value {
         "servers": [{ "url": "/" }],
         "paths": paths,
         "components": {
+            "securitySchemes": {
+                "bearer": { "type": "http", "scheme": "bearer" },
+                "key": { "type": "apiKey", "in": "header", "name": "X-API-Key" },
+                "basic": { "type": "http", "scheme": "basic", "description": "The key as password, of any user." },
+            },
             "schemas": types.take_definitions(true),
         },
     })
@@ -52,6 +57,7 @@ fn operation(route: &Route, problem: &Value, types: &mut SchemaGenerator) -> Val
         "operationId": operation_id(route),
         "summary": route.summary,
         "x-role": route.role.map(Role::as_str),
+        "security": if route.role.is_some() { json!([{ "bearer": [] }, { "key": [] }, { "basic": [] }]) } else { json!([]) },
         "parameters": parameters,
         "responses": responses(route, problem, types),
     });
@@ -80,7 +86,13 @@ fn object(fields: &[Field]) -> Value {
     };
     let required: Vec<&str> = fields.iter().filter(|field| field.required).map(|field| field.name).collect();
     let properties: Map<String, Value> = fields.iter().map(property).collect();
-    json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
+    let mut schema =
+        json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false });
+    if required.is_empty() {
+        // What asks for nothing is refused everywhere.
+        schema["minProperties"] = 1.into();
+    }
+    schema
 }
 
 /// Answers by status; where a status has several reasons, each is named, and any of their bodies may come.

@@ -13,7 +13,7 @@ pub(super) struct Problem {
     /// The HTTP status.
     pub(super) status: u16,
     /// What happened, to what.
-    detail: String,
+    pub(super) detail: String,
     /// What to do next.
     remedy: String,
     /// Header fields that go with it: `Allow`, `Retry-After`.
@@ -45,6 +45,12 @@ impl Problem {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     BadRequest,
+    Unauthorized,
+    Forbidden,
+    TooManyFailures,
+    TooSlow,
+    HeadTooLarge,
+    NotSpoken,
     UnknownRoute,
     UnknownCluster,
     UnknownServer,
@@ -64,6 +70,18 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// The kind that the gate means by a status of HTTP's own.
+    pub(super) fn of_gate(status: u16) -> Kind {
+        match status {
+            408 => Kind::TooSlow,
+            413 => Kind::TooLarge,
+            431 => Kind::HeadTooLarge,
+            501 | 505 => Kind::NotSpoken,
+            503 => Kind::Unavailable,
+            _ => Kind::BadRequest,
+        }
+    }
+
     /// Its HTTP status.
     pub(super) fn status(self) -> u16 {
         self.facts().0
@@ -77,6 +95,14 @@ impl Kind {
     fn facts(self) -> (u16, &'static str, &'static str) {
         match self {
             Kind::BadRequest => (400, "urn:scale-cluster-agent:bad-request", "The request cannot be understood"),
+            Kind::Unauthorized => (401, "urn:scale-cluster-agent:unauthorized", "The caller is not known"),
+            Kind::Forbidden => (403, "urn:scale-cluster-agent:forbidden", "The caller may not do this"),
+            Kind::TooManyFailures => {
+                (429, "urn:scale-cluster-agent:too-many-failures", "Too many callers are not known")
+            }
+            Kind::TooSlow => (408, "urn:scale-cluster-agent:too-slow", "The request did not come in time"),
+            Kind::HeadTooLarge => (431, "urn:scale-cluster-agent:head-too-large", "The head is too large"),
+            Kind::NotSpoken => (501, "urn:scale-cluster-agent:not-spoken", "That is not spoken here"),
             Kind::UnknownRoute => (404, "urn:scale-cluster-agent:unknown-route", "There is nothing at this path"),
             Kind::UnknownCluster => (404, "urn:scale-cluster-agent:unknown-cluster", "There is no such cluster"),
             Kind::OutOfReach => (422, "urn:scale-cluster-agent:out-of-reach", "The cluster cannot have that size"),

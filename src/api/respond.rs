@@ -2,7 +2,7 @@
 
 use super::call::Page;
 use super::problem::Problem;
-use crate::manager::{Answer, ClusterView, FaultView, OperationView, RampView};
+use crate::manager::{Answer, ClusterView, FaultView, HealthView, OperationView, RampView};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::Cursor;
@@ -65,9 +65,15 @@ pub(super) fn answer(answer: Answer) -> Result<Page, Problem> {
         Answer::Requests(totals) => Page::json(200, &*totals),
         Answer::Gone => Page::new(204, "", ""),
         Answer::Overview(view) => Page::json(200, &*view),
-        Answer::Health(health) => Page::json(if health.problems.is_empty() { 200 } else { 503 }, &*health),
+        Answer::Health(view) => health(&view),
+        Answer::Metrics(view) => health(&view.0),
         Answer::Refused(refusal) => return Err(refusal.into()),
     })
+}
+
+/// The page of the agent's health.
+pub(super) fn health(health: &HealthView) -> Page {
+    Page::json(if health.problems.is_empty() { 200 } else { 503 }, health)
 }
 
 /// The page of a problem that a request for `url` met.

@@ -108,10 +108,16 @@ impl Route {
         segments.next().is_none().then_some(names)
     }
 
+    /// Whether it changes anything.
+    pub(super) fn changes_something(&self) -> bool {
+        self.method != "GET"
+    }
+
     /// Every problem that its callers may meet.
     pub(super) fn all_problems(&self) -> impl Iterator<Item = Kind> {
         let with_body: &[Kind] = if self.body.is_some() { &[Kind::TooLarge, Kind::UnsupportedMediaType] } else { &[] };
-        EVERYWHERE.iter().chain(with_body).chain(self.problems).copied()
+        let behind_a_key: &[Kind] = if self.role.is_some() { &BEHIND_A_KEY } else { &[] };
+        EVERYWHERE.iter().chain(behind_a_key).chain(with_body).chain(self.problems).copied()
     }
 
     /// The names in braces in its path.
@@ -125,4 +131,7 @@ fn brace(segment: &'static str) -> Option<&'static str> {
 }
 
 /// Problems that any request may meet.
-const EVERYWHERE: [Kind; 2] = [Kind::BadRequest, Kind::Unavailable];
+const EVERYWHERE: [Kind; 6] =
+    [Kind::BadRequest, Kind::Forbidden, Kind::TooSlow, Kind::HeadTooLarge, Kind::NotSpoken, Kind::Unavailable];
+/// Problems that callers without a key meet.
+const BEHIND_A_KEY: [Kind; 2] = [Kind::Unauthorized, Kind::TooManyFailures];

@@ -1,5 +1,6 @@
 //! What the REST API counts.
 
+use super::auth::Denial;
 use super::routes::ROUTES;
 use crate::telemetry::{Counter, Exposition, Histogram, Source};
 use std::time::Duration;
@@ -10,6 +11,8 @@ pub(super) struct Stats {
     routes: Vec<RouteStats>,
     /// Requests that no route takes, by status.
     elsewhere: [Counter; STATUSES.len()],
+    /// Callers that were turned away, by [`Denial`].
+    denied: [Counter; Denial::ALL.len()],
 }
 
 struct RouteStats {
@@ -21,11 +24,20 @@ struct RouteStats {
 impl Default for Stats {
     fn default() -> Stats {
         let route = || RouteStats { answers: Default::default(), took: Histogram::new(BOUNDS_SECONDS) };
-        Stats { routes: ROUTES.iter().map(|_| route()).collect(), elsewhere: Default::default() }
+        Stats {
+            routes: ROUTES.iter().map(|_| route()).collect(),
+            elsewhere: Default::default(),
+            denied: Default::default(),
+        }
     }
 }
 
 impl Stats {
+    /// A caller was turned away.
+    pub(super) fn denied(&self, denial: Denial) {
+        self.denied[denial as usize].increment();
+    }
+
     /// A request was answered; `route` is the position of its route in the table, if it has one.
     pub(super) fn answered(&self, route: Option<usize>, status: u16, took: Duration) {
         // What is not in the table counts as the last, which is none of ours.
@@ -55,6 +67,13 @@ impl Source for Stats {
         out.counter(
             "scale_agent_api_requests_total",
             "Requests to the agent's REST API, by route and status.",
+            &samples,
+        );
+        let labelled = Denial::ALL.map(|denial| ([("reason", denial.as_str())], self.denied[denial as usize].get()));
+        let samples: Vec<_> = labelled.iter().map(|(labels, count)| (&labels[..], *count)).collect();
+        out.counter(
+            "scale_agent_api_denied_total",
+            "Callers of the REST API that were turned away, by reason.",
             &samples,
         );
         let asked = routes.filter(|(_, stats)| stats.answers.iter().any(|count| count.get() > 0));

@@ -98,6 +98,7 @@ impl Agent {
             events,
             journal: journal.handle(),
             records: kept.records,
+            performance_interval: settings.performance_interval,
             past,
         })
         .map_err(|error| Failure::new("the manager cannot start").cause(error))?;

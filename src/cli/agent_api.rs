@@ -2,19 +2,21 @@
 
 use super::Failure;
 use super::args::AgentArgs;
-use crate::config::Settings;
+use crate::config::{Secret, Settings};
+use crate::rancher::Trust;
 use serde_json::Value;
 use std::time::Duration;
 
 /// A running agent's REST API.
 pub(super) struct AgentApi {
     url: String,
+    key: Secret,
     client: ureq::Agent,
 }
 
 impl AgentApi {
     /// The agent that the flags name, or the one that this configuration starts on this host.
-    pub(super) fn new(args: &AgentArgs, settings: &Settings) -> AgentApi {
+    pub(super) fn new(args: &AgentArgs, settings: &Settings) -> Result<AgentApi, Failure> {
         let here = || {
             // Whoever listens everywhere is found at home.
             let host = match settings.listen_address.as_str() {
@@ -22,18 +24,26 @@ impl AgentApi {
                 "::" | "[::]" => "[::1]",
                 host => host,
             };
-            format!("http://{host}:{}", settings.listen_port)
+            let scheme = if settings.tls_cert_file.is_some() { "https" } else { "http" };
+            format!("{scheme}://{host}:{}", settings.listen_port)
         };
         let url = args.agent.clone().unwrap_or_else(here).trim_end_matches('/').to_owned();
-        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
-        AgentApi { url, client: config.into() }
+        // Beside the system's authorities, whoever holds the certificate of this configuration is the agent.
+        let trust = Trust::load(settings.tls_cert_file.as_deref(), false);
+        let trust = trust.map_err(|error| Failure::new(error.to_string()).remedy(error.remedy()))?;
+        let config = ureq::Agent::config_builder().tls_config(trust.for_rest());
+        let config = config.http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
+        Ok(AgentApi { url, key: settings.api_key.clone(), client: config.into() })
     }
 
     /// Asks; what the agent refuses is a failure in its own words.
     pub(super) fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
         let url = format!("{}{path}", self.url);
-        let request =
+        let mut request =
             ureq::http::Request::builder().method(method).uri(&url).header("Content-Type", "application/json");
+        if !self.key.is_empty() {
+            request = request.header("X-API-Key", self.key.expose());
+        }
         let out_of_reach = |error: ureq::Error| {
             Failure::new(format!("the agent at {} does not answer: {error}", self.url))
                 .remedy("start it, or say with --agent where it is")

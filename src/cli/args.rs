@@ -5,7 +5,7 @@ use super::pace::{PaceArgs, ShapeArgs};
 use super::ramp::Target;
 use super::rehearse::{parse_setting, read_profile};
 use super::run_scenario::parse_scale;
-use crate::config::{Flags, SETTINGS};
+use crate::config::{Flags, Role, SETTINGS};
 use crate::rehearsal::Profile;
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use std::fmt::Write;
@@ -73,6 +73,10 @@ pub(super) enum Subcommand {
     Status(StatusArgs),
     /// Look whether this host and each Rancher will bear a fleet; each finding comes with its remedy.
     Doctor(DoctorArgs),
+    /// Make keys for the REST API.
+    ApiKey(ApiKeyArgs),
+    /// Seal tokens, so that they can stand in the configuration file.
+    Secret(SecretArgs),
     /// Print every setting with its origin; secrets are masked.
     CheckConfig(CheckConfigArgs),
     /// Print the objects that a cluster of this name starts with.
@@ -209,6 +213,64 @@ pub(super) struct CleanArgs {
     /// How the outcome is printed.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub(super) output: ReportFormat,
+}
+
+/// Subcommands of `api-key`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct ApiKeyArgs {
+    #[command(subcommand)]
+    pub(super) subcommand: ApiKeySubcommand,
+}
+
+/// What can be done with API keys.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub(super) enum ApiKeySubcommand {
+    /// Make a key: it is printed once, with the line for the configuration, which holds only its hash.
+    Create {
+        /// What its holder may do: look (viewer), create and change clusters (operator), everything (admin).
+        #[arg(long, value_name = "ROLE", value_parser = parse_role)]
+        role: Role,
+
+        /// What logs and the audit log call its holder.
+        #[arg(long)]
+        name: String,
+    },
+}
+
+/// Subcommands of `secret`.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct SecretArgs {
+    #[command(subcommand)]
+    pub(super) subcommand: SecretSubcommand,
+}
+
+/// What can be done with sealed values.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub(super) enum SecretSubcommand {
+    /// Write a new key into a file that does not exist yet.
+    NewKey {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Seal what comes on standard input, and print what to write into the configuration.
+    Seal {
+        /// File with the key.
+        #[arg(long, value_name = "FILE")]
+        key_file: PathBuf,
+    },
+    /// Seal every sealed value of a configuration file with another key, in its place.
+    Reseal {
+        /// File with the key they are sealed with.
+        #[arg(long, value_name = "FILE")]
+        key_file: PathBuf,
+
+        /// File with the key they are to be sealed with.
+        #[arg(long, value_name = "FILE")]
+        new_key_file: PathBuf,
+
+        /// The configuration file.
+        configuration: PathBuf,
+    },
 }
 
 /// Where a running agent is found.
@@ -382,6 +444,10 @@ impl Args {
         let values = values.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
         Flags { config: global.config.clone(), home: global.home.clone(), values }
     }
+}
+
+fn parse_role(name: &str) -> Result<Role, String> {
+    Role::parse(name).ok_or_else(|| format!("one of {}", Role::ALL.map(Role::as_str).join(", ")))
 }
 
 /// The exit codes and all settings, from their table.

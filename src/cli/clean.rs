@@ -8,7 +8,7 @@ use crate::config::Loaded;
 use crate::manager::{
     Action, Answer, ClusterName, Command, INSTANCE_LABEL, OperationState, OperationView, Reply, Stray,
 };
-use crate::telemetry;
+use crate::telemetry::{self, LogConfig};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -21,8 +21,9 @@ use std::time::{Duration, Instant};
 pub(super) fn run(loaded: Loaded, args: &CleanArgs) -> Result<ExitCode, Failure> {
     loaded.settings.require_rancher()?;
     let (stop, _) = requests(false)?;
-    let _log = telemetry::init(loaded.settings.log_level.min(log::LevelFilter::Warn), loaded.settings.log_format)
-        .map_err(|error| Failure::new("logging cannot start").cause(error))?;
+    let levels = loaded.settings.log_level.clone().at_most(log::LevelFilter::Warn);
+    let log = LogConfig { levels, format: loaded.settings.log_format, file: None };
+    let _log = telemetry::init(&log).map_err(|error| Failure::new("logging cannot start").cause(error))?;
     let Some(agent) = Agent::start(&loaded, &stop)? else { return Ok(ExitCode::from(INTERRUPTED)) };
     let outcome = clean(&agent, args, &stop);
     let stopped = agent.stop();

@@ -3,6 +3,7 @@
 mod about;
 mod agent;
 mod agent_api;
+mod api_key;
 mod args;
 mod check_config;
 mod clean;
@@ -23,6 +24,8 @@ mod report;
 mod results;
 mod run;
 mod run_scenario;
+mod secret;
+mod serve;
 mod signals;
 mod status;
 mod template_file;
@@ -50,27 +53,23 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(args: Args) -> Result<ExitCode, Failure> {
-    // These need no configuration, and work with a wrong one.
-    match &args.subcommand {
-        Some(Subcommand::Completions(completions)) => return completions::run(completions),
-        Some(Subcommand::Man(man)) => return man::run(man),
-        _ => {}
-    }
-    let loaded = load(&args)?;
     match args.subcommand.clone().unwrap_or_else(|| Subcommand::Run(RunArgs::default())) {
-        Subcommand::Run(run) => run::run(loaded, &run, move || load(&args)),
-        Subcommand::Rehearse(rehearse) => rehearse::run(loaded, rehearse),
-        Subcommand::Ramp(ramp) => ramp::run(loaded, &ramp),
-        Subcommand::RunScenario(scenario) => run_scenario::run(loaded, &scenario),
-        Subcommand::Report(report) => report::run(&report),
-        Subcommand::Clean(clean) => clean::run(loaded, &clean),
-        Subcommand::Fault(fault) => fault::run(&loaded, fault),
-        Subcommand::Status(status) => status::run(&loaded, &status),
-        Subcommand::Doctor(doctor) => doctor::run(&loaded, &doctor),
+        // These need no configuration, and work with a wrong one.
+        Subcommand::ApiKey(api_key) => api_key::run(&api_key),
+        Subcommand::Secret(secret) => secret::run(&secret),
         Subcommand::Completions(completions) => completions::run(&completions),
         Subcommand::Man(man) => man::run(&man),
-        Subcommand::CheckConfig(check) => check_config::run(&loaded, &check),
-        Subcommand::Render(render) => render::run(&loaded, &render),
+        Subcommand::Report(report) => report::run(&report),
+        Subcommand::Run(run) => run::run(load(&args)?, &run, move || load(&args)),
+        Subcommand::Rehearse(rehearse) => rehearse::run(load(&args)?, rehearse),
+        Subcommand::Ramp(ramp) => ramp::run(load(&args)?, &ramp),
+        Subcommand::RunScenario(scenario) => run_scenario::run(load(&args)?, &scenario),
+        Subcommand::Clean(clean) => clean::run(load(&args)?, &clean),
+        Subcommand::Fault(fault) => fault::run(&load(&args)?, fault),
+        Subcommand::Status(status) => status::run(&load(&args)?, &status),
+        Subcommand::Doctor(doctor) => doctor::run(&load(&args)?, &doctor),
+        Subcommand::CheckConfig(check) => check_config::run(&load(&args)?, &check),
+        Subcommand::Render(render) => render::run(&load(&args)?, &render),
     }
 }
 

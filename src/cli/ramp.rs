@@ -3,15 +3,14 @@
 use super::agent::Agent;
 use super::args::RampArgs;
 use super::live::Live;
-use super::run::listen;
 use super::signals::{INTERRUPTED, Stop, stop_on_signals};
-use super::{Failure, ReportFormat, print_stdout, results};
-use crate::api::{Api, ApiConfig};
-use crate::config::Loaded;
+use super::{Failure, ReportFormat, api_key, print_stdout, results, serve};
+use crate::config::{Loaded, Role};
 use crate::ramp::Spec;
+use crate::rancher::Trust;
 use crate::remote::{Client, ClientError, Plan, drive};
 use crate::report;
-use crate::telemetry;
+use crate::telemetry::{self, LogConfig};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,7 +53,13 @@ pub(super) fn perform(loaded: Loaded, plan: &Plan, target: &Target) -> Result<Ex
     let folder = results::folder(target.results.as_deref(), loaded.home.path(), &plan.name)?;
     let stop = stop_on_signals()?;
     let outcome = match &target.agent {
-        Some(url) => with(&Client::new(url), plan, target, &stop).map(Some),
+        Some(url) => {
+            // Whoever holds the certificate of this configuration is the agent.
+            let trust = Trust::load(loaded.settings.tls_cert_file.as_deref(), false);
+            let trust = trust.map_err(|error| Failure::new(error.to_string()).remedy(error.remedy()))?;
+            let client = Client::new(url).with_tls(trust.for_rest()).with_key(loaded.settings.api_key.clone());
+            with(&client, plan, target, &stop).map(Some)
+        }
         None => with_own_agent(loaded, plan, target, &stop),
     };
     match outcome {
@@ -71,14 +76,22 @@ pub(super) fn perform(loaded: Loaded, plan: &Plan, target: &Target) -> Result<Ex
 fn with_own_agent(loaded: Loaded, plan: &Plan, target: &Target, stop: &Stop) -> Result<Option<report::Run>, Failure> {
     let settings = loaded.settings.clone();
     settings.require_rancher()?;
-    let _log = telemetry::init(settings.log_level.min(log::LevelFilter::Warn), settings.log_format)
-        .map_err(|error| Failure::new("logging cannot start").cause(error))?;
-    let listener = listen(&settings)?;
+    let levels = settings.log_level.clone().at_most(log::LevelFilter::Warn);
+    let log = LogConfig { levels, format: settings.log_format, file: settings.log_file.clone() };
+    let _log = telemetry::init(&log).map_err(|error| Failure::new("logging cannot start").cause(error))?;
+    let listener = serve::listen(&settings)?;
+    let certificate = serve::certificate(&settings)?;
     let Some(agent) = Agent::start(&loaded, &stop.receiver)? else { return Ok(None) };
-    let max_body_bytes = settings.max_request_bytes;
-    let api = Api::start(ApiConfig { listener, commands: agent.commands(), metrics: agent.metrics(), max_body_bytes })
-        .map_err(|error| Failure::new(error.to_string()))?;
-    let outcome = with(&Client::new(&format!("http://{}", api.address())), plan, target, stop);
+    let (key, mut keys) = (api_key::make()?, settings.api_keys.clone());
+    if !keys.is_empty() {
+        // For as long as the ramp takes, and known to this process only.
+        keys.push(api_key::entry("ramp", Role::Admin, &key));
+    }
+    let api = serve::start(&loaded, &agent, listener, certificate, keys)?;
+    // The other end is this process, whatever its certificate is made out to.
+    let myself = Trust::load(None, true).map_err(|error| Failure::new(error.to_string()))?;
+    let client = Client::new(&api.url()).with_tls(myself.for_rest()).with_key(key);
+    let outcome = with(&client, plan, target, stop);
     api.stop();
     agent.stop()?;
     let run = outcome?;

@@ -1,10 +1,12 @@
 //! What changes while the agent runs: API tokens that are renewed in their files, and the configuration after a SIGHUP.
 
 use super::Failure;
+use crate::api::Api;
 use crate::config::{Loaded, Secret, ServerSettings};
 use crate::rancher::Client;
 use crate::telemetry;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Keeps what can change up to date.
@@ -13,6 +15,7 @@ pub(super) struct Reloader {
     /// Reads the configuration again, with the flags the agent was started with.
     read: Box<dyn Fn() -> Result<Loaded, Failure> + Send>,
     servers: Vec<Watched>,
+    api: Arc<Api>,
 }
 
 /// A server and the token its client has.
@@ -30,12 +33,13 @@ impl Reloader {
         loaded: Loaded,
         read: impl Fn() -> Result<Loaded, Failure> + Send + 'static,
         servers: impl Iterator<Item = (ServerSettings, Client)>,
+        api: Arc<Api>,
     ) -> Reloader {
         let watch = |(server, client): (ServerSettings, Client)| {
             let token = server.api_token().unwrap_or_default();
             Watched { server, client, token, failing: false }
         };
-        Reloader { loaded, read: Box::new(read), servers: servers.map(watch).collect() }
+        Reloader { loaded, read: Box::new(read), servers: servers.map(watch).collect(), api }
     }
 
     /// Works until nobody can ask for a reload any more.
@@ -47,10 +51,12 @@ impl Reloader {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             self.servers.iter_mut().for_each(Watched::look);
+            self.api.reload_certificate();
         }
     }
 
     fn reload(&mut self) {
+        telemetry::reopen();
         let fresh = match (self.read)() {
             Ok(fresh) => fresh,
             Err(failure) => return log::error!("the configuration stays as it was: {failure}"),
@@ -61,7 +67,15 @@ impl Reloader {
                 watched.server.bearer_token_file = server.bearer_token_file;
             }
         }
-        telemetry::set_level(fresh.settings.log_level);
+        if fresh.settings.api_keys.is_empty() && !self.loaded.settings.listens_on_loopback() {
+            // The socket is what it was at the start, whatever the configuration says by now.
+            log::error!(
+                "the APIKeys stay as they were: without any, other machines could drive this agent until it restarts"
+            );
+        } else {
+            self.api.set_keys(fresh.settings.api_keys.clone());
+        }
+        telemetry::set_levels(fresh.settings.log_level.clone());
         let changed = self.changed(&fresh);
         let (now, later): (Vec<&str>, Vec<&str>) = changed.into_iter().partition(|key| RELOADED.contains(key));
         log::info!("configuration read again; in force now: {}", list(&now));
@@ -79,6 +93,9 @@ impl Reloader {
         if old.bearer_token != new.bearer_token && !changed.contains(&"BearerToken") {
             changed.push("BearerToken");
         }
+        if old.api_keys != new.api_keys && !changed.contains(&"APIKeys") {
+            changed.push("APIKeys");
+        }
         let without_tokens = |servers: &[ServerSettings]| -> Vec<ServerSettings> {
             let plain = |server: &ServerSettings| ServerSettings {
                 bearer_token: Secret::default(),
@@ -91,7 +108,8 @@ impl Reloader {
             let same = without_tokens(&old.servers) == without_tokens(&new.servers);
             changed.push(if same { "BearerToken" } else { "Servers" });
         }
-        self.loaded.settings.log_level = new.log_level;
+        self.loaded.settings.api_keys = new.api_keys.clone();
+        self.loaded.settings.log_level = new.log_level.clone();
         self.loaded.settings.bearer_token = new.bearer_token.clone();
         for (old, new) in self.loaded.origins.iter_mut().zip(&fresh.origins) {
             if RELOADED.contains(&new.key) {
@@ -127,6 +145,6 @@ fn list(keys: &[&str]) -> String {
 }
 
 /// What a SIGHUP brings into force.
-const RELOADED: [&str; 3] = ["BearerToken", "BearerTokenFile", "LogLevel"];
+const RELOADED: [&str; 4] = ["BearerToken", "BearerTokenFile", "APIKeys", "LogLevel"];
 /// How often the token files are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);

@@ -6,12 +6,11 @@ use super::agent::Agent;
 use super::args::RunArgs;
 use super::reload::Reloader;
 use super::signals::requests;
-use super::{Failure, print_stdout};
-use crate::api::{Api, ApiConfig};
-use crate::config::{Loaded, Settings};
-use crate::telemetry;
-use std::net::TcpListener;
+use super::{Failure, print_stdout, serve};
+use crate::config::Loaded;
+use crate::telemetry::{self, LogConfig};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Runs the agent until a signal ends it.
 pub(super) fn run(
@@ -22,25 +21,25 @@ pub(super) fn run(
     let settings = loaded.settings.clone();
     settings.require_rancher()?;
     let (stop, reload) = requests(args.exit_with_stdin)?;
-    let _log = telemetry::init(settings.log_level, settings.log_format)
-        .map_err(|error| Failure::new("logging cannot start").cause(error))?;
+    let log =
+        LogConfig { levels: settings.log_level.clone(), format: settings.log_format, file: settings.log_file.clone() };
+    let _log = telemetry::init(&log).map_err(|error| Failure::new("logging cannot start").cause(error))?;
     loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
 
-    let listener = listen(&settings)?;
+    let listener = serve::listen(&settings)?;
+    let certificate = serve::certificate(&settings)?;
     let Some(agent) = Agent::start(&loaded, &stop)? else { return Ok(ExitCode::SUCCESS) };
-    let max_body_bytes = settings.max_request_bytes;
-    let api = Api::start(ApiConfig { listener, commands: agent.commands(), metrics: agent.metrics(), max_body_bytes })
-        .map_err(|error| Failure::new(error.to_string()))?;
+    let api = Arc::new(serve::start(&loaded, &agent, listener, certificate, settings.api_keys.clone())?);
 
     let urls: Vec<&str> = agent.ranchers.iter().map(|(server, _)| server.url.as_str()).collect();
     let urls = urls.join(", ");
-    let reloader = Reloader::new(loaded, read_again, agent.ranchers.iter().cloned());
+    let reloader = Reloader::new(loaded, read_again, agent.ranchers.iter().cloned(), api.clone());
     std::thread::Builder::new()
         .name("reload".into())
         .spawn(move || reloader.run(&reload))
         .map_err(|error| Failure::new("cannot start a thread").cause(error))?;
 
-    print_stdout(&format!("listening on http://{}\n", api.address()))?;
+    print_stdout(&format!("listening on {}\n", api.url()))?;
     log::info!("agent {} drives clusters for {urls}", env!("CARGO_PKG_VERSION"));
     // The sender lives as long as the process.
     let _ = stop.recv();
@@ -48,14 +47,4 @@ pub(super) fn run(
     api.stop();
     agent.stop()?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Takes the port of the REST API.
-pub(super) fn listen(settings: &Settings) -> Result<TcpListener, Failure> {
-    let address = (settings.listen_address.as_str(), settings.listen_port);
-    TcpListener::bind(address).map_err(|error| {
-        Failure::new(format!("cannot listen on {}:{}: {error}", settings.listen_address, settings.listen_port)).remedy(
-            "another process, perhaps another agent, uses the port: stop it, or set ListenPort (0 takes a free one)",
-        )
-    })
 }

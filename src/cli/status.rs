@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// Shows the fleet.
 pub(super) fn run(loaded: &Loaded, args: &StatusArgs) -> Result<ExitCode, Failure> {
-    let agent = AgentApi::new(&args.agent, &loaded.settings);
+    let agent = AgentApi::new(&args.agent, &loaded.settings)?;
     let stop = if args.watch { Some(requests(false)?.0) } else { None };
     loop {
         let shown = show(&agent, args)?;

@@ -1,7 +1,8 @@
 //! What kinds of values settings have: how each is read and written.
 
+use super::api_keys::read_api_keys;
 use super::servers::read_servers;
-use super::{Secret, ServerSettings, Settings};
+use super::{ApiKey, LogLevels, Secret, ServerSettings, Settings};
 use jiff::SignedDuration;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -29,6 +30,10 @@ pub(super) enum Kind {
     Time(Field<Duration>, Duration, Duration),
     /// A list of Rancher servers; of the configuration file only.
     Servers(Field<Vec<ServerSettings>>),
+    /// A list of keys of the REST API; of the configuration file only.
+    ApiKeys(Field<Vec<ApiKey>>),
+    /// Log levels.
+    Levels(Field<LogLevels>),
     /// One of a few names, read and set by its position.
     Choice {
         /// The names.
@@ -69,7 +74,8 @@ impl Kind {
                 }
                 *field(settings) = time;
             }
-            Kind::Servers(_) => return Err("it can be given in the configuration file only".into()),
+            Kind::Servers(_) | Kind::ApiKeys(_) => return Err("it can be given in the configuration file only".into()),
+            Kind::Levels(field) => *field(settings) = LogLevels::parse(text)?,
             Kind::Choice { names, set, .. } => {
                 let chosen = names.iter().position(|name| name.eq_ignore_ascii_case(text));
                 set(settings, chosen.ok_or_else(|| format!("`{text}` is not one of them"))?);
@@ -88,6 +94,10 @@ impl Kind {
         use serde_yaml::Value;
         if let Kind::Servers(field) = self {
             *field(settings) = read_servers(value, base)?;
+            return Ok(());
+        }
+        if let Kind::ApiKeys(field) = self {
+            *field(settings) = read_api_keys(value)?;
             return Ok(());
         }
         match value {
@@ -123,10 +133,15 @@ impl Kind {
                 let servers = field(settings).iter().map(|server| format!("{} {}", server.name, server.url));
                 servers.collect::<Vec<_>>().join(", ")
             }
+            Kind::ApiKeys(field) => {
+                let keys = field(settings).iter().map(|key| format!("{} ({})", key.name, key.role));
+                keys.collect::<Vec<_>>().join(", ")
+            }
             Kind::Switch(field) => field(settings).to_string(),
             Kind::Port(field) => field(settings).to_string(),
             Kind::Count(field, ..) => field(settings).to_string(),
             Kind::Time(field, ..) => duration_text(*field(settings)),
+            Kind::Levels(field) => field(settings).to_string(),
             Kind::Choice { names, get, .. } => names.get(get(settings)).copied().unwrap_or_default().into(),
         }
     }
@@ -136,17 +151,19 @@ impl Kind {
         match self {
             Kind::Text(_, example) => format!("text such as {example}"),
             Kind::OptionalText(_, expected) => (*expected).into(),
-            Kind::Secret(_) => "a Rancher API token such as token-abcde:<secret>".into(),
+            Kind::Secret(_) => "a secret such as token-abcde:<secret>".into(),
             Kind::Path(_) => "a file such as /etc/scale-cluster-agent/file".into(),
             Kind::Servers(_) => {
                 "a list such as `- {Name: east, URL: https://rancher.example.com, BearerTokenFile: east.token}`".into()
             }
+            Kind::ApiKeys(_) => "a list of lines as `scale-cluster-agent api-key create` prints them".into(),
             Kind::Switch(_) => "true or false".into(),
             Kind::Port(_) => "a port from 0 to 65535 such as 9090".into(),
             Kind::Count(_, min, max) => format!("a whole number from {min} to {max}"),
             Kind::Time(_, min, max) => {
                 format!("a duration from {} to {} such as 30s", duration_text(*min), duration_text(*max))
             }
+            Kind::Levels(_) => "off, error, warn, info, debug or trace, for a room as in info,engine=debug".into(),
             Kind::Choice { names, .. } => format!("one of {}", names.join(", ")),
         }
     }

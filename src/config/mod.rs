@@ -3,15 +3,18 @@
 //! One table ([`SETTINGS`]) defines every setting; [`load`] merges flags, file, environment and defaults key by key and
 //! remembers each value's [`Origin`]. This room must not know what the settings are used for.
 
+mod api_keys;
 mod environment;
 mod error;
 mod file;
 mod home;
 mod kind;
+mod log_levels;
 mod origin;
 mod proxy;
 mod rancher_url;
 mod role;
+mod seal;
 mod secret;
 mod servers;
 mod settings;
@@ -20,13 +23,16 @@ mod table;
 mod text_file;
 mod validate;
 
+pub use api_keys::ApiKey;
 pub use error::ConfigError;
 pub use home::Home;
 pub use kind::{duration_text, parse_duration};
+pub use log_levels::LogLevels;
 pub use origin::Origin;
 pub use proxy::Proxy;
 pub use rancher_url::RancherUrl;
 pub use role::Role;
+pub use seal::{SealError, SealKey, find_sealed, is_sealed, refuse_open_file};
 pub use secret::Secret;
 pub use servers::ServerSettings;
 pub use settings::{HeartbeatMode, LogFormat, Settings};

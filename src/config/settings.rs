@@ -1,6 +1,6 @@
 //! Every setting with its unit, default and reason.
 
-use super::{Secret, ServerSettings};
+use super::{ApiKey, LogLevels, Secret, ServerSettings};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,6 +34,10 @@ pub struct Settings {
     pub bearer_token: Secret,
     /// `BearerTokenFile`: file that holds the token instead.
     pub bearer_token_file: Option<PathBuf>,
+    /// `SealKeyFile`: file with the key of sealed values, such as a `BearerToken` that begins with `sealed:`.
+    pub seal_key_file: Option<PathBuf>,
+    /// `SealKey`: that key itself; of the environment only.
+    pub seal_key: Secret,
     /// `CAFile`: PEM file with certificates trusted beside the system's.
     pub ca_file: Option<PathBuf>,
     /// `CAChecksum`: SHA-256 (hex) of Rancher's `cacerts` setting; when it matches, that certificate is trusted too.
@@ -44,10 +48,36 @@ pub struct Settings {
     pub listen_address: String,
     /// `ListenPort`: default 9090; 0 takes a free port and logs it.
     pub listen_port: u16,
-    /// `LogLevel`: `off`, `error`, `warn`, `info`, `debug` or `trace`; default `info`.
-    pub log_level: log::LevelFilter,
+    /// `APIKeys`: who may use the REST API; without any, everybody on this host may.
+    pub api_keys: Vec<ApiKey>,
+    /// `APIKey`: the key that subcommands show to a running agent.
+    pub api_key: Secret,
+    /// `TLSCertFile`: PEM file with the certificate of the REST API and those above it; unset, it speaks plain HTTP.
+    pub tls_cert_file: Option<PathBuf>,
+    /// `TLSKeyFile`: PEM file with its private key.
+    pub tls_key_file: Option<PathBuf>,
+    /// `MaxAPIConnections`: clients of the REST API that are connected at once; default 1024. The longest idle one makes room.
+    pub max_api_connections: usize,
+    /// `APIHeaderTimeout`: from the first byte of a request's head to its last; default 10 s.
+    pub api_header_timeout: Duration,
+    /// `APIReadTimeout`: for a request's body, and while an answer makes no progress; default 30 s.
+    pub api_read_timeout: Duration,
+    /// `APIIdleTimeout`: between two requests of a client; default 60 s.
+    pub api_idle_timeout: Duration,
+    /// `AuditLog`: file of the audit log; default `audit.log` in the agent's directory.
+    pub audit_log: Option<PathBuf>,
+    /// `AuditMaxBytes`: how large each of its files may be; default 10 MiB.
+    pub audit_max_bytes: usize,
+    /// `AuditFiles`: how many of them are kept; default 5.
+    pub audit_files: usize,
+    /// `LogLevel`: `off`, `error`, `warn`, `info`, `debug` or `trace`, and others for rooms: `info,engine=debug`; default `info`.
+    pub log_level: LogLevels,
     /// `LogFormat`: `text` or `json`; default `text`.
     pub log_format: LogFormat,
+    /// `LogFile`: where log lines go instead of standard error; opened anew at SIGHUP.
+    pub log_file: Option<PathBuf>,
+    /// `PerformanceInterval`: how often the log has a line that says how the agent fares; default 60 s, 0 is never.
+    pub performance_interval: Duration,
     /// `Template`: the cluster template; default `cluster.yaml` beside the configuration, else the built-in one.
     pub template: Option<PathBuf>,
     /// `ReportInterval`: how often a cluster renews leases and heartbeats; default 30 s.
@@ -111,13 +141,28 @@ impl Default for Settings {
             servers: Vec::new(),
             bearer_token: Secret::default(),
             bearer_token_file: None,
+            seal_key_file: None,
+            seal_key: Secret::default(),
             ca_file: None,
             ca_checksum: None,
             insecure_skip_tls_verify: false,
             listen_address: "127.0.0.1".into(),
             listen_port: 9090,
-            log_level: log::LevelFilter::Info,
+            api_keys: Vec::new(),
+            api_key: Secret::default(),
+            tls_cert_file: None,
+            tls_key_file: None,
+            max_api_connections: 1024,
+            api_header_timeout: Duration::from_secs(10),
+            api_read_timeout: Duration::from_secs(30),
+            api_idle_timeout: Duration::from_secs(60),
+            audit_log: None,
+            audit_max_bytes: 10 << 20,
+            audit_files: 5,
+            log_level: LogLevels::new(log::LevelFilter::Info),
             log_format: LogFormat::Text,
+            log_file: None,
+            performance_interval: Duration::from_secs(60),
             template: None,
             report_interval: Duration::from_secs(30),
             node_heartbeat: HeartbeatMode::Report,

@@ -3,7 +3,7 @@
 use super::environment::Environment;
 use super::file::{Entry, read_entries};
 use super::home::Home;
-use super::{ConfigError, Origin, SETTINGS, Setting, Settings};
+use super::{ConfigError, Origin, SETTINGS, SealError, SealKey, Secret, Setting, Settings, is_sealed};
 use crate::yaml::nearest;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -90,6 +90,18 @@ where
         apply_flag(key, text, &mut settings, &mut origins)?;
     }
 
+    if let Origin::File(..) = origin_of(&origins, "SealKey") {
+        let problem = "beside what it seals, it protects nothing".into();
+        let expected = "it in the environment, or SealKeyFile".into();
+        return Err(ConfigError::BadValue {
+            origin: origin_of(&origins, "SealKey"),
+            key: "SealKey",
+            problem,
+            expected,
+        });
+    }
+    let warnings_of_secrets = readable_secret(&origins, &settings);
+    unseal(&mut settings, &origins)?;
     settings.validate().map_err(|violation| ConfigError::BadValue {
         origin: origin_of(&origins, violation.key),
         key: violation.key,
@@ -98,7 +110,10 @@ where
     })?;
     let mut warnings = environment.unknown();
     warnings.extend(settings.insecure_skip_tls_verify.then(|| INSECURE_WARNING.to_string()));
-    warnings.extend(readable_secret(&origins));
+    warnings.extend(warnings_of_secrets);
+    if !settings.listens_on_loopback() && settings.tls_cert_file.is_none() {
+        warnings.push(PLAIN_WARNING.to_string());
+    }
     let origins = origins
         .into_iter()
         .map(|(setting, origin)| Resolved { key: setting.key, text: setting.text(&settings), origin })
@@ -158,19 +173,56 @@ fn origin_of(origins: &[(&'static Setting, Origin)], key: &str) -> Origin {
     origins.iter().find(|(setting, _)| setting.key == key).map_or(Origin::Default, |(_, origin)| origin.clone())
 }
 
-/// A warning if the file that holds the token can be read by other users.
-fn readable_secret(origins: &[(&'static Setting, Origin)]) -> Option<String> {
-    let Origin::File(path, _) = origin_of(origins, "BearerToken") else { return None };
-    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).ok()?.permissions());
-    (mode & OTHERS_MAY_READ != 0).then(|| {
-        let path = path.display();
-        format!("{path} holds BearerToken and other users may read it; run `chmod 600 {path}`")
-    })
+/// Opens what is sealed.
+fn unseal(settings: &mut Settings, origins: &[(&'static Setting, Origin)]) -> Result<(), ConfigError> {
+    let (file, text) = (settings.seal_key_file.clone(), settings.seal_key.clone());
+    let key = || match (&file, text.is_empty()) {
+        (Some(path), _) => SealKey::from_file(path),
+        (None, false) => SealKey::parse(text.expose()),
+        (None, true) => Err(SealError::NoKey),
+    };
+    let servers = settings.servers.iter_mut().map(|server| ("Servers", &mut server.bearer_token));
+    for (name, token) in [("BearerToken", &mut settings.bearer_token)].into_iter().chain(servers) {
+        if is_sealed(token.expose()) {
+            *token = key().and_then(|key| key.unseal(token.expose())).map_err(|error| ConfigError::BadValue {
+                origin: origin_of(origins, name),
+                key: name,
+                problem: error.to_string(),
+                expected: "what `secret seal` printed, and the key it was sealed with".into(),
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// A warning if a file that holds a token in the clear can be read by other users.
+fn readable_secret(origins: &[(&'static Setting, Origin)], settings: &Settings) -> Vec<String> {
+    let is_plain = |token: &Secret| !token.is_empty() && !is_sealed(token.expose());
+    let of_a_server = settings.servers.iter().any(|server| is_plain(&server.bearer_token));
+    let held = [("BearerToken", is_plain(&settings.bearer_token)), ("Servers", of_a_server)];
+    let files = held.iter().filter(|(_, holds)| *holds).filter_map(|(key, _)| match origin_of(origins, key) {
+        Origin::File(path, _) => Some(path),
+        _ => None,
+    });
+    let servers = settings.servers.iter().map(|server| &server.bearer_token_file);
+    let token_files = servers.chain([&settings.bearer_token_file]).flatten().cloned();
+    files.chain(token_files).filter_map(|path| is_readable_by_others(&path).then(|| warning(&path))).collect()
+}
+
+fn is_readable_by_others(path: &Path) -> bool {
+    let mode = std::fs::metadata(path).map(|metadata| std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()));
+    mode.is_ok_and(|mode| mode & OTHERS_MAY_READ != 0)
+}
+
+fn warning(path: &Path) -> String {
+    let path = path.display();
+    format!("{path} holds a token and other users may read it; run `chmod 600 {path}`")
 }
 
 /// The read bits of group and others.
 const OTHERS_MAY_READ: u32 = 0o044;
 
+const PLAIN_WARNING: &str = "the REST API speaks plain HTTP to other machines: anyone on the way can read the keys; set TLSCertFile and TLSKeyFile";
 const INSECURE_WARNING: &str =
     "Rancher's certificate is not verified (--insecure-skip-tls-verify): anyone on the way can read the token";
 
@@ -332,7 +384,7 @@ mod tests {
             (
                 "LogLevel: loud\n",
                 "file config:1: LogLevel: `loud` is not one of them",
-                "expected one of off, error, warn, info, debug, trace",
+                "expected off, error, warn, info, debug or trace, for a room as in info,engine=debug",
             ),
             (
                 "Workers: 1\n\nWorkers: 2\n",
@@ -351,8 +403,8 @@ mod tests {
             ),
             (
                 "RancherURL: https://x\nListenAddress: 0.0.0.0\n",
-                "file config:2: ListenAddress: `0.0.0.0` is not a loopback address",
-                "expected 127.0.0.1 or ::1: the REST API has no keys yet, so other machines must not reach it",
+                "file config:2: ListenAddress: `0.0.0.0` is not a loopback address, and there are no APIKeys",
+                "expected 127.0.0.1 or ::1, or a key: `scale-cluster-agent api-key create --role admin --name NAME` makes one",
             ),
         ] {
             assert_eq!(Case::new(Some(text)).error(), (error.into(), remedy.into()), "{text}");
@@ -404,7 +456,7 @@ mod tests {
         assert_eq!(token.text, "***");
         assert!(!format!("{loaded:?}").contains("hunter2"));
         let path = path.display();
-        let warning = format!("{path} holds BearerToken and other users may read it; run `chmod 600 {path}`");
+        let warning = format!("{path} holds a token and other users may read it; run `chmod 600 {path}`");
         assert_eq!(loaded.warnings, [warning]);
     }
 

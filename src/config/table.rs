@@ -83,9 +83,15 @@ pub static SETTINGS: &[Setting] = &[
     setting(
         "BearerToken",
         Kind::Secret(|s| &mut s.bearer_token),
-        "Rancher API token that may create clusters, `token-xxxxx:<secret>`.",
+        "Rancher API token that may create clusters, `token-xxxxx:<secret>`, or what `secret seal` made of it.",
     ),
     setting("BearerTokenFile", Kind::Path(|s| &mut s.bearer_token_file), "File that holds the token instead."),
+    setting(
+        "SealKeyFile",
+        Kind::Path(|s| &mut s.seal_key_file),
+        "File with the key of sealed tokens, as `secret new-key` writes it; not readable by everybody.",
+    ),
+    setting("SealKey", Kind::Secret(|s| &mut s.seal_key), "That key itself; to be given in the environment only."),
     setting(
         "CAFile",
         Kind::Path(|s| &mut s.ca_file),
@@ -117,7 +123,7 @@ pub static SETTINGS: &[Setting] = &[
     setting(
         "ListenAddress",
         Kind::Text(|s| &mut s.listen_address, "127.0.0.1"),
-        "Address on which the REST API listens; loopback only, since the API has no keys yet.",
+        "Address on which the REST API listens; beyond loopback only with APIKeys.",
     ),
     flagged(
         "ListenPort",
@@ -125,15 +131,59 @@ pub static SETTINGS: &[Setting] = &[
         Kind::Port(|s| &mut s.listen_port),
         "Port on which the REST API listens; 0 takes a free one and logs it.",
     ),
+    setting(
+        "APIKeys",
+        Kind::ApiKeys(|s| &mut s.api_keys),
+        "Who may use the REST API, a list of Name, Role (viewer, operator or admin) and Hash as `api-key create` prints them; \
+         without any, everybody on this host may do everything.",
+    ),
+    setting(
+        "APIKey",
+        Kind::Secret(|s| &mut s.api_key),
+        "The key that subcommands such as `fault` show to a running agent.",
+    ),
+    setting(
+        "TLSCertFile",
+        Kind::Path(|s| &mut s.tls_cert_file),
+        "PEM file with the REST API's certificate and those above it, read again when it changes; unset, it speaks plain HTTP.",
+    ),
+    setting("TLSKeyFile", Kind::Path(|s| &mut s.tls_key_file), "PEM file with the private key of that certificate."),
+    setting(
+        "MaxAPIConnections",
+        Kind::Count(|s| &mut s.max_api_connections, 1, 65_536),
+        "Clients of the REST API that are connected at once; the longest idle one makes room for the next.",
+    ),
+    setting(
+        "APIHeaderTimeout",
+        Kind::Time(|s| &mut s.api_header_timeout, TENTH, TEN_MINUTES),
+        "How long the head of a request to the REST API may take.",
+    ),
+    setting(
+        "APIReadTimeout",
+        Kind::Time(|s| &mut s.api_read_timeout, TENTH, TEN_MINUTES),
+        "How long the body of a request to the REST API may take, and an answer that the client does not read.",
+    ),
+    setting(
+        "APIIdleTimeout",
+        Kind::Time(|s| &mut s.api_idle_timeout, TENTH, HOUR),
+        "How long a client of the REST API may stay connected without asking anything.",
+    ),
+    setting(
+        "AuditLog",
+        Kind::Path(|s| &mut s.audit_log),
+        "File of the audit log, JSON lines; unset: audit.log in the agent's directory.",
+    ),
+    setting(
+        "AuditMaxBytes",
+        Kind::Count(|s| &mut s.audit_max_bytes, 1024, 1 << 40),
+        "How large a file of the audit log may be before the next is begun, in bytes.",
+    ),
+    setting("AuditFiles", Kind::Count(|s| &mut s.audit_files, 1, 1000), "How many files of the audit log are kept."),
     flagged(
         "LogLevel",
         "--log-level",
-        Kind::Choice {
-            names: &["off", "error", "warn", "info", "debug", "trace"],
-            get: |s| s.log_level as usize,
-            set: |s, level| s.log_level = log::LevelFilter::iter().nth(level).unwrap_or(s.log_level),
-        },
-        "How much is logged.",
+        Kind::Levels(|s| &mut s.log_level),
+        "How much is logged, and how much more or less in some rooms: `info,engine=debug`.",
     ),
     setting(
         "LogFormat",
@@ -143,6 +193,16 @@ pub static SETTINGS: &[Setting] = &[
             set: |s, format| s.log_format = if format == 0 { LogFormat::Text } else { LogFormat::Json },
         },
         "How log lines look: text for people, JSON lines for machines.",
+    ),
+    setting(
+        "LogFile",
+        Kind::Path(|s| &mut s.log_file),
+        "Where log lines go instead of standard error; opened anew at SIGHUP, for logrotate.",
+    ),
+    setting(
+        "PerformanceInterval",
+        Kind::Time(|s| &mut s.performance_interval, Duration::ZERO, HOUR),
+        "How often the log has a line that says how the agent fares; 0s is never.",
     ),
     setting(
         "Template",
@@ -318,16 +378,16 @@ mod tests {
             let other = match &setting.kind {
                 Kind::Switch(_) => "true".to_string(),
                 // Of the file only, as a list: tests of its own.
-                Kind::Servers(_) => continue,
+                Kind::Servers(_) | Kind::ApiKeys(_) => continue,
                 Kind::Choice { names, .. } => {
                     names[(names.iter().position(|n| **n == defaults[position]).unwrap() + 1) % names.len()].into()
                 }
                 Kind::Time(..) => "7s".into(),
-                Kind::Count(..) | Kind::Port(_) => "1025".into(),
+                Kind::Levels(_) => "warn,engine=debug".into(),
+                Kind::Count(_, min, max) => if defaults[position] == max.to_string() { *min } else { *max }.to_string(),
+                Kind::Port(_) => "1025".into(),
                 _ => "other".into(),
             };
-            let other =
-                if setting.key == "RegistrationParallelism" || setting.key == "Workers" { "9".into() } else { other };
             let mut settings = Settings::default();
             setting.kind.set_text(&mut settings, &other, std::path::Path::new("")).unwrap();
             let changed: Vec<&str> = SETTINGS

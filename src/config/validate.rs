@@ -30,10 +30,18 @@ impl Settings {
         if self.servers.len() > 1 && self.rancher_servers().iter().all(|(_, weight)| *weight == 0) {
             return violation("Servers", "every Weight is 0".into(), "at least one server that takes clusters");
         }
-        if !is_loopback(&self.listen_address) {
-            let problem = format!("`{}` is not a loopback address", self.listen_address);
-            let expected = "127.0.0.1 or ::1: the REST API has no keys yet, so other machines must not reach it";
+        if !self.listens_on_loopback() && self.api_keys.is_empty() {
+            let problem = format!("`{}` is not a loopback address, and there are no APIKeys", self.listen_address);
+            let expected =
+                "127.0.0.1 or ::1, or a key: `scale-cluster-agent api-key create --role admin --name NAME` makes one";
             return violation("ListenAddress", problem, expected);
+        }
+        if self.tls_cert_file.is_some() != self.tls_key_file.is_some() {
+            let (missing, given) = match self.tls_cert_file {
+                Some(_) => ("TLSKeyFile", "TLSCertFile"),
+                None => ("TLSCertFile", "TLSKeyFile"),
+            };
+            return violation(missing, format!("{given} is given alone"), "both, or neither");
         }
         if self.ping_timeout <= self.ping_interval {
             let problem = "it is not longer than PingInterval".into();
@@ -52,6 +60,11 @@ impl Settings {
             return violation("KubernetesVersion", problem, "vMAJOR.MINOR.PATCH such as v1.31.4");
         }
         Ok(())
+    }
+
+    /// Whether only this host reaches the REST API.
+    pub fn listens_on_loopback(&self) -> bool {
+        is_loopback(&self.listen_address)
     }
 
     /// Checks that there is a Rancher to talk to and a token for each.
@@ -91,7 +104,7 @@ fn is_kubernetes_version(version: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Secret;
+    use crate::config::{ApiKey, Role, Secret};
     use std::time::Duration;
 
     fn violated(change: impl FnOnce(&mut Settings)) -> Option<&'static str> {
@@ -117,6 +130,13 @@ mod tests {
         assert_eq!(violated(|s| s.ca_checksum = Some("abc".into())), Some("CAChecksum"));
         assert_eq!(violated(|s| s.listen_address = "0.0.0.0".into()), Some("ListenAddress"));
         assert_eq!(violated(|s| s.listen_address = "::1".into()), None);
+        let with_key = violated(|s| {
+            s.listen_address = "0.0.0.0".into();
+            s.api_keys = vec![ApiKey { name: "a".into(), role: Role::Viewer, hash: [0; 32] }];
+        });
+        assert_eq!(with_key, None);
+        assert_eq!(violated(|s| s.tls_cert_file = Some("c".into())), Some("TLSKeyFile"));
+        assert_eq!(violated(|s| s.tls_key_file = Some("k".into())), Some("TLSCertFile"));
         assert_eq!(violated(|s| s.ping_timeout = s.ping_interval), Some("PingTimeout"));
         assert_eq!(violated(|s| s.reconnect_max = Duration::from_millis(999)), Some("ReconnectMax"));
         for address in ["10.43.0.1", "10.43.0.1:0", ":443", "::1:443", "[x]:443"] {

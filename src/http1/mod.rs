@@ -14,4 +14,4 @@ pub use client::{ClientConnection, ClientEvent};
 pub use headers::Headers;
 pub use limits::{MessageLimits, Refusal};
 pub use message::{Method, Request, ResponseHead};
-pub use server::{BodyFraming, ServerConnection};
+pub use server::{Arrival, BodyFraming, ServerConnection};

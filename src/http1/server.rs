@@ -14,6 +14,17 @@ pub enum BodyFraming {
     None,
 }
 
+/// How much of a request has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// Nothing.
+    Nothing,
+    /// A part of its head.
+    Head,
+    /// Its head, and so many bytes of its body.
+    Body(usize),
+}
+
 /// One connection's protocol state. Requests are handed out one at a time; those pipelined behind wait as bytes.
 #[derive(Debug)]
 pub struct ServerConnection {
@@ -70,9 +81,7 @@ impl ServerConnection {
         }
         let outcome = self.try_next(out);
         if outcome.is_err() {
-            self.must_close = true;
-            self.request = None;
-            self.responding = Some(Responding::default());
+            self.give_up();
         }
         if self.input.is_empty() || self.is_over() {
             self.input = Vec::new();
@@ -128,6 +137,22 @@ impl ServerConnection {
         if let Some(Responding { bodiless: false, chunked: true, .. }) = self.responding.take() {
             put(out, &["0\r\n\r\n"]);
         }
+    }
+
+    /// How much of a request has arrived that is not complete yet.
+    pub fn arrival(&self) -> Arrival {
+        match &self.request {
+            Some(receiving) => Arrival::Body(receiving.request.body.len()),
+            None if self.input.is_empty() => Arrival::Nothing,
+            None => Arrival::Head,
+        }
+    }
+
+    /// Gives up the request under way, if there is one: the connection only answers, and closes.
+    pub fn give_up(&mut self) {
+        self.must_close = true;
+        self.request = None;
+        self.responding.get_or_insert_default();
     }
 
     /// Whether the connection has to be closed once the response is sent.
@@ -282,6 +307,19 @@ mod tests {
         let request = connection.next_request(&mut Vec::new()).unwrap().unwrap();
         assert_eq!((request.method, request.body), (Method::Post, b"hello".to_vec()));
         assert_eq!(request.target, "/api/v1/namespaces?dryRun=All");
+    }
+
+    #[test]
+    fn what_has_arrived_of_a_request_is_told() {
+        let mut connection = connection();
+        let mut told = Vec::new();
+        for piece in ["", "PUT / HTTP/1.1\r\nHost: x\r\n", "Content-Length: 4\r\n\r\n", "abc", "d"] {
+            connection.receive(piece.as_bytes());
+            connection.next_request(&mut Vec::new()).unwrap();
+            told.push(connection.arrival());
+        }
+        use Arrival::{Body, Head, Nothing};
+        assert_eq!(told, [Nothing, Head, Body(0), Body(3), Nothing]);
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub enum Answer {
     Overview(Box<OverviewView>),
     /// How the agent fares.
     Health(Box<HealthView>),
+    /// How the agent fares, and what was asked of all clusters.
+    Metrics(Box<(HealthView, RequestTotals)>),
     /// What was asked cannot be done.
     Refused(Refusal),
 }

@@ -94,6 +94,8 @@ pub enum Action {
     Overview,
     /// Say how the agent fares.
     Health,
+    /// Say how the agent fares and what was asked of the clusters.
+    Metrics,
 }
 
 /// What an operator does to a running ramp.

@@ -13,6 +13,7 @@ mod job;
 mod lifecycle;
 mod name;
 mod overview;
+mod performance;
 mod ramp_view;
 mod record;
 mod registrar;

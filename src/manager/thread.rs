@@ -3,11 +3,12 @@
 use super::command::Command;
 use super::fleet::{Effect, Fleet, FleetConfig, Now};
 use super::job::{Called, Job, JobError, Outcome};
+use super::performance::Performance;
 use super::registrar::Registrar;
 use crate::engine::{Assignment, Engine, Event, Server};
 use crate::journal::{JournalHandle, KeptCluster, RecordChange};
 use crate::rancher::{Client, RancherError};
-use crate::telemetry::{Source, rss_bytes};
+use crate::telemetry::{Process, Source, rss_bytes};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never, select, unbounded};
 use jiff::Timestamp;
 use std::collections::VecDeque;
@@ -33,6 +34,8 @@ pub struct ManagerConfig {
     pub records: Vec<(String, Vec<u8>)>,
     /// What was written in their clusters, one after the other.
     pub past: Receiver<KeptCluster>,
+    /// How often the log has a line on how the agent fares; zero is never.
+    pub performance_interval: Duration,
 }
 
 /// Which records were handed to the journal, in which versions, and whether they are on disk.
@@ -82,6 +85,7 @@ pub struct Manager {
     waiting_keeps: (Vec<RecordChange>, Vec<(Arc<str>, u64)>),
     /// Assignments a worker's queue had no room for, in order.
     waiting_assignments: VecDeque<(Arc<str>, Assignment)>,
+    performance: Performance,
     /// When the process's memory is looked at next.
     next_usage: Instant,
 }
@@ -129,6 +133,7 @@ impl Manager {
             kept: unbounded(),
             waiting_keeps: (Vec::new(), Vec::new()),
             waiting_assignments: VecDeque::new(),
+            performance: Performance::new(config.performance_interval, Process::usage(), Instant::now()),
             next_usage: Instant::now(),
         };
         let thread = std::thread::Builder::new().name("manager".into()).spawn(move || manager.run())?;
@@ -173,6 +178,7 @@ impl Manager {
                 self.fleet.takes(rss_bytes().unwrap_or_default());
             }
             self.fleet.on_time(now());
+            self.tell_performance();
         }
     }
 
@@ -185,8 +191,17 @@ impl Manager {
         }
     }
 
+    fn tell_performance(&mut self) {
+        let now = now();
+        if self.performance.next_due().is_some_and(|due| due <= now.instant) {
+            let (health, requests) = (self.fleet.health(now), self.fleet.all_requests());
+            log::info!("{}", self.performance.line(&health, &requests, Process::usage(), now.instant));
+        }
+    }
+
     fn patience(&self) -> Duration {
-        let due = self.fleet.next_due().map_or(IDLE, |due| due.saturating_duration_since(Instant::now()));
+        let due = [self.fleet.next_due(), self.performance.next_due()].into_iter().flatten().min();
+        let due = due.map_or(IDLE, |due| due.saturating_duration_since(Instant::now()));
         let relocated = self.desks.iter().any(|desk| desk.relocated);
         let waiting = relocated || !self.waiting_assignments.is_empty() || !self.waiting_keeps.0.is_empty();
         if waiting { due.min(QUEUE_RETRY) } else { due }

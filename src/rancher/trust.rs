@@ -65,7 +65,7 @@ impl Trust {
     }
 
     /// TLS settings of the REST client.
-    pub(super) fn for_rest(&self) -> TlsConfig {
+    pub fn for_rest(&self) -> TlsConfig {
         let roots: Vec<Certificate<'static>> =
             self.roots.iter().map(|root| Certificate::from_der(root.as_ref()).to_owned()).collect();
         TlsConfig::builder()

@@ -6,6 +6,7 @@ use crate::ramp::{Results, Spec};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::time::Duration;
+use ureq::tls::TlsConfig;
 
 /// Calls an agent. Every call has a deadline.
 #[derive(Debug, Clone)]
@@ -54,14 +55,12 @@ pub enum ClientError {
 impl Client {
     /// A client of the agent at this URL, such as `http://127.0.0.1:9090`.
     pub fn new(url: &str) -> Client {
-        let http = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(CALL_TIMEOUT))
-            // The agent is on this host or in this lab, whatever leads out of it.
-            .proxy(None)
-            .build()
-            .into();
-        Client { http, url: url.trim_end_matches('/').to_owned(), key: Secret::default() }
+        Client { http: http(TlsConfig::default()), url: url.trim_end_matches('/').to_owned(), key: Secret::default() }
+    }
+
+    /// The same with TLS as this says.
+    pub fn with_tls(self, tls: TlsConfig) -> Client {
+        Client { http: http(tls), ..self }
     }
 
     /// The same with an API key.
@@ -167,6 +166,17 @@ impl ClientError {
             ClientError::Unexpected { .. } => "see that --agent leads to an agent of this version",
         }
     }
+}
+
+fn http(tls: TlsConfig) -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(CALL_TIMEOUT))
+        .tls_config(tls)
+        // The agent is on this host or in this lab, whatever leads out of it.
+        .proxy(None)
+        .build()
+        .into()
 }
 
 /// A busy manager answers within milliseconds; results of a large fleet take a second to write and read.

@@ -1,31 +1,99 @@
-//! Log lines on standard error: text for people, JSON lines for machines.
+//! Log lines on standard error or in a file: text for people, JSON lines for machines.
 
-use super::line_writer::LineWriter;
-use crate::config::LogFormat;
-use log::{LevelFilter, Log, Metadata, Record};
+use super::line_writer::{LineWriter, from_site};
+use super::output::LogFile;
+use crate::config::{LogFormat, LogLevels};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use parking_lot::RwLock;
 use serde::Serialize;
 use simplelog::{ConfigBuilder, LevelPadding, WriteLogger};
 use std::io;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
-/// Starts logging at `level` in `format`. Keep the guard until the end: dropping it writes out what is still queued.
+/// How to log.
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    /// How much.
+    pub levels: LogLevels,
+    /// How lines look.
+    pub format: LogFormat,
+    /// Where to; `None` is standard error.
+    pub file: Option<PathBuf>,
+}
+
+/// Starts logging. Keep the guard until the end: dropping it writes out what is still queued.
 ///
 /// Only this program's own records are written: libraries may log request headers, and with them tokens.
-/// Fails if the thread that writes cannot be started. A second call changes nothing.
-pub fn init(level: LevelFilter, format: LogFormat) -> io::Result<LogGuard> {
-    let writer = LineWriter::start(io::stderr())?;
-    let logger: Box<dyn Log> = match format {
-        LogFormat::Text => text_logger(LevelFilter::Trace, writer.clone()),
-        LogFormat::Json => Box::new(JsonLogger { level: LevelFilter::Trace, writer: writer.clone() }),
+/// Fails if the file cannot be opened or the thread that writes cannot be started. A second call changes nothing.
+pub fn init(config: &LogConfig) -> io::Result<LogGuard> {
+    let notice = match config.format {
+        LogFormat::Text => text_notice,
+        LogFormat::Json => json_notice,
     };
-    if log::set_boxed_logger(logger).is_ok() {
-        log::set_max_level(level);
+    let writer = match &config.file {
+        Some(path) => LineWriter::start(LogFile::open(path)?, notice)?,
+        None => LineWriter::start(io::stderr(), notice)?,
+    };
+    let logger = Logger::new(config.format, config.levels.clone(), writer.clone());
+    let most = config.levels.most();
+    if LOGGER.set(logger).is_ok() && LOGGER.get().is_some_and(|logger| log::set_logger(logger).is_ok()) {
+        log::set_max_level(most);
     }
     Ok(LogGuard(writer))
 }
 
-/// Logs at another level from now on.
-pub fn set_level(level: LevelFilter) {
-    log::set_max_level(level);
+/// Logs as much as this from now on.
+pub fn set_levels(levels: LogLevels) {
+    log::set_max_level(levels.most());
+    if let Some(logger) = LOGGER.get() {
+        *logger.levels.write() = levels;
+    }
+}
+
+/// Goes on in a file of the same name, after the log file was renamed.
+pub fn reopen() {
+    if let Some(logger) = LOGGER.get() {
+        logger.writer.reopen();
+    }
+}
+
+static LOGGER: OnceLock<Logger> = OnceLock::new();
+
+/// Decides what is written; the rest is the formatter's.
+struct Logger {
+    levels: RwLock<LogLevels>,
+    formatter: Box<dyn Log>,
+    writer: LineWriter,
+}
+
+impl Logger {
+    fn new(format: LogFormat, levels: LogLevels, writer: LineWriter) -> Logger {
+        let formatter: Box<dyn Log> = match format {
+            LogFormat::Text => text_logger(LevelFilter::Trace, writer.clone()),
+            LogFormat::Json => Box::new(JsonLogger { writer: writer.clone() }),
+        };
+        Logger { levels: RwLock::new(levels), formatter, writer }
+    }
+}
+
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        let mut parts = metadata.target().split("::");
+        parts.next() == Some(OWN_TARGET) && metadata.level() <= self.levels.read().of(parts.next().unwrap_or_default())
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            // Whoever asks for the details wants all of them.
+            let site = record.file_static().zip(record.line()).filter(|_| record.level() <= Level::Info);
+            from_site(site, || self.formatter.log(record));
+        }
+    }
+
+    fn flush(&self) {
+        self.writer.drain();
+    }
 }
 
 /// Writes out queued lines when it is dropped.
@@ -52,7 +120,6 @@ fn text_logger(level: LevelFilter, writer: LineWriter) -> Box<dyn Log> {
 
 /// One JSON object a line.
 struct JsonLogger {
-    level: LevelFilter,
     writer: LineWriter,
 }
 
@@ -66,31 +133,35 @@ struct Line<'a> {
 }
 
 impl Log for JsonLogger {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= self.level && metadata.target().starts_with(OWN_TARGET)
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
     }
 
     fn log(&self, record: &Record<'_>) {
-        if !self.enabled(record.metadata()) {
-            return;
-        }
-        let line = Line {
-            ts: format!("{:.3}", jiff::Timestamp::now()),
-            level: record.level().as_str(),
-            target: record.target(),
-            msg: record.args().to_string(),
-        };
-        if let Ok(mut bytes) = serde_json::to_vec(&line) {
-            bytes.push(b'\n');
-            self.writer.line(bytes);
-        }
+        self.writer.line(json_line(record.level(), record.target(), record.args().to_string()));
     }
 
-    fn flush(&self) {
-        self.writer.drain();
-    }
+    fn flush(&self) {}
 }
 
+fn json_line(level: Level, target: &str, msg: String) -> Vec<u8> {
+    let line = Line { ts: format!("{:.3}", jiff::Timestamp::now()), level: level.as_str(), target, msg };
+    // Strings always serialise.
+    let mut bytes = serde_json::to_vec(&line).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
+fn json_notice(text: &str) -> Vec<u8> {
+    json_line(Level::Warn, NOTICE_TARGET, text.to_owned())
+}
+
+fn text_notice(text: &str) -> Vec<u8> {
+    format!("{} [WARN] {NOTICE_TARGET}: {text}\n", jiff::Timestamp::now()).into_bytes()
+}
+
+/// Who says what the log has to say of itself.
+const NOTICE_TARGET: &str = "scale_cluster_agent::telemetry";
 const OWN_TARGET: &str = "scale_cluster_agent";
 
 #[cfg(test)]
@@ -114,14 +185,14 @@ mod tests {
         }
     }
 
+    impl super::super::output::Output for Output {}
+
     /// What a logger writes for one record.
     fn logged(format: LogFormat, level: log::Level, target: &str, message: &str) -> String {
         let output = Output::default();
-        let writer = LineWriter::start(output.clone()).unwrap();
-        let logger: Box<dyn Log> = match format {
-            LogFormat::Text => text_logger(LevelFilter::Info, writer.clone()),
-            LogFormat::Json => Box::new(JsonLogger { level: LevelFilter::Info, writer: writer.clone() }),
-        };
+        let writer = LineWriter::start(output.clone(), text_notice).unwrap();
+        let levels = LogLevels::parse("info,engine=debug").unwrap();
+        let logger = Logger::new(format, levels, writer.clone());
         logger.log(&Record::builder().level(level).target(target).args(format_args!("{message}")).build());
         writer.drain();
         let written = output.0.lock().clone();
@@ -154,7 +225,12 @@ mod tests {
     fn other_crates_and_finer_levels_are_silent() {
         for format in [LogFormat::Text, LogFormat::Json] {
             assert_eq!(logged(format, log::Level::Error, "ureq", "Authorization: Bearer x"), "");
+            assert_eq!(logged(format, log::Level::Error, "scale_cluster_agents::x", "another's"), "");
             assert_eq!(logged(format, log::Level::Debug, "scale_cluster_agent", "fine"), "");
+            assert_eq!(logged(format, log::Level::Debug, "scale_cluster_agent::engines", "fine"), "");
+            assert!(
+                logged(format, log::Level::Debug, "scale_cluster_agent::engine::link", "asked for").contains("asked")
+            );
         }
     }
 

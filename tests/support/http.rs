@@ -89,9 +89,9 @@ pub fn send(url: &str, request: &[u8]) -> Response {
     read_response(&mut socket, request.starts_with(b"HEAD "))
 }
 
-/// A connection to `url`.
+/// A TCP connection to the host of `url`.
 pub fn connect(url: &str) -> TcpStream {
-    let socket = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
+    let socket = TcpStream::connect(url.split_once("://").unwrap().1).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket
 }

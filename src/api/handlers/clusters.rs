@@ -64,6 +64,10 @@ pub(in crate::api) fn delete_many(call: &Call<'_>) -> Result<Reaction, Problem> 
         let remedy = "say which: DELETE /clusters?prefix=edge-";
         Problem::new(Kind::BadRequest, "the query parameter \"prefix\" is empty", remedy)
     })?;
+    if !prefix.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')) || prefix.starts_with('-') {
+        let detail = format!("no cluster's name begins with {prefix:?}");
+        return Err(Problem::new(Kind::BadRequest, detail, "names hold a-z, 0-9 and '-' only"));
+    }
     Ok(Reaction::Ask(Action::DeleteMany(prefix)))
 }
 

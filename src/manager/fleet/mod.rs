@@ -250,10 +250,8 @@ impl Fleet {
             Action::Get(name) => self.describe(&name, reply, now),
             Action::List { state, limit, after } => reply.send(self.list(state, limit, after)),
             Action::ClusterRequests(name) => self.describe_requests(&name, reply, now),
-            Action::Requests => {
-                let totals = RequestTotals::sum(self.requests.values().map(|totals| &**totals));
-                reply.send(Answer::Requests(Box::new(totals)));
-            }
+            Action::Requests => reply.send(Answer::Requests(Box::new(self.all_requests()))),
+            Action::Metrics => reply.send(Answer::Metrics(Box::new((self.health(now), self.all_requests())))),
             Action::Overview => reply.send(Answer::Overview(Box::new(self.overview(now)))),
             Action::Health => reply.send(Answer::Health(Box::new(self.health(now)))),
         }

@@ -10,6 +10,7 @@ use crate::manager::command::Reply;
 use crate::manager::record::Record;
 use crate::manager::{ClusterName, State};
 use crate::telemetry::ClusterRequests;
+use crate::telemetry::RequestTotals;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::time::{Duration, Instant};
@@ -126,7 +127,12 @@ impl Fleet {
         Answer::Clusters { clusters, total, more: rest.next().is_some() }
     }
 
-    pub(super) fn health(&self, now: Now) -> HealthView {
+    /// What was asked of all clusters.
+    pub(in crate::manager) fn all_requests(&self) -> RequestTotals {
+        RequestTotals::sum(self.requests.values().map(|totals| &**totals))
+    }
+
+    pub(in crate::manager) fn health(&self, now: Now) -> HealthView {
         let mut clusters: BTreeMap<&'static str, usize> =
             State::ALL.into_iter().map(|state| (state.as_str(), 0)).collect();
         for record in self.records.values() {

@@ -1,6 +1,7 @@
 //! The Prometheus text format (version 0.0.4).
 
-use super::{Counter, Histogram};
+use super::Histogram;
+use crate::telemetry::Latency;
 use std::fmt::{Display, Write};
 
 /// Metrics as text.
@@ -49,20 +50,39 @@ impl Exposition {
                 sum += own_sum;
             }
             let mut total = 0;
-            let bounds = bounds.iter().map(f64::to_string).chain(["+Inf".to_owned()]);
-            for (bound, count) in bounds.zip(counts) {
+            let cumulative = counts.into_iter().map(|count| {
                 total += count;
-                let labels: Vec<(&str, &str)> = labels.iter().copied().chain([("le", bound.as_str())]).collect();
-                self.sample(&format!("{name}_bucket"), &labels, total);
-            }
-            self.sample(&format!("{name}_sum"), labels, sum);
-            self.sample(&format!("{name}_count"), labels, total);
+                total
+            });
+            self.buckets(name, labels, bounds, cumulative.collect(), sum);
+        }
+    }
+
+    /// A histogram of what was measured as [`Latency`].
+    pub fn latencies(&mut self, name: &str, help: &str, samples: &[(Labels<'_>, &Latency)]) {
+        self.family(name, "histogram", help);
+        for (labels, latency) in samples {
+            let below = LATENCY_BOUNDS_SECONDS.iter().map(|bound| latency.count_up_to((bound * 1e6) as u64));
+            let counts = below.chain([latency.count()]).collect();
+            self.buckets(name, labels, LATENCY_BOUNDS_SECONDS, counts, latency.sum_us() as f64 / 1e6);
         }
     }
 
     /// What was written.
     pub fn into_text(self) -> String {
         self.0
+    }
+
+    /// One histogram: how many were at most as long as each bound, and at last all.
+    fn buckets(&mut self, name: &str, labels: Labels<'_>, bounds: &[f64], counts: Vec<u64>, sum: f64) {
+        let all = counts.last().copied().unwrap_or_default();
+        let bounds = bounds.iter().map(f64::to_string).chain(["+Inf".to_owned()]);
+        for (bound, count) in bounds.zip(counts) {
+            let labels: Vec<(&str, &str)> = labels.iter().copied().chain([("le", bound.as_str())]).collect();
+            self.sample(&format!("{name}_bucket"), &labels, count);
+        }
+        self.sample(&format!("{name}_sum"), labels, sum);
+        self.sample(&format!("{name}_count"), labels, all);
     }
 
     fn family(&mut self, name: &str, kind: &str, help: &str) {
@@ -80,14 +100,9 @@ impl Exposition {
     }
 }
 
-/// The sum of counters.
-impl<'a> FromIterator<&'a Counter> for Counter {
-    fn from_iter<I: IntoIterator<Item = &'a Counter>>(counters: I) -> Counter {
-        let sum = Counter::default();
-        counters.into_iter().for_each(|counter| sum.add(counter.get()));
-        sum
-    }
-}
+/// From what memory answers to what a client gives up on.
+const LATENCY_BOUNDS_SECONDS: &[f64] =
+    &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 10.0];
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ mod process;
 
 pub use exposition::Exposition;
 pub use meter::{Counter, Gauge, Histogram};
-pub use process::Process;
+pub use process::{Process, ProcessUsage};
 
 use std::sync::Arc;
 

@@ -11,7 +11,7 @@ pub struct Process {
 
 /// What the process uses.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Usage {
+pub struct ProcessUsage {
     /// Processor time of all threads in seconds.
     pub cpu_seconds: f64,
     /// Resident memory in bytes.
@@ -31,11 +31,11 @@ impl Process {
     }
 
     /// What it uses now; what cannot be read is 0.
-    pub fn usage() -> Usage {
+    pub fn usage() -> ProcessUsage {
         let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let open_files = fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64);
-        Usage { open_files, ..read(&stat, &status) }
+        ProcessUsage { open_files, ..read(&stat, &status) }
     }
 }
 
@@ -63,7 +63,7 @@ impl Source for Process {
 }
 
 /// Reads `/proc/PID/stat` and `/proc/PID/status` (proc(5)).
-fn read(stat: &str, status: &str) -> Usage {
+fn read(stat: &str, status: &str) -> ProcessUsage {
     // The command's name, in brackets, may hold anything; fields are counted from behind it, the third first.
     let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
     let field = |number: usize| fields.get(number - 3).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
@@ -71,7 +71,7 @@ fn read(stat: &str, status: &str) -> Usage {
         let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
         line.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap_or(0) * 1024
     };
-    Usage {
+    ProcessUsage {
         cpu_seconds: (field(14) + field(15)) as f64 / TICKS_PER_SECOND,
         resident_bytes: bytes("VmRSS:"),
         virtual_bytes: bytes("VmSize:"),
@@ -93,10 +93,15 @@ mod tests {
             "42 (a ) name) S 1 42 42 0 -1 4194304 500 0 0 0 150 50 0 0 20 0 7 0 1000 2000 300 18446744073709551615";
         let status = "Name:\ta\nVmSize:\t    2048 kB\nVmRSS:\t     512 kB\n";
         let usage = read(stat, status);
-        let expected =
-            Usage { cpu_seconds: 2.0, resident_bytes: 512 * 1024, virtual_bytes: 2 << 20, threads: 7, open_files: 0 };
+        let expected = ProcessUsage {
+            cpu_seconds: 2.0,
+            resident_bytes: 512 * 1024,
+            virtual_bytes: 2 << 20,
+            threads: 7,
+            open_files: 0,
+        };
         assert_eq!(usage, expected);
-        assert_eq!(read("", ""), Usage::default());
+        assert_eq!(read("", ""), ProcessUsage::default());
     }
 
     #[test]

@@ -1,0 +1,219 @@
+//! Secrets: sealed in the configuration, shown nowhere.
+
+mod support;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Output, Stdio};
+use support::fake_rancher::{API_TOKEN, Answer, FakeRancher};
+use support::{Agent, agent_command, eventually, http};
+
+/// Runs a subcommand of the agent in a home of its own.
+fn run(home: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut command = agent_command(home);
+    let mut child =
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// What a subcommand printed, which has to succeed.
+fn printed(home: &Path, arguments: &[&str], input: &str) -> String {
+    let output = run(home, arguments, input);
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A home with a seal key, and the API token sealed with it.
+fn sealed_home() -> (tempfile::TempDir, String) {
+    let home = tempfile::tempdir().unwrap();
+    let key = home.path().join("seal.key").display().to_string();
+    printed(home.path(), &["secret", "new-key", &key], "");
+    let sealed = printed(home.path(), &["secret", "seal", "--key-file", &key], &format!("{API_TOKEN}\n"));
+    (home, sealed.trim().to_owned())
+}
+
+fn write_config(home: &Path, rancher: &FakeRancher, lines: &str) {
+    let text = format!("RancherURL: {}\nListenPort: 0\n{lines}", rancher.url);
+    std::fs::write(home.join("config"), text).unwrap();
+}
+
+fn call(agent: &Agent, method: &str, path: &str, key: &str, body: &str) -> String {
+    let length = body.len();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: agent\r\nX-API-Key: {key}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+    );
+    let answer = http::send(&agent.url, format!("{head}{body}").as_bytes());
+    format!("{} {:?}\n{}", answer.status, answer.headers, answer.body)
+}
+
+/// The token of each service account that was announced to Rancher.
+fn announced_tokens(rancher: &FakeRancher) -> BTreeSet<String> {
+    let announced = rancher.asked("GET", "*").into_iter();
+    let parameters = announced.filter_map(|asked| asked.request.header("X-API-Tunnel-Params").map(str::to_owned));
+    parameters
+        .map(|text| serde_json::from_slice::<Value>(&STANDARD.decode(text).unwrap()).unwrap())
+        .map(|value| value["cluster"]["token"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn no_log_record_error_or_page_shows_a_secret() {
+    let rancher = FakeRancher::start();
+    let (home, sealed) = sealed_home();
+    let made = printed(home.path(), &["api-key", "create", "--role", "admin", "--name", "boss"], "");
+    let key = made.lines().find(|line| line.starts_with("sca_")).unwrap().to_owned();
+    let line = made.lines().find(|line| line.contains("{Name:")).unwrap();
+    let lines = format!(
+        "BearerToken: {sealed}\nSealKeyFile: seal.key\nLogLevel: debug\nReconnectMin: 10ms\nReconnectMax: 50ms\nAPIKeys:\n{line}\n"
+    );
+    write_config(home.path(), &rancher, &lines);
+    let mut shown = printed(home.path(), &["check-config"], "");
+    shown += &printed(home.path(), &["check-config", "--output", "json"], "");
+
+    let agent = Agent::start_in(home);
+    let mut see = |method: &str, path: &str, key: &str, body: &str| shown += &call(&agent, method, path, key, body);
+    for name in ["edge-0001", "edge-0002"] {
+        see("POST", "/clusters", &key, &format!("{{\"name\":\"{name}\"}}"));
+    }
+    eventually("both tunnels of both are up", || match rancher.open_tunnels() {
+        4 => Ok(()),
+        other => Err(other.to_string()),
+    });
+    see("POST", "/clusters", "sca_wrong", "{}");
+    see("POST", "/clusters", &key, &format!("{{\"name\":\"{API_TOKEN}"));
+    see("POST", "/clusters/edge-0001/rotate-token", &key, "");
+    // Rancher forgets the registration tokens, refuses the API token, answers with nonsense.
+    rancher.rotate_registration_tokens();
+    rancher.cut_connections();
+    eventually("the tunnels are up again", || match rancher.open_tunnels() {
+        4 => Ok(()),
+        other => Err(other.to_string()),
+    });
+    rancher.always("POST", "/v3/clusters", Answer::error(401, "Unauthorized", "must authenticate"));
+    see("POST", "/clusters", &key, r#"{"name":"edge-0003"}"#);
+    rancher.behave();
+    rancher.always("POST", "/v3/clusters", Answer::html(500));
+    see("POST", "/clusters?wait=false", &key, r#"{"name":"edge-0004"}"#);
+    rancher.behave();
+    for path in [
+        "/health",
+        "/metrics",
+        "/openapi.json",
+        "/clusters",
+        "/clusters/edge-0001",
+        "/operations",
+        "/requests",
+        "/nowhere",
+    ] {
+        see("GET", path, &key, "");
+    }
+    agent.signal("HUP");
+    see("DELETE", "/clusters?prefix=edge-", &key, "");
+
+    let home = agent.home.path().to_owned();
+    let clean = run(&home, &["clean", "--dry-run", "--log-level", "debug"], "");
+    let other = home.join("other.key").display().to_string();
+    printed(&home, &["secret", "new-key", &other], "");
+    let wrong_key = run(
+        &home,
+        &["check-config", "--config", &{
+            let text = std::fs::read_to_string(home.join("config")).unwrap().replace("seal.key", "other.key");
+            std::fs::write(home.join("wrong"), text).unwrap();
+            home.join("wrong").display().to_string()
+        }],
+        "",
+    );
+    assert!(!wrong_key.status.success());
+    for output in [clean, wrong_key] {
+        shown += &String::from_utf8_lossy(&[output.stdout, output.stderr].concat());
+    }
+    let tokens = announced_tokens(&rancher);
+    assert!(tokens.len() >= 3, "two clusters, and one of them rotated: {}", tokens.len());
+    let mut agent = agent;
+    assert!(agent.stop().0.success());
+    let log = agent.log();
+    assert!(log.matches("[DEBUG]").count() > 10, "it is the log of a whole run: {log}");
+    shown += &log;
+    shown += &std::fs::read_to_string(home.join("audit.log")).unwrap();
+
+    let read = |name: &str| std::fs::read_to_string(home.join(name)).unwrap();
+    let mut secrets: Vec<(String, String)> = vec![
+        ("API token".into(), API_TOKEN.split_once(':').unwrap().1.into()),
+        ("registration token".into(), "registration-secret-".into()),
+        ("API key".into(), key),
+        ("seal key".into(), read("seal.key").trim().into()),
+    ];
+    secrets.extend(tokens.into_iter().map(|token| ("service account token".to_owned(), token)));
+    for entry in std::fs::read_dir(&home).unwrap().flatten() {
+        let text =
+            std::fs::read(entry.path()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+        if let Some((_, body)) = text.split_once("PRIVATE KEY-----\n") {
+            secrets.push((format!("{:?}", entry.file_name()), body.lines().next().unwrap().to_owned()));
+            assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", entry.file_name());
+        }
+    }
+    for (what, secret) in secrets {
+        assert!(secret.len() > 10 && !shown.contains(&secret), "the {what} is shown");
+    }
+    // What has to outlive the process is on disk, for its owner only.
+    let journal = std::fs::read(home.join("state.v1.redb")).unwrap();
+    assert!(journal.windows(20).any(|window| window == b"registration-secret-"), "the search finds what is there");
+    assert_eq!(std::fs::metadata(home.join("state.v1.redb")).unwrap().permissions().mode() & 0o077, 0);
+}
+
+#[test]
+fn a_sealed_token_is_opened_by_a_key_of_the_environment_too_and_sealed_anew() {
+    let rancher = FakeRancher::start();
+    let (home, sealed) = sealed_home();
+    write_config(home.path(), &rancher, &format!("BearerToken: {sealed}\n"));
+    let without = run(home.path(), &["check-config"], "");
+    let said = String::from_utf8_lossy(&without.stderr).into_owned();
+    assert!(!without.status.success() && said.contains("there is no key: set SealKeyFile"), "{said}");
+
+    let path = |name: &str| home.path().join(name).display().to_string();
+    printed(home.path(), &["secret", "new-key", &path("new.key")], "");
+    printed(
+        home.path(),
+        &["secret", "reseal", "--key-file", &path("seal.key"), "--new-key-file", &path("new.key"), &path("config")],
+        "",
+    );
+    assert!(!std::fs::read_to_string(path("config")).unwrap().contains(&sealed));
+    let mut command = agent_command(home.path());
+    command.env("SCALE_AGENT_SEAL_KEY", std::fs::read_to_string(path("new.key")).unwrap().trim());
+    let agent = Agent::start_as(command, home);
+    assert_eq!(agent.create("edge-0001").0, 201);
+}
+
+#[test]
+fn keys_that_everybody_may_read_are_refused_and_tokens_that_everybody_may_read_are_told() {
+    let rancher = FakeRancher::start();
+    let (home, sealed) = sealed_home();
+    let set_mode = |name: &str, mode| {
+        std::fs::set_permissions(home.path().join(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    write_config(home.path(), &rancher, &format!("BearerToken: {sealed}\nSealKeyFile: seal.key\n"));
+    set_mode("seal.key", 0o644);
+    set_mode("config", 0o644);
+    let refused = run(home.path(), &["check-config"], "");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("chmod 600"), "{said}");
+    set_mode("seal.key", 0o600);
+    let checked = run(home.path(), &["check-config"], "");
+    assert!(checked.status.success() && checked.stderr.is_empty(), "what is sealed may be read: {checked:?}");
+
+    std::fs::write(home.path().join("token"), API_TOKEN).unwrap();
+    set_mode("token", 0o644);
+    write_config(home.path(), &rancher, "BearerTokenFile: token\n");
+    let checked = run(home.path(), &["check-config"], "");
+    let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert!(checked.status.success() && said.contains("token holds a token and other users may read it"), "{said}");
+    write_config(home.path(), &rancher, "SealKey: x\n");
+    let said = String::from_utf8_lossy(&run(home.path(), &["check-config"], "").stderr).into_owned();
+    assert!(said.contains("SealKey: beside what it seals, it protects nothing"), "{said}");
+}
