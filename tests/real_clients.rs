@@ -120,6 +120,68 @@ fn kubectl_finds_everything_it_looks_for() {
     expect(&["delete", "namespace", "shop"], &["deleted"]);
 }
 
+/// What clients see of HTTP itself: compression, audit ids, bodies that wait, upgrades that are refused.
+#[test]
+#[cfg_attr(not(has_go), ignore = "Go is not installed")]
+fn http_is_spoken_as_by_an_apiserver() {
+    let (peer, agent) = cluster("spoken");
+    let (server, token) = peer.access("spoken");
+    let curl = |target: &str, args: &[&str]| {
+        let mut command = Command::new("curl");
+        command.args(["-sk", "--max-time", "30", "-D", "-", "-H", &format!("Authorization: Bearer {token}")]);
+        let output = command.arg(format!("{server}{target}")).args(args).output().expect("curl runs");
+        let answer = String::from_utf8(output.stdout).expect("curl unpacks it");
+        let (head, body) = answer.rsplit_once("\r\n\r\n").expect("a head and a body");
+        (head.to_lowercase(), body.to_owned())
+    };
+    let large = file(&agent, "large.txt", &"all work and no play\n".repeat(10_000));
+    let created = peer.kubectl("spoken", &["create", "configmap", "large", &format!("--from-file={large}")]);
+    assert!(created.status.success(), "{}", text(&created));
+
+    // Packed for Go's net/http, which unpacks by itself, and for curl.
+    let read = peer.kubectl("spoken", &["get", "configmap", "large", "-o", "jsonpath={.data['large\\.txt']}"]);
+    assert_eq!(text(&read), std::fs::read_to_string(&large).unwrap());
+    for target in ["/api/v1/namespaces/default/configmaps/large", "/api/v1/namespaces/default/configmaps"] {
+        let (head, body) = curl(target, &["--compressed", "-H", "Audit-Id: mine"]);
+        for field in ["content-encoding: gzip", "vary: accept-encoding", "audit-id: mine", "\r\ndate: "] {
+            assert!(head.contains(field), "{target}: {field} is missing in\n{head}");
+        }
+        serde_json::from_str::<Value>(&body).unwrap();
+        let (head, plain) = curl(target, &[]);
+        assert!(!head.contains("content-encoding"), "{head}");
+        assert_eq!(
+            serde_json::from_str::<Value>(&plain).unwrap()["kind"],
+            serde_json::from_str::<Value>(&body).unwrap()["kind"]
+        );
+    }
+
+    // A body that waits to be asked for, and one without a length.
+    for (name, field) in [("waits", "Expect: 100-continue"), ("streams", "Transfer-Encoding: chunked")] {
+        let object = format!(r#"{{"metadata": {{"name": "{name}"}}}}"#);
+        let (head, body) = curl(
+            "/api/v1/namespaces/default/configmaps?fieldValidation=Warn",
+            &["-H", field, "-H", "Content-Type: application/json", "-d", &object.replace("}}", r#"}, "extra": 1}"#)],
+        );
+        assert!(head.contains(" 201") && head.contains("warning: 299 - \"unknown field"), "{head}\n{body}");
+    }
+
+    // SPDY, websockets, and what kubectl makes of the refusal.
+    let pods =
+        peer.kubectl("spoken", &["get", "pods", "-A", "-o", "jsonpath={.items[0].metadata['namespace','name']}"]);
+    let pod = text(&pods);
+    let (namespace, pod) = pod.split_once(' ').expect(&pod);
+    for websockets in ["true", "false"] {
+        for args in [&["exec", pod, "--", "ls"][..], &["attach", pod], &["port-forward", pod, ":80"]] {
+            let mut command = peer.kubectl_command("spoken", &["-n", namespace]);
+            command.env("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", websockets);
+            command.env("KUBECTL_PORT_FORWARD_WEBSOCKETS", websockets);
+            let refused = command.args(args).output().unwrap();
+            let said = text(&refused);
+            assert!(!refused.status.success() && said.contains("error dialing backend: dial tcp"), "{args:?}: {said}");
+        }
+    }
+}
+
 #[test]
 #[cfg_attr(not(has_go), ignore = "Go is not installed")]
 fn informers_of_every_client_begin_once_and_hear_everything() {

@@ -108,10 +108,13 @@ impl Cluster {
         let mut subject = Subject::of_route(&request.method, &Route::Unknown);
         let mut response = self.dispatch(request, now, &mut subject).unwrap_or_else(Response::from);
         self.settle(now);
+        response = self.compressed(request, response, now);
         if response.headers.get("Cache-Control").is_none() {
             response.headers.push("Cache-Control", "no-cache, private");
         }
-        response.headers.push("Audit-Id", Uid::random(&mut self.random).to_string());
+        // A client may bring its own.
+        let audit_id = request.headers.get("Audit-Id").filter(|id| !id.is_empty()).map(str::to_owned);
+        response.headers.push("Audit-Id", audit_id.unwrap_or_else(|| Uid::random(&mut self.random).to_string()));
         (response, subject)
     }
 

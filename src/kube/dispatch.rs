@@ -79,9 +79,9 @@ impl Cluster {
                 }
                 discovery::api_resources(&group, &version, &custom())
             }
-            Route::OpenApiV2 => openapi::v2(accept, &custom())?,
-            Route::OpenApiV3Index => openapi::index(&custom()),
-            Route::OpenApiV3 { group, version } => openapi::group_version(&group, &version, &custom()),
+            Route::OpenApiV2 => openapi::v2(accept, &self.kinds.versions())?,
+            Route::OpenApiV3Index => openapi::index(&self.kinds.versions()),
+            Route::OpenApiV3 { group, version } => openapi::group_version(&group, &version, &self.kinds.versions()),
             Route::Resource(_) | Route::Unknown => page_not_found(),
         })
     }

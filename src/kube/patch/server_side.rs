@@ -1,7 +1,8 @@
 //! Server-side apply, in its minimal honest form: values merge, owners are not tracked.
 
-use super::schema::{Field, PLAIN, Rule, Schema};
+use super::schema::{Field, PLAIN, Schema};
 use crate::kube::decode::{from_yaml, yaml_problem};
+use crate::kube::types::Patch;
 use crate::kube::{Resource, Status};
 use serde_json::{Map, Value};
 
@@ -28,12 +29,12 @@ pub fn server_side_apply(resource: &Resource, current: Option<&Value>, patch: &[
     Ok(Value::Object(merged))
 }
 
-fn merge(current: &mut Map<String, Value>, applied: Map<String, Value>, schema: &Schema) {
+fn merge(current: &mut Map<String, Value>, applied: Map<String, Value>, schema: Schema) {
     for (name, value) in applied {
         let field = schema.field(&name);
         match (current.get_mut(&name), value) {
             (Some(Value::Object(current)), Value::Object(applied)) => {
-                merge(current, applied, field.map_or(&PLAIN, |field| field.schema));
+                merge(current, applied, field.map_or(PLAIN, |field| field.schema));
             }
             (Some(Value::Array(current)), Value::Array(applied)) => merge_list(current, applied, field),
             // A null claims nothing.
@@ -43,18 +44,18 @@ fn merge(current: &mut Map<String, Value>, applied: Map<String, Value>, schema: 
     }
 }
 
-fn merge_list(current: &mut Vec<Value>, applied: Vec<Value>, field: Option<&'static Field>) {
-    let (rule, schema) = field.map_or((Rule::Nested, &PLAIN), |field| (field.rule, field.schema));
+fn merge_list(current: &mut Vec<Value>, applied: Vec<Value>, field: Option<Field>) {
+    let (rule, schema) = field.map_or((Patch::Plain, PLAIN), |field| (field.rule, field.schema));
     match rule {
-        Rule::Nested | Rule::Replace => *current = applied,
-        Rule::Set => {
+        Patch::Plain | Patch::Replace => *current = applied,
+        Patch::Merge => {
             for value in applied {
                 if !current.contains(&value) {
                     current.push(value);
                 }
             }
         }
-        Rule::MergeBy(key) => {
+        Patch::MergeBy(key) => {
             // Ports of one number are told apart by their protocol, TCP unless they say so.
             let identity = |value: &Value| (value[key].clone(), value["protocol"].as_str().unwrap_or("TCP").to_owned());
             for value in applied {
