@@ -41,7 +41,7 @@ use super::object::time;
 use super::served::Served;
 use super::store::{Version, Write, name_of};
 use super::strategy::Part;
-use super::verbs::{DeleteOptions, Keep};
+use super::verbs::{By, DeleteOptions, Keep};
 use super::{Cluster, Status, tree};
 use agenda::Work;
 use jiff::Timestamp;
@@ -181,7 +181,7 @@ impl Cluster {
         let mut object = self.value(served, &before);
         change(&mut object);
         // A controller reads the revision it writes, so that nothing but a full store can refuse it.
-        _ = self.change(served, &before, object, part, Keep::Yes);
+        _ = self.change(served, &before, object, part, Keep::Yes, By::Settled);
     }
 }
 

@@ -13,7 +13,7 @@ mod v3;
 use super::custom::CustomVersion;
 use super::discovery::{Group, groups};
 use super::negotiate::{self, OpenApiForm};
-use super::{Body, Resource, Response, Status, page_not_found};
+use super::{Body, Resource, Response, Status};
 use crate::http1::Headers;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -34,7 +34,8 @@ pub(super) fn index(custom: &[Arc<CustomVersion>]) -> Response {
         let address = format!("/openapi/v3/{path}?hash={digest}");
         paths.insert(path, json!({"serverRelativeURL": address}));
     }
-    respond("application/json", json!({"paths": paths}).to_string().into_bytes().into())
+    // An API server lets its HTTP library guess.
+    respond("text/plain; charset=utf-8", json!({"paths": paths}).to_string().into_bytes().into())
 }
 
 /// `/openapi/v3/api/v1` or `/openapi/v3/apis/<group>/<version>`; 404 for one that does not exist.
@@ -46,7 +47,8 @@ pub(super) fn group_version(group: &str, version: &str, custom: &[Arc<CustomVers
         let resources: Vec<&Resource> = own.iter().map(|version| &version.resource).collect();
         make(group, version, &groups(&resources), &own)
     };
-    document.map_or_else(page_not_found, |document| respond("application/json", document))
+    let nothing = || Response { status: 404, headers: Headers::default(), body: Body::Bytes(Vec::new()) };
+    document.map_or_else(nothing, |document| respond("application/json", document))
 }
 
 /// `/openapi/v2`, as JSON or protobuf.

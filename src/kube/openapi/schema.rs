@@ -2,7 +2,8 @@
 
 use crate::kube::catalog::{api_version, builtin};
 use crate::kube::types::{
-    self, INLINE, Kind, LIST_META, List, Message, OBJECT_META, Patch, Zero, is_atomic, is_required, row, schema_name,
+    self, INLINE, Kind, LIST_META, List, Message, OBJECT_META, Patch, Zero, is_atomic, is_required, key_default, row,
+    schema_name, values,
 };
 use crate::kube::{Resource, openapi};
 use serde_json::{Map, Value, json};
@@ -108,8 +109,13 @@ impl Schemas {
             if let Some(row) = row(message, field.json) {
                 self.mark(&mut schema, row);
             }
-            if field.json == PROTOCOL && matches!(message.name, "SERVICE_PORT" | "CONTAINER_PORT") {
-                schema["default"] = json!("TCP");
+            if let Some(values) = values(message, field.json) {
+                let of_each = ["items", "additionalProperties"].into_iter().find(|each| schema.get(each).is_some());
+                let valued = if let Some(each) = of_each { &mut schema[each] } else { &mut schema };
+                valued["enum"] = json!(values);
+            }
+            if let Some(default) = key_default(message, field) {
+                schema = self.with_default(schema, default.into());
             }
             properties.insert(field.json.into(), schema);
             if is_required(message, field) {
@@ -232,7 +238,6 @@ fn kinds(message: &Message) -> Vec<Value> {
 /// The extension that tells what kind a schema is of.
 pub(super) const GROUP_VERSION_KIND: &str = "x-kubernetes-group-version-kind";
 pub(super) const PRESERVE: &str = "x-kubernetes-preserve-unknown-fields";
-const PROTOCOL: &str = "protocol";
 
 #[cfg(test)]
 mod tests {
@@ -270,7 +275,8 @@ mod tests {
                 "type": "object", "required": ["port"],
                 "properties": {
                     "appProtocol": {"type": "string"}, "name": {"type": "string"}, "nodePort": {"type": "integer", "format": "int32"},
-                    "port": {"type": "integer", "format": "int32", "default": 0}, "protocol": {"type": "string", "default": "TCP"},
+                    "port": {"type": "integer", "format": "int32", "default": 0},
+                    "protocol": {"type": "string", "default": "TCP", "enum": ["SCTP", "TCP", "UDP"]},
                     "targetPort": {"allOf": [{"$ref": "#/components/schemas/io.k8s.apimachinery.pkg.util.intstr.IntOrString"}]}
                 }
             })

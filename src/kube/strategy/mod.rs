@@ -44,7 +44,6 @@ impl Cluster {
                 "deletionGracePeriodSeconds",
                 "generation",
                 "selfLink",
-                "managedFields",
             ] {
                 metadata.remove(field);
             }

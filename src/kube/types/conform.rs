@@ -27,6 +27,11 @@ pub(in crate::kube) fn conform(message: &Message, object: &mut Value) -> Result<
     Ok(pass.unknown)
 }
 
+/// The least that an object of a type says.
+pub(in crate::kube) fn empty(message: &'static Message) -> Value {
+    zero_of(Kind::Message(message))
+}
+
 struct Pass {
     /// Where the pass is, such as `spec.containers[0].name`.
     path: String,

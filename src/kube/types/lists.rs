@@ -1,7 +1,7 @@
 //! How the lists and maps of built-in kinds merge: the `listType`, `listMapKey`, `mapType`, `patchStrategy` and `patchMergeKey` marks of
 //! k8s.io/api v0.31. What no row names is what most of the API is: a map merges key by key, a list is one value.
 
-use super::message::Message;
+use super::message::{Field, Message};
 use super::{
     admissionregistration, apiextensions, apiregistration, apps, autoscaling, autoscaling_v2, batch, certificates,
     core, core_pods, core_volumes, discovery, flowcontrol, meta, networking, node, policy, rbac, storage,
@@ -52,6 +52,14 @@ pub(in crate::kube) fn row(of: &Message, field: &str) -> Option<&'static Row> {
 /// Whether an object of this type belongs together (`x-kubernetes-map-type: atomic`).
 pub(in crate::kube) fn is_atomic(message: &Message) -> bool {
     ATOMIC.iter().any(|atomic| std::ptr::eq(*atomic, message))
+}
+
+/// What stands for a key that an element does not have.
+pub(in crate::kube) fn key_default(of: &Message, field: &Field) -> Option<&'static str> {
+    match (of.name, field.json) {
+        ("SERVICE_PORT" | "CONTAINER_PORT", "protocol") => Some("TCP"),
+        _ => None,
+    }
 }
 
 const fn plain(of: &'static Message, field: &'static str) -> Row {

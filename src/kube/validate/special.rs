@@ -65,6 +65,10 @@ fn workload(plural: &str, spec: &Value, causes: &mut Vec<Cause>) {
         let problem = "must be 'OrderedReady' or 'Parallel'";
         causes.push(Cause::invalid("spec.podManagementPolicy", &spec["podManagementPolicy"], problem));
     }
+    if spec["strategy"]["type"] == "Recreate" && !spec["strategy"]["rollingUpdate"].is_null() {
+        let problem = "may not be specified when strategy `type` is 'Recreate'";
+        causes.push(Cause::forbidden("spec.strategy.rollingUpdate", problem));
+    }
     let selector = &spec["selector"];
     if selector.is_null() && plural != "daemonsets" {
         causes.push(Cause::required("spec.selector", ""));

@@ -70,7 +70,7 @@ impl Cluster {
         if self.store.written() >= self.limits.objects {
             return Err(Status::unknown(FULL));
         }
-        let body = self.compile(object, Holes::Stamp)?;
+        let body = self.compile(served, object, Holes::Stamp)?;
         let mut stamp = self.new_stamp(served, uid, now);
         if keep == Keep::DryRun {
             // What was never stored has no revision.
@@ -92,7 +92,7 @@ impl Cluster {
         if holes == Holes::Heartbeats {
             mark_heartbeats(&mut object, self.store.stamp(pattern).heartbeat_s);
         }
-        let body = self.compile(&object, holes)?;
+        let body = self.compile(served, &object, holes)?;
         let uid = Uid::random(&mut self.random);
         let stamp = self.new_stamp(served, uid, now);
         Ok(self.keep(served, &path(&object), stamp, body, Keep::Yes))
@@ -132,12 +132,12 @@ impl Cluster {
         } else {
             Holes::Stamp
         };
-        let body = self.compile(&object, holes)?;
+        let body = self.compile(served, &object, holes)?;
         if stamp.deleted_s.is_some() && !is_held(served, &object) {
             return Ok(self.end(served, &path(&object), stamp, body, keep));
         }
         // The stored body itself may have other holes than what was read of it.
-        if self.compile(&old, holes)? == body {
+        if self.compile(served, &old, holes)? == body {
             return Ok(before.clone());
         }
         Ok(self.keep(served, &path(&object), stamp, body, keep))
@@ -158,7 +158,7 @@ impl Cluster {
             // The wish to be gone counts as asked for.
             stamp.generation += u32::from(has_generation(served));
         }
-        let body = self.compile(object, Holes::Stamp)?;
+        let body = self.compile(served, object, Holes::Stamp)?;
         Ok(self.keep(served, &path(object), stamp, body, keep))
     }
 
@@ -185,7 +185,16 @@ impl Cluster {
         Version::Written(write.object.clone())
     }
 
-    fn compile(&self, object: &Value, holes: Holes) -> Result<Arc<ObjectBody>, Status> {
+    fn compile(&self, served: &Served, object: &Value, holes: Holes) -> Result<Arc<ObjectBody>, Status> {
+        if let Some(conversion) = served.conversion() {
+            let mut stored = object.clone();
+            conversion.store(&mut stored);
+            return self.compile_stored(&stored, holes);
+        }
+        self.compile_stored(object, holes)
+    }
+
+    fn compile_stored(&self, object: &Value, holes: Holes) -> Result<Arc<ObjectBody>, Status> {
         if depth(object) > DEPTH_LIMIT {
             return Err(Status::bad_request(format!("the object nests deeper than {DEPTH_LIMIT} levels")));
         }
