@@ -1,14 +1,14 @@
 //! `ramp`: brings up clusters by a plan and measures them, by an agent of its own or one that runs already.
 
 use super::agent::Agent;
+use super::agent_api::client;
 use super::args::RampArgs;
 use super::live::Live;
 use super::signals::{INTERRUPTED, Stop, stop_on_signals};
 use super::{Failure, ReportFormat, api_key, print_stdout, results, serve};
 use crate::config::{Loaded, Role};
-use crate::ramp::Spec;
 use crate::rancher::Trust;
-use crate::remote::{Client, ClientError, Plan, drive};
+use crate::remote::{Client, Plan, drive};
 use crate::report;
 use crate::telemetry::{self, LogConfig};
 use std::io::Write;
@@ -54,10 +54,7 @@ pub(super) fn perform(loaded: Loaded, plan: &Plan, target: &Target) -> Result<Ex
     let stop = stop_on_signals()?;
     let outcome = match &target.agent {
         Some(url) => {
-            // Whoever holds the certificate of this configuration is the agent.
-            let trust = Trust::load(loaded.settings.tls_cert_file.as_deref(), false);
-            let trust = trust.map_err(|error| Failure::new(error.to_string()).remedy(error.remedy()))?;
-            let client = Client::new(url).with_tls(trust.for_rest()).with_key(loaded.settings.api_key.clone());
+            let client = client(Some(url), &loaded.settings)?;
             with(&client, plan, target, &stop).map(Some)
         }
         None => with_own_agent(loaded, plan, target, &stop),
@@ -111,14 +108,16 @@ fn with(client: &Client, plan: &Plan, target: &Target, stop: &Stop) -> Result<re
     live.finish();
     let run = outcome?;
     if target.clean {
-        clean(client, &plan.spec)?;
+        clean(client, &run)?;
     }
     Ok(run)
 }
 
 /// Deletes what the ramp made; a second signal ends that too.
-fn clean(client: &Client, spec: &Spec) -> Result<(), Failure> {
-    let operation = client.delete_prefix(&spec.prefix)?;
+fn clean(client: &Client, run: &report::Run) -> Result<(), Failure> {
+    let spec = &run.results.spec;
+    let of = |field: &str| spec[field].as_str().unwrap_or_default();
+    let operation = client.delete_run(of("prefix"), of("run"))?;
     let id = operation["id"].as_u64().unwrap_or_default();
     loop {
         let operation = client.operation(id)?;
@@ -130,15 +129,6 @@ fn clean(client: &Client, spec: &Spec) -> Result<(), Failure> {
             };
         }
         thread::sleep(CLEAN_INTERVAL);
-    }
-}
-
-impl From<ClientError> for Failure {
-    fn from(error: ClientError) -> Failure {
-        let remedy = error.remedy().to_owned();
-        let usage = matches!(error, ClientError::Refused { status: 400 | 422, .. });
-        let failure = Failure::new(error.to_string()).remedy(remedy);
-        if usage { failure.usage() } else { failure }
     }
 }
 

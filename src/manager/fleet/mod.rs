@@ -234,8 +234,8 @@ impl Fleet {
             Action::Ramps => self.all_ramps(reply, now),
             Action::SteerRamp(number, steer) => self.steer(number, steer, reply, now),
             Action::RampResults(number) => self.ramp_raw(number, reply, now),
-            Action::DeleteMany(prefix) => self.delete_many(prefix, reply, now),
-            Action::Clean { prefix, strays } => self.clean(prefix, strays, reply, now),
+            Action::DeleteMany(which) => self.delete_many(&which, &[], reply, now),
+            Action::Clean { which, strays } => self.clean(&which, strays, reply, now),
             Action::Operation(number) => self.operation(number, reply),
             Action::Operations => self.all_operations(reply),
             Action::Cancel(number) => self.cancel(number, reply, now),
@@ -262,7 +262,12 @@ impl Fleet {
         match outcome {
             Outcome::Created(name, result) => {
                 self.called(server, &result, now);
-                self.created(name, result, now);
+                let ramp = self.records.get(&name).and_then(|record| record.ramp);
+                self.created(name.clone(), result, now);
+                let is_open = |record: &Record| record.id.is_none() && record.state != State::Failed;
+                if let Some((number, _)) = ramp.filter(|_| !self.records.get(&name).is_some_and(is_open)) {
+                    self.make_room(number, now);
+                }
             }
             Outcome::Token(name, result) => {
                 self.called(server, &result, now);
@@ -392,7 +397,7 @@ impl Fleet {
         let job = match (record.state, record.id.clone()) {
             (State::Pending | State::Registering | State::Failed, None) => {
                 record.enter(State::Registering, now.wall);
-                Job::Create { name, adopt: record.adopt }
+                Job::Create { name, adopt: record.adopt, run: record.run.clone() }
             }
             (State::Registered | State::Failed, Some(id)) if record.is_doubtful() => {
                 record.looked_up = true;
