@@ -5,6 +5,8 @@ mod json;
 mod order;
 mod schema;
 mod strategic;
+#[cfg(test)]
+mod vectors;
 
 pub use configuration::configuration;
 

@@ -10,9 +10,9 @@ use crate::kube::served::Served;
 use crate::kube::store::{Stored, Version, path_of};
 use crate::kube::tree::{self, DEPTH_LIMIT, depth};
 use crate::kube::types::{self, Mismatch};
-use crate::kube::{Cluster, Status, decode, structural};
+use crate::kube::{Cause, Cluster, Resource, Status, decode, structural};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// Whether a write is to be kept.
@@ -42,6 +42,7 @@ impl Cluster {
         let (mut object, duplicates) =
             decode::body_and_duplicates(call.content_type(), &call.request.body, expected.kind)?;
         if let Value::Object(fields) = &mut object {
+            check_custom_kind(call, expected, fields)?;
             fit_kind(expected, fields)?;
         }
         let refuse = |problem| {
@@ -204,6 +205,32 @@ impl Cluster {
     }
 }
 
+/// Refuses an object of a custom kind that names none, or another one.
+fn check_custom_kind(call: &Call<'_>, expected: Expected<'_>, fields: &Map<String, Value>) -> Result<(), Status> {
+    if call.served.as_custom().is_none_or(|custom| custom.resource.kind != *expected.kind) {
+        return Ok(());
+    }
+    match fields.get("kind").and_then(Value::as_str).unwrap_or_default() {
+        "" => {
+            let body = String::from_utf8_lossy(&call.request.body);
+            let start: String = body.chars().take(SHOWN_OF_A_BODY).collect();
+            let rest = if start.len() < body.len() { " ..." } else { "" };
+            let kind = expected.kind;
+            Err(Status::bad_request(format!(
+                "the object provided is unrecognized (must be of type {kind}): Object 'Kind' is missing in '{body}' ({start}{rest})"
+            )))
+        }
+        own if own != expected.kind => {
+            let cause = Cause::invalid("kind", &own.into(), &format!("must be {}", expected.kind));
+            let mut named = Resource::clone(&call.served);
+            named.kind = own.to_owned().into();
+            let name = fields.get("metadata").map_or("", |metadata| metadata["name"].as_str().unwrap_or_default());
+            Err(Status::invalid(&named, name, vec![cause]))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Gives an object the form of its type; what the type does not know goes, and is warned of or, under strict validation, refused. An
 /// error says what is wrong.
 pub(super) fn typed(
@@ -266,6 +293,8 @@ fn mark_heartbeats(object: &mut Value, heartbeat_s: i64) {
     }
 }
 
+/// How much of a body an API server shows that cannot read it.
+const SHOWN_OF_A_BODY: usize = 30;
 /// More make every byte of the text dear.
 const MOST_NAMES: usize = 8;
 /// The words of an etcd whose quota is used up.
