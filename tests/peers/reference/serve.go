@@ -40,6 +40,7 @@ func newServer(kube http.Handler) (*server, error) {
 	}
 	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 	s := &server{
+		token: "service-account-token",
 		caPEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
 		api:   newPipeListener(),
 		steve: newPipeListener(),
