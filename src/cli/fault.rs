@@ -15,7 +15,8 @@ pub(super) fn run(loaded: &Loaded, args: FaultArgs) -> Result<ExitCode, Failure>
             let injection = read(words, [("select", select), ("duration", duration), ("seed", seed)])?;
             let fields = injection.fields().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value)));
             let body = Value::Object(fields.collect());
-            let answer: Value = client(agent.agent.as_deref(), &loaded.settings)?.call("POST", "/faults", Some(&body))?;
+            let answer: Value =
+                client(agent.agent.as_deref(), &loaded.settings)?.call("POST", "/faults", Some(&body))?;
             (agent, answer)
         }
         FaultAction::List { agent } => {
@@ -23,7 +24,8 @@ pub(super) fn run(loaded: &Loaded, args: FaultArgs) -> Result<ExitCode, Failure>
             (agent, answer)
         }
         FaultAction::End { id, agent } => {
-            let answer: Value = client(agent.agent.as_deref(), &loaded.settings)?.call("DELETE", &format!("/faults/{id}"), None)?;
+            let answer: Value =
+                client(agent.agent.as_deref(), &loaded.settings)?.call("DELETE", &format!("/faults/{id}"), None)?;
             (agent, answer)
         }
     };

@@ -33,4 +33,4 @@ pub use lifecycle::State;
 pub use name::{ClusterName, NameError};
 pub use overview::{AskedView, OverviewView, Sample, SlowView, TroubleView};
 pub use ramp_view::{FailureView, MilestoneView, RampState, RampView};
-pub use thread::{INSTANCE_LABEL, RUN_LABEL, Manager, ManagerConfig, ManagerHandle, Rancher};
+pub use thread::{INSTANCE_LABEL, Manager, ManagerConfig, ManagerHandle, RUN_LABEL, Rancher};
