@@ -126,7 +126,7 @@ fn one_run_goes_with_what_the_state_file_lost_of_it() {
     let labels = rancher.clusters().into_iter().find(|cluster| cluster.name == "first-2").unwrap().labels;
     assert_eq!(labels["scale-cluster-agent/run"], "monday");
     assert!(agent.stop().0.success());
-    std::fs::remove_file(agent.home.path().join("state.redb")).unwrap();
+    std::fs::remove_file(agent.home.path().join("state.v1.redb")).unwrap();
     let home = agent.home.path();
     let (code, _, error) = text(&clean(home, &["--run", "no run"]));
     assert_eq!(code, Some(2), "{error}");
