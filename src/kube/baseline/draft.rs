@@ -106,11 +106,7 @@ impl Draft {
         Ok((finished, self.kinds))
     }
 
-    fn add(&mut self, mut object: Value, position: usize) -> Result<(), BaselineError> {
-        // A manifest that was read from a cluster may tell who owned its fields there.
-        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.remove("managedFields");
-        }
+    fn add(&mut self, object: Value, position: usize) -> Result<(), BaselineError> {
         let key = self.key(&object, position)?;
         if self.objects.contains_key(&key) {
             return Err(BaselineError::new(title(&object, position), "metadata.name: a second object of this name"));

@@ -65,6 +65,10 @@ impl ObjectBody {
         let others = metadata.keys().map(String::as_str).filter(|name| !is_known(name));
         for name in WRITTEN_LAST.into_iter().chain(others) {
             let Some(value) = metadata.get(name).filter(|value| !is_empty(value)) else { continue };
+            if name == "managedFields" && holes == Holes::Marks {
+                // A template may have been read from a cluster, and tell who owned its fields there.
+                continue;
+            }
             writer.field(",", name, value);
             if name == "labels" {
                 let end = writer.at();
