@@ -8,11 +8,11 @@ use super::{Failure, ReportFormat, api_key, print_stdout, results, serve};
 use crate::config::{Loaded, Role};
 use crate::ramp::Spec;
 use crate::rancher::Trust;
-use crate::remote::{Client, ClientError, Plan, drive};
+use crate::remote::{Client, ClientError, Plan, ShardsError, check_shards, drive, drive_all};
 use crate::report;
 use crate::telemetry::{self, LogConfig};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -31,9 +31,10 @@ pub(super) fn run(loaded: Loaded, args: &RampArgs) -> Result<ExitCode, Failure> 
 /// Where a ramp runs and where its results go.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Target {
-    /// The running agent that is to do it, such as http://127.0.0.1:9090; without it an agent of its own, for as long as it takes.
-    #[arg(long, value_name = "URL")]
-    agent: Option<String>,
+    /// The running agent that is to do it, such as http://127.0.0.1:9090; may be repeated for agents that share a fleet, each with
+    /// a Shard of its own. Without it an agent of its own, for as long as it takes.
+    #[arg(long = "agent", value_name = "URL")]
+    agents: Vec<String>,
 
     /// Folder for the results, made if it is not there; by default one for each run in the agent's directory.
     #[arg(long, value_name = "DIR")]
@@ -52,15 +53,9 @@ pub(super) struct Target {
 pub(super) fn perform(loaded: Loaded, plan: &Plan, target: &Target) -> Result<ExitCode, Failure> {
     let folder = results::folder(target.results.as_deref(), loaded.home.path(), &plan.name)?;
     let stop = stop_on_signals()?;
-    let outcome = match &target.agent {
-        Some(url) => {
-            // Whoever holds the certificate of this configuration is the agent.
-            let trust = Trust::load(loaded.settings.tls_cert_file.as_deref(), false);
-            let trust = trust.map_err(|error| Failure::new(error.to_string()).remedy(error.remedy()))?;
-            let client = Client::new(url).with_tls(trust.for_rest()).with_key(loaded.settings.api_key.clone());
-            with(&client, plan, target, &stop).map(Some)
-        }
-        None => with_own_agent(loaded, plan, target, &stop),
+    let outcome = match target.agents.is_empty() {
+        false => with_running_agents(&loaded, plan, target, &folder, &stop).map(Some),
+        true => with_own_agent(loaded, plan, target, &stop),
     };
     match outcome {
         Ok(Some(run)) => results::finish(&run, Some(&folder), target.output),
@@ -70,6 +65,39 @@ pub(super) fn perform(loaded: Loaded, plan: &Plan, target: &Target) -> Result<Ex
             nothing.map(|_| ExitCode::from(INTERRUPTED))
         }
     }
+}
+
+/// The raw results of each of several agents go beside the results of all.
+fn with_running_agents(
+    loaded: &Loaded,
+    plan: &Plan,
+    target: &Target,
+    folder: &Path,
+    stop: &Stop,
+) -> Result<report::Run, Failure> {
+    // Whoever holds the certificate of this configuration is the agent.
+    let trust = Trust::load(loaded.settings.tls_cert_file.as_deref(), false);
+    let trust = trust.map_err(|error| Failure::new(error.to_string()).remedy(error.remedy()))?;
+    let key = &loaded.settings.api_key;
+    let client = |url: &String| Client::new(url).with_tls(trust.for_rest()).with_key(key.clone());
+    let agents: Vec<Client> = target.agents.iter().map(client).collect();
+    if let [agent] = agents.as_slice() {
+        return with(agent, plan, target, stop);
+    }
+    check_shards(&agents)?;
+    let mut live = Live::new(plan.spec.clusters);
+    let outcome = drive_all(&agents, plan, &stop.flag, |view| live.show(view));
+    live.finish();
+    let runs = outcome?;
+    for (number, run) in (1..).zip(&runs) {
+        let shard = run.results.spec["shard"].as_str().map(|shard| shard.replace('/', "-of-"));
+        let name = format!("shard-{}", shard.unwrap_or_else(|| number.to_string()));
+        report::write(&folder.join(name), run)?;
+    }
+    if target.clean {
+        agents.iter().try_for_each(|agent| clean(agent, &plan.spec))?;
+    }
+    report::merge(runs).map_err(|error| Failure::new(error.to_string()).remedy("give each agent a Shard of its own"))
 }
 
 /// Nothing if a signal comes before the agent runs.
@@ -130,6 +158,15 @@ fn clean(client: &Client, spec: &Spec) -> Result<(), Failure> {
             };
         }
         thread::sleep(CLEAN_INTERVAL);
+    }
+}
+
+impl From<ShardsError> for Failure {
+    fn from(error: ShardsError) -> Failure {
+        match error {
+            ShardsError::Agent(error) => error.into(),
+            error => Failure::new(error.to_string()).remedy(error.remedy()).usage(),
+        }
     }
 }
 
