@@ -64,6 +64,20 @@ fn drain(mut socket: WebSocket<Stream>) {
     while socket.read().is_ok() {}
 }
 
+#[test]
+fn one_that_was_down_knows_its_clusters_still() {
+    let mut stand_in = stand_in(Duration::from_secs(60));
+    let socket = open_steve(&stand_in);
+    let address = stand_in.url.strip_prefix("https://").unwrap().to_owned();
+    stand_in.go_down();
+    drain(socket);
+    assert_eq!(TcpStream::connect(&address).unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused);
+    stand_in.come_back().unwrap();
+    let token = stand_in.fleet.page(("", 1), Instant::now(), |_| true, |cluster| cluster.token.clone()).0.remove(0);
+    assert!(open(&stand_in, &[("Authorization", &format!("Bearer stv-cluster-{token}"))]).is_ok());
+    assert_eq!((stand_in.fleet.seen.counts().accepted, problems(&stand_in)), (2, Vec::new()));
+}
+
 fn problems(stand_in: &StandIn) -> Vec<String> {
     stand_in.fleet.problems().into_keys().collect()
 }

@@ -88,15 +88,13 @@ pub(super) fn options(
 
 /// Reads the profile that a flag names.
 pub(super) fn read_profile(name: &str) -> Result<Profile, String> {
-    match name {
-        "rancher" => Ok(Profile::rancher()),
-        "idle" => Ok(Profile::idle()),
-        file => {
-            let text = std::fs::read_to_string(file)
-                .map_err(|error| format!("neither `rancher` nor `idle` nor a file that can be read: {error}"))?;
-            Profile::from_yaml(&text).map_err(|error| error.to_string())
-        }
+    if let Some(profile) = Profile::named(name) {
+        return Ok(profile);
     }
+    let known = Profile::names().collect::<Vec<_>>().join(", ");
+    let text = std::fs::read_to_string(name)
+        .map_err(|error| format!("neither one of {known} nor a file that can be read: {error}"))?;
+    Profile::from_yaml(&text).map_err(|error| error.to_string())
 }
 
 /// Splits `KEY=VALUE`.

@@ -31,6 +31,7 @@ pub struct AgentConfig {
 #[derive(Debug)]
 pub struct Agent {
     child: Child,
+    program: PathBuf,
     home: TempDir,
     /// Base URL of its REST API, without a trailing slash.
     pub url: String,
@@ -80,37 +81,49 @@ impl Agent {
         let home = home.map_err(|source| AgentError::Home { dir: std::env::temp_dir(), source })?;
         let log = write_home(home.path(), config)
             .map_err(|source| AgentError::Home { dir: home.path().to_owned(), source })?;
-        let mut command = Command::new(program);
-        // The operator's environment would show through wherever the file says nothing.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SCALE_AGENT_")) {
-            command.env_remove(name);
+        let child = spawn(program, home.path(), log)?;
+        let mut agent = Agent { child, program: program.to_owned(), home, url: String::new() };
+        agent.await_announcement()?;
+        Ok(agent)
+    }
+
+    /// Ends the process as an operator would; how long it took to end.
+    pub fn stop(&mut self) -> Duration {
+        let begin = Instant::now();
+        drop(self.child.stdin.take());
+        while begin.elapsed() < STOP_TIMEOUT {
+            match self.child.try_wait() {
+                Ok(None) => thread::sleep(POLL_INTERVAL),
+                _ => return begin.elapsed(),
+            }
         }
-        let mut child = command
-            .arg("run")
-            .arg("--home")
-            .arg(home.path())
-            // Ends the agent even if this process is killed: its end of the pipe closes then.
-            .arg("--exit-with-stdin")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            // A Ctrl-C at the terminal is for this process only: the agent has to live until its figures are read.
-            .process_group(0)
-            .spawn()
-            .map_err(|source| AgentError::Start { program: program.to_owned(), source })?;
-        let lines = child.stdout.take().map(announcements);
-        let mut agent = Agent { child, home, url: String::new() };
+        // Both fail only if the process is gone.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        begin.elapsed()
+    }
+
+    /// Starts a process that was stopped again in the same home and waits until it listens, at a new URL.
+    pub fn start_again(&mut self) -> Result<(), AgentError> {
+        let log = fs::OpenOptions::new().append(true).open(self.home.path().join(LOG_FILE));
+        let log = log.map_err(|source| AgentError::Home { dir: self.home.path().to_owned(), source })?;
+        self.child = spawn(&self.program, self.home.path(), log)?;
+        self.await_announcement()
+    }
+
+    fn await_announcement(&mut self) -> Result<(), AgentError> {
+        let lines = self.child.stdout.take().map(announcements);
         let deadline = Instant::now() + START_TIMEOUT;
         loop {
             if let Some(Ok(url)) = lines.as_ref().map(|lines| lines.recv_timeout(POLL_INTERVAL)) {
-                agent.url = url;
-                return Ok(agent);
+                self.url = url;
+                return Ok(());
             }
-            if let Some(status) = agent.exit_status() {
-                return Err(AgentError::Ended { status, log: agent.last_words() });
+            if let Some(status) = self.exit_status() {
+                return Err(AgentError::Ended { status, log: self.last_words() });
             }
             if Instant::now() >= deadline {
-                return Err(AgentError::Silent { waited: START_TIMEOUT, log: agent.last_words() });
+                return Err(AgentError::Silent { waited: START_TIMEOUT, log: self.last_words() });
             }
         }
     }
@@ -136,18 +149,29 @@ impl Agent {
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let deadline = Instant::now() + STOP_TIMEOUT;
-        while Instant::now() < deadline {
-            match self.child.try_wait() {
-                Ok(None) => thread::sleep(POLL_INTERVAL),
-                _ => return,
-            }
-        }
-        // Both fail only if the process is gone.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.stop();
     }
+}
+
+fn spawn(program: &Path, home: &Path, log: fs::File) -> Result<Child, AgentError> {
+    let mut command = Command::new(program);
+    // The operator's environment would show through wherever the file says nothing.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SCALE_AGENT_")) {
+        command.env_remove(name);
+    }
+    command
+        .arg("run")
+        .arg("--home")
+        .arg(home)
+        // Ends the agent even if this process is killed: its end of the pipe closes then.
+        .arg("--exit-with-stdin")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        // A Ctrl-C at the terminal is for this process only: the agent has to live until its figures are read.
+        .process_group(0)
+        .spawn()
+        .map_err(|source| AgentError::Start { program: program.to_owned(), source })
 }
 
 /// Writes configuration and CA file; the log file, open.

@@ -26,7 +26,7 @@ pub use cluster::{Channel, Cluster, Condition, Fact, Labels, Stage};
 pub use find_max::{Growth, Limit, Maximum, find_max};
 pub use fleet::{Behaviour, Fleet, NameTaken, Progress, Standing};
 pub use norman::Reply;
-pub use profile::{Call, Observation, Probe, Profile, Verb, WatchForm, WatchedList, Watches};
+pub use profile::{Call, Observation, Probe, Profile, ProfileError, Verb, WatchForm, WatchedList, Watches};
 pub use rehearse::{Options, RehearsalError, Stage as Rehearsal, TIMEOUT, rehearse};
 pub use rest::Rest;
 pub use script::{Prepared, Script, Step};

@@ -160,6 +160,11 @@ impl OpenTunnel {
         self.socket.get_mut().shutdown();
     }
 
+    /// The stand-in goes away as a process that is killed: without a word.
+    pub(super) fn abandon(self, shared: &Shared, now: Instant) {
+        shared.fleet.session_ended(&self.admission.cluster, self.admission.channel, self.number, now);
+    }
+
     fn dispatch(&mut self, frame: &[u8], shared: &Shared, scratch: &mut [u8], now: Instant) -> Result<(), Lost> {
         let event = self.session.receive(frame, &mut self.outbox).map_err(|error| Lost::Protocol(error.to_string()))?;
         match event {

@@ -7,8 +7,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// The load that one cluster gets. Read from YAML; `config/profiles/rancher.yaml` explains each key by example.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone)]
 pub struct Profile {
     /// The name that the report shows.
     pub name: String,
@@ -71,8 +70,7 @@ pub enum Observation {
 }
 
 /// The long watches of a cluster.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone)]
 pub struct Watches {
     /// How the initial list is had.
     pub form: WatchForm,
@@ -114,20 +112,72 @@ pub struct Probe {
     pub every_seconds: u64,
 }
 
+/// Why there is no profile.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// Not YAML, or not these keys.
+    #[error(transparent)]
+    Yaml(#[from] serde_yaml::Error),
+    /// It extends one that is not there.
+    #[error("extends: there is no profile {0:?}; it can be {names}", names = BUILT_IN.map(|(name, _)| name).join(", "))]
+    Unknown(String),
+}
+
 impl Profile {
     /// What Rancher does to a plain imported cluster.
     pub fn rancher() -> Profile {
-        serde_yaml::from_str(RANCHER_YAML).expect("a test reads this constant")
+        Profile::named("rancher").expect("a test reads each profile that is built in")
     }
 
     /// Both tunnels and the probes, no watches and no writes: the cost of the tunnels alone.
     pub fn idle() -> Profile {
-        serde_yaml::from_str(IDLE_YAML).expect("a test reads this constant")
+        Profile::named("idle").expect("a test reads each profile that is built in")
+    }
+
+    /// A profile that is built in.
+    pub fn named(name: &str) -> Option<Profile> {
+        let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+        Profile::from_yaml(text).ok()
+    }
+
+    /// The names of those that are built in.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        BUILT_IN.iter().map(|(name, _)| *name)
     }
 
     /// Reads a profile; errors name the place and the key.
-    pub fn from_yaml(text: &str) -> Result<Profile, serde_yaml::Error> {
-        serde_yaml::from_str(text)
+    pub fn from_yaml(text: &str) -> Result<Profile, ProfileError> {
+        let written: Written = serde_yaml::from_str(text)?;
+        let base = match &written.extends {
+            None => Profile::empty(),
+            // A profile that extends itself is none that is built in.
+            Some(name) => Profile::named(name).ok_or_else(|| ProfileError::Unknown(name.clone()))?,
+        };
+        Ok(base.extended(written))
+    }
+
+    fn empty() -> Profile {
+        let watches = Watches { form: WatchForm::WatchList, timeout_seconds: 300, lists: Vec::new() };
+        Profile {
+            name: String::new(),
+            first: Vec::new(),
+            watches,
+            writes: Vec::new(),
+            probes: Vec::new(),
+            retry_seconds: 5,
+        }
+    }
+
+    fn extended(mut self, written: Written) -> Profile {
+        self.name = written.name;
+        self.first.extend(written.first);
+        self.watches.form = written.watches.form.unwrap_or(self.watches.form);
+        self.watches.timeout_seconds = written.watches.timeout_seconds.unwrap_or(self.watches.timeout_seconds);
+        self.watches.lists.extend(written.watches.lists);
+        self.writes.extend(written.writes);
+        self.probes.extend(written.probes);
+        self.retry_seconds = written.retry_seconds.unwrap_or(self.retry_seconds);
+        self
     }
 
     /// How long after a failure a request is made again.
@@ -144,8 +194,39 @@ impl WatchedList {
     }
 }
 
-const RANCHER_YAML: &str = include_str!("../../config/profiles/rancher.yaml");
-const IDLE_YAML: &str = include_str!("../../config/profiles/idle.yaml");
+/// A profile as its file has it: what it does not say is as in the profile that it extends, and lists come after that one's.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    name: String,
+    extends: Option<String>,
+    #[serde(default)]
+    first: Vec<Call>,
+    #[serde(default)]
+    watches: WrittenWatches,
+    #[serde(default)]
+    writes: Vec<Call>,
+    #[serde(default)]
+    probes: Vec<Probe>,
+    retry_seconds: Option<u64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct WrittenWatches {
+    form: Option<WatchForm>,
+    timeout_seconds: Option<u64>,
+    #[serde(default)]
+    lists: Vec<WatchedList>,
+}
+
+const BUILT_IN: [(&str, &str); 5] = [
+    ("rancher", include_str!("../../config/profiles/rancher.yaml")),
+    ("rancher-2.13", include_str!("../../config/profiles/rancher-2.13.yaml")),
+    ("explorer", include_str!("../../config/profiles/explorer.yaml")),
+    ("storm", include_str!("../../config/profiles/storm.yaml")),
+    ("idle", include_str!("../../config/profiles/idle.yaml")),
+];
 
 #[cfg(test)]
 mod tests {
@@ -160,15 +241,33 @@ mod tests {
     }
 
     #[test]
-    fn both_profiles_learn_what_the_updated_condition_needs() {
-        for profile in [Profile::rancher(), Profile::idle()] {
+    fn every_profile_learns_what_the_updated_condition_needs() {
+        for (name, text) in BUILT_IN {
+            let profile = Profile::from_yaml(text).unwrap();
+            assert_eq!(profile.name, name);
             let calls = profile.first.iter().filter_map(|call| call.observes);
             let watches = profile.watches.lists.iter().filter_map(|list| list.observes);
             let observed: Vec<Observation> = calls.chain(watches).collect();
-            assert_eq!(observed, [Observation::Version, Observation::Nodes], "{}", profile.name);
-            assert!(profile.probes.iter().any(|probe| probe.tunnel == Channel::Steve), "{}", profile.name);
-            assert!(profile.probes.iter().any(|probe| probe.tunnel == Channel::Api), "{}", profile.name);
+            assert_eq!(observed, [Observation::Version, Observation::Nodes], "{name}");
+            assert!(profile.probes.iter().any(|probe| probe.tunnel == Channel::Steve), "{name}");
+            assert!(profile.probes.iter().any(|probe| probe.tunnel == Channel::Api), "{name}");
         }
+    }
+
+    #[test]
+    fn a_profile_adds_to_the_one_that_it_extends() {
+        let text = "{name: mine, extends: rancher, watches: {form: list-then-watch, lists: [{path: /api/v1/pods}]}}";
+        let profile = Profile::from_yaml(text).unwrap();
+        assert_eq!((profile.name.as_str(), profile.watches.lists.len()), ("mine", 13));
+        assert_eq!((profile.watches.form, profile.watches.timeout_seconds), (WatchForm::ListThenWatch, 300));
+        assert_eq!(profile.writes.len(), Profile::rancher().writes.len());
+        let error = Profile::from_yaml("{name: mine, extends: mine}").unwrap_err().to_string();
+        assert!(error.contains("\"mine\"") && error.contains("rancher, rancher-2.13"), "{error}");
+    }
+
+    #[test]
+    fn the_explorer_has_twenty_watches_in_all() {
+        assert_eq!(Profile::named("explorer").unwrap().watches.lists.len(), 20);
     }
 
     #[test]

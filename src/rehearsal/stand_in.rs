@@ -6,7 +6,7 @@ use crate::engine::{Authority, EngineError, Validity};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -33,6 +33,8 @@ pub struct StandIn {
     pub ca_pem: String,
     /// Its clusters, and the API token under [`Fleet::bearer`].
     pub fleet: Arc<Fleet>,
+    address: SocketAddr,
+    threads: usize,
     shared: Arc<Shared>,
     workers: Vec<(Arc<mio::Waker>, JoinHandle<()>)>,
 }
@@ -53,8 +55,7 @@ impl StandIn {
     pub fn start(options: StandInOptions) -> Result<StandIn, StandInError> {
         let authority = Authority::generate()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        listener.set_nonblocking(true)?;
-        let port = listener.local_addr()?.port();
+        let address = listener.local_addr()?;
         let mut random = fastrand::Rng::with_seed(options.seed);
         let secret: String = std::iter::repeat_with(|| random.alphanumeric().to_ascii_lowercase()).take(54).collect();
         let fleet = Arc::new(Fleet::new(&format!("token-rehrs:{secret}"), options.behaviour, random.u64(..)));
@@ -67,24 +68,20 @@ impl StandIn {
             stopping: AtomicBool::new(false),
         });
         let mut stand_in = StandIn {
-            url: format!("https://127.0.0.1:{port}"),
+            url: format!("https://{address}"),
             ca_pem: authority.certificate_pem().to_owned(),
             fleet,
+            address,
+            threads: options.threads.max(1),
             shared,
             workers: Vec::new(),
         };
-        for index in 0..options.threads.max(1) {
-            let mut worker = Worker::new(stand_in.shared.clone(), listener.try_clone()?)?;
-            let waker = worker.waker();
-            let thread = thread::Builder::new().name(format!("stand-in-{index}")).spawn(move || worker.run())?;
-            stand_in.workers.push((waker, thread));
-        }
+        stand_in.serve(listener)?;
         Ok(stand_in)
     }
-}
 
-impl Drop for StandIn {
-    fn drop(&mut self) {
+    /// Goes away as a process that was killed: every connection ends and new ones are refused. Its clusters are remembered.
+    pub fn go_down(&mut self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
         for (waker, thread) in self.workers.drain(..) {
             // A worker that cannot be woken sees the flag at its next timer.
@@ -92,5 +89,28 @@ impl Drop for StandIn {
             // A worker that panicked has said so.
             let _ = thread.join();
         }
+    }
+
+    /// Comes back on the port that it had.
+    pub fn come_back(&mut self) -> Result<(), StandInError> {
+        self.shared.stopping.store(false, Ordering::Relaxed);
+        Ok(self.serve(TcpListener::bind(self.address)?)?)
+    }
+
+    fn serve(&mut self, listener: TcpListener) -> io::Result<()> {
+        listener.set_nonblocking(true)?;
+        for index in 0..self.threads {
+            let worker = Worker::new(self.shared.clone(), listener.try_clone()?)?;
+            let waker = worker.waker();
+            let thread = thread::Builder::new().name(format!("stand-in-{index}")).spawn(move || worker.run())?;
+            self.workers.push((waker, thread));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        self.go_down();
     }
 }

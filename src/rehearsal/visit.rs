@@ -19,8 +19,8 @@ pub struct Visit {
     script: Script,
     position: Position,
     informers: Vec<Informer>,
-    /// For each probe of the profile, whether its answer is awaited.
-    probing: Vec<bool>,
+    /// For each probe of the profile, since when its answer is awaited.
+    probing: Vec<Option<Instant>>,
     orders: Vec<Order>,
 }
 
@@ -73,7 +73,7 @@ struct Informer {
 impl Visit {
     /// A visit through one tunnel of `cluster`, which does nothing before [`Visit::begin`]. `seed` decides how long watches last.
     pub fn new(fleet: Arc<Fleet>, profile: Arc<Profile>, cluster: String, channel: Channel, seed: u64) -> Visit {
-        let probing = vec![false; profile.probes.len()];
+        let probing = vec![None; profile.probes.len()];
         Visit {
             fleet,
             profile,
@@ -153,14 +153,14 @@ impl Visit {
         match line {
             // An idle connection may go away: the next request opens a new one.
             Line::Calls if self.call().is_none() => return,
-            Line::Probe(index) if !self.probing[index] => return,
+            Line::Probe(index) if self.probing[index].is_none() => return,
             Line::Calls => self.retry(line, now),
             Line::Watch(index) => {
                 self.informers[index].watcher.ended();
                 self.retry(line, now);
             }
             Line::Probe(index) => {
-                self.probing[index] = false;
+                self.probing[index] = None;
                 self.learn_probe(false, now);
             }
         }
@@ -331,11 +331,11 @@ impl Visit {
     fn probe(&mut self, index: usize, now: Instant) {
         let every = Duration::from_secs(self.profile.probes[index].every_seconds);
         self.orders.push(Order::Wake(now + every, Alarm::Probe(index)));
-        if self.probing[index] {
+        if self.probing[index].is_some() {
             self.orders.push(Order::Close(Line::Probe(index)));
             self.probe_failed(index, "no answer before the next one was due", now);
         }
-        self.probing[index] = true;
+        self.probing[index] = Some(now);
         let target = self.profile.probes[index].path.clone();
         let prepared = Prepared { method: Method::Get, target, accept: "*/*".to_owned(), body: None };
         self.orders.push(Order::Send(Line::Probe(index), prepared));
@@ -349,13 +349,16 @@ impl Visit {
         if !(200..300).contains(&status) {
             return self.probe_failed(index, &format!("answered {status}"), now);
         }
-        self.probing[index] = false;
+        let asked = self.probing[index].take();
+        if let (Channel::Api, Some(asked)) = (self.channel, asked) {
+            self.fleet.seen.answered_after(now.saturating_duration_since(asked));
+        }
         self.fleet.seen.probes.fetch_add(1, Ordering::Relaxed);
         self.learn_probe(true, now);
     }
 
     fn probe_failed(&mut self, index: usize, cause: &str, now: Instant) {
-        self.probing[index] = false;
+        self.probing[index] = None;
         self.problem(&format!("probe {}: {cause}", self.profile.probes[index].path));
         self.learn_probe(false, now);
     }
@@ -429,7 +432,7 @@ probes:
             let fleet = Arc::new(Fleet::new("bearer", Behaviour::immediate(), 1));
             let cluster = fleet.create("edge", Labels::new(), now).unwrap();
             fleet.learn(&cluster, Fact::TunnelUp(Channel::Api, None), now);
-            Scene { fleet, profile: Arc::new(serde_yaml::from_str(PROFILE).unwrap()), cluster, now }
+            Scene { fleet, profile: Arc::new(Profile::from_yaml(PROFILE).unwrap()), cluster, now }
         }
 
         fn visit(&self, channel: Channel) -> Visit {

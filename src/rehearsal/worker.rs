@@ -74,7 +74,7 @@ impl Worker {
     }
 
     /// Serves until the stand-in stops.
-    pub(super) fn run(&mut self) {
+    pub(super) fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         let mut fired = Vec::new();
         while !self.shared.stopping.load(Ordering::Relaxed) {
@@ -105,12 +105,19 @@ impl Worker {
                 self.on_time(token, timer, now);
             }
         }
+        let now = Instant::now();
+        for (_, peer) in self.peers.drain() {
+            if let Peer::Tunnel(tunnel) = peer {
+                tunnel.abandon(&self.shared, now);
+            }
+        }
     }
 
     fn accept(&mut self) {
         loop {
             match self.listener.accept() {
                 Ok((socket, _)) => {
+                    self.shared.fleet.seen.accepted.fetch_add(1, Ordering::Relaxed);
                     if let Err(error) = self.welcome(socket) {
                         self.shared.fleet.problem(format!("accept: {error}"));
                     }

@@ -265,7 +265,12 @@ impl Fleet {
         match outcome {
             Outcome::Created(name, result) => {
                 self.called(server, &result, now);
-                self.created(name, result, now);
+                let ramp = self.records.get(&name).and_then(|record| record.ramp);
+                self.created(name.clone(), result, now);
+                let is_open = |record: &Record| record.id.is_none() && record.state != State::Failed;
+                if let Some((number, _)) = ramp.filter(|_| !self.records.get(&name).is_some_and(is_open)) {
+                    self.make_room(number, now);
+                }
             }
             Outcome::Token(name, result) => {
                 self.called(server, &result, now);

@@ -225,6 +225,22 @@ impl Fleet {
 
     fn advance_ramp(&mut self, number: u64, ramp: &mut Ramp, now: Now) -> Option<Duration> {
         self.settle(ramp, now);
+        self.start_due(number, ramp, now);
+        self.conclude(number, ramp, now);
+        ramp.is_live().then(|| ramp.patience(now))
+    }
+
+    /// A cluster of a ramp has left the registrars: the next one takes its place at once rather than at the next look.
+    pub(super) fn make_room(&mut self, number: u64, now: Now) {
+        let Some(mut operation) = self.operations.known.remove(&number) else { return };
+        if let Work::Create(ramp) = &mut operation.work {
+            ramp.make_room();
+            self.start_due(number, ramp, now);
+        }
+        self.operations.known.insert(number, operation);
+    }
+
+    fn start_due(&mut self, number: u64, ramp: &mut Ramp, now: Now) {
         while let Some(start) = ramp.next(now) {
             // All names were checked.
             let Ok(name) = ClusterName::parse(&ramp.name(start)) else { continue };
@@ -245,8 +261,6 @@ impl Fleet {
                 }
             }
         }
-        self.conclude(number, ramp, now);
-        ramp.is_live().then(|| ramp.patience(now))
     }
 
     fn advance_deletion(&mut self, deletion: &mut Deletion, now: Now) -> Option<Duration> {
@@ -472,8 +486,13 @@ mod tests {
         view(&mut play, create(bulk(500)));
         assert_eq!(asked(&mut play).len(), UNDER_WAY);
         play.created("edge-1", "c-1");
+        assert_eq!(asked(&mut play), ["edge-65"], "at once, not at the next look");
+        play.outcome(Outcome::Created(cluster("edge-2"), Err(error(JobErrorKind::Permanent))));
+        assert_eq!(asked(&mut play), ["edge-66"]);
+        play.outcome(Outcome::Created(cluster("edge-3"), Err(error(JobErrorKind::Transient(None)))));
+        assert_eq!(asked(&mut play), [""; 0], "it is tried again, and in flight until then");
         play.pass(1);
-        assert_eq!(asked(&mut play), ["edge-65"]);
+        assert_eq!(asked(&mut play), ["edge-3"]);
     }
 
     #[test]

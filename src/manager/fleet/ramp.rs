@@ -139,8 +139,7 @@ impl Ramp {
 
     /// The next cluster that is to start.
     pub(super) fn next(&mut self, now: Now) -> Option<Start> {
-        let start = self.pace.next(now.instant, self.in_flight)?;
-        Some(start)
+        self.pace.next(now.instant, self.in_flight)
     }
 
     /// When to look after it again.
@@ -172,6 +171,13 @@ impl Ramp {
         let cause = Some(cause(problem, &name.to_string(), None));
         self.members.push(Member { name, intended: start.intended, fate: Some(Fate::Failed), cause, journey: None });
         self.fail(error);
+    }
+
+    /// One is in flight no more, if it is creation that counts; [`Fleet::settle`] counts them all anew.
+    pub(super) fn make_room(&mut self) {
+        if self.spec.in_flight_until == InFlightUntil::Created {
+            self.in_flight = self.in_flight.saturating_sub(1);
+        }
     }
 
     /// A cluster's record is gone; what is known of its way stays here.

@@ -1,0 +1,528 @@
+//! What a fleet costs: the agent in a process of its own, the stand-in for Rancher in this one, and the same clusters held by a
+//! client on the real remotedialer library beside it, so that ratios are of one machine and one moment.
+//!
+//! `cargo bench --bench fleet -- --clusters 1000,3000 --loads idle,rancher --output json`
+
+use clap::{Parser, ValueEnum};
+use scale_cluster_agent::ramp::{InFlightUntil, Spec};
+use scale_cluster_agent::rehearsal::{
+    Behaviour, Fleet, Options, Profile, Rehearsal, RehearsalError, StandIn, StandInOptions,
+};
+use scale_cluster_agent::remote::{Client, Plan};
+use scale_cluster_agent::report::{Column, Outcome, Table, bytes, count, duration};
+use scale_cluster_agent::telemetry::{Latency, Usage};
+use serde::Serialize;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::atomic::AtomicBool;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Brings up N clusters, holds them, lets the server and the agent restart, and reports what each of it cost.
+#[derive(Debug, Parser)]
+struct Args {
+    /// How many clusters; one run for each number.
+    #[arg(long, value_delimiter = ',', default_value = "1000,3000,10000")]
+    clusters: Vec<u32>,
+    /// Which loads, by the name of their profile; one run for each.
+    #[arg(long, value_delimiter = ',', default_value = "idle,explorer,storm")]
+    loads: Vec<String>,
+    /// How long the clusters are held, in seconds.
+    #[arg(long, default_value_t = 30)]
+    hold_seconds: u64,
+    /// How long the server is away, in seconds; 0 leaves out both restarts.
+    #[arg(long, default_value_t = 10)]
+    outage_seconds: u64,
+    /// Who holds them; the reference needs Go.
+    #[arg(long, value_delimiter = ',', default_value = "agent,reference")]
+    holders: Vec<Holder>,
+    /// What is printed.
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+    /// Passed by `cargo bench`.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Holder {
+    Agent,
+    Reference,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
+/// One run.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    clusters: u32,
+    load: String,
+    holder: Holder,
+    active: usize,
+    clusters_per_second: f64,
+    cpu_ms_per_cluster_up: f64,
+    base_rss_bytes: u64,
+    rss_bytes_per_cluster: i64,
+    pss_bytes_per_cluster: i64,
+    /// Kernel memory of the sockets of both ends.
+    socket_bytes_per_cluster: i64,
+    hold: Span,
+    tunnels_lost: u64,
+    /// Of the requests that the load repeats through the Kubernetes tunnel.
+    answers: Latency,
+    after_outage: Option<Return>,
+    restart: Option<Restart>,
+}
+
+/// A stretch of time with nothing new.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Span {
+    seconds: f64,
+    cpu_percent_of_core: f64,
+    /// Through the loopback device, whatever else uses it included.
+    wire_bytes_per_second: f64,
+    rss_growth_bytes: i64,
+}
+
+/// The server was killed and came back.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Return {
+    /// From its return until every cluster is Active.
+    seconds: Option<f64>,
+    most_accepted_per_second: f64,
+    accepted: u64,
+}
+
+/// The agent was stopped and started again.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Restart {
+    drain_seconds: f64,
+    /// From the start of the process until its REST API listens, its records loaded.
+    load_seconds: f64,
+    /// From then until every cluster is Active.
+    active_seconds: Option<f64>,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let most = args.clusters.iter().copied().max().unwrap_or_default();
+    // Two sockets per cluster on either side; a limit that stays too low shows up as failures.
+    let _ = rlimit::increase_nofile_limit(2 * u64::from(most) + 200);
+    let mut rows = Vec::new();
+    let reference = args.holders.contains(&Holder::Reference).then(build_reference).transpose();
+    let reference = reference.unwrap_or_else(|error| {
+        eprintln!("without the reference: {error}");
+        None
+    });
+    for &clusters in &args.clusters {
+        for load in &args.loads {
+            for &holder in &args.holders {
+                let Some(profile) = Profile::named(load) else {
+                    let known: Vec<&str> = Profile::names().collect();
+                    eprintln!("error: --loads: there is no profile {load:?}; there are {}", known.join(", "));
+                    return ExitCode::from(2);
+                };
+                eprintln!("{} clusters, load {load}, {holder:?}", count(clusters.into()));
+                let row = match (holder, &reference) {
+                    (Holder::Agent, _) => with_agent(&args, clusters, profile),
+                    (Holder::Reference, Some(program)) => with_reference(&args, clusters, profile, program.path()),
+                    (Holder::Reference, None) => continue,
+                };
+                match row {
+                    Ok(row) => rows.push(row),
+                    Err(error) => {
+                        eprintln!("error: {error}");
+                        return ExitCode::FAILURE;
+                    }
+                }
+            }
+        }
+    }
+    match args.output {
+        Output::Text => print!("{}\n{}\n{}", costs(&rows), survival(&rows), ratios(&rows)),
+        Output::Json => println!("{}", serde_json::to_string_pretty(&rows).unwrap_or_default()),
+    }
+    if rows.iter().all(|row| row.active == row.clusters as usize) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn with_agent(args: &Args, clusters: u32, profile: Profile) -> Result<Row, Box<dyn Error>> {
+    let load = profile.name.clone();
+    let options = Options {
+        agent: PathBuf::from(env!("CARGO_BIN_EXE_scale-cluster-agent")),
+        plan: Plan::of(Spec {
+            prefix: "fleet-".into(),
+            width: 5,
+            clusters,
+            max_in_flight: Some(IN_FLIGHT),
+            in_flight_until: InFlightUntil::Created,
+            timeout: TIMEOUT,
+            ..Spec::default()
+        }),
+        profile,
+        // What Rancher takes its time for would hide what the agent does.
+        behaviour: Behaviour::immediate(),
+        threads: 1,
+        template: None,
+        settings: vec![
+            ("RegistrationParallelism".into(), IN_FLIGHT.to_string()),
+            ("MaxClusters".into(), clusters.to_string()),
+        ],
+    };
+    let mut rehearsal = Rehearsal::set(&options)?;
+    let before = Moment::now(rehearsal.agent.usage());
+    let run = rehearsal.play(&options.plan, &AtomicBool::new(false), |_| {})?;
+    for failed in [&run].into_iter().filter(|run| run.outcome != Outcome::Passed) {
+        eprintln!("\n{failed}");
+    }
+    let up = Moment::now(rehearsal.agent.usage());
+    let fleet = rehearsal.stand_in.fleet.clone();
+    let (hold, tunnels_lost, answers) = hold(&fleet, args.hold_seconds, || rehearsal.agent.usage());
+    let mut row = Row {
+        clusters,
+        load,
+        holder: Holder::Agent,
+        active: fleet.progress().active,
+        clusters_per_second: run.figures.clusters_per_second,
+        cpu_ms_per_cluster_up: 1e3 * run.cpu.map_or(0.0, |cpu| cpu.seconds) / f64::from(clusters),
+        answers,
+        tunnels_lost,
+        hold,
+        after_outage: None,
+        restart: None,
+        ..costs_of(clusters, &before, &up)
+    };
+    if args.outage_seconds > 0 {
+        row.after_outage = Some(outage(&mut rehearsal.stand_in, args.outage_seconds, clusters)?);
+        row.restart = Some(restart(&mut rehearsal, clusters)?);
+    }
+    Ok(row)
+}
+
+fn with_reference(args: &Args, clusters: u32, profile: Profile, program: &Path) -> Result<Row, Box<dyn Error>> {
+    let load = profile.name.clone();
+    let options = StandInOptions { profile, behaviour: Behaviour::immediate(), threads: 1, seed: 1 };
+    let mut stand_in = StandIn::start(options)?;
+    let mut reference = Reference::start(program, &stand_in, clusters)?;
+    // It holds its prepared bodies from the beginning; nobody can tell when exactly it has read them.
+    sleep(START_UP);
+    let before = Moment::now(reference.usage());
+    reference.begin()?;
+    let begin = Instant::now();
+    let came = await_active(&stand_in.fleet, clusters);
+    let up = Moment::now(reference.usage());
+    let cpu = up.usage.zip(before.usage).map_or(Duration::ZERO, |(up, before)| up.cpu.saturating_sub(before.cpu));
+    let fleet = stand_in.fleet.clone();
+    let (hold, tunnels_lost, answers) = hold(&fleet, args.hold_seconds, || reference.usage());
+    let active = fleet.progress().active;
+    let mut row = Row {
+        clusters,
+        load,
+        holder: Holder::Reference,
+        active,
+        clusters_per_second: active as f64 / came.unwrap_or(begin.elapsed()).as_secs_f64(),
+        cpu_ms_per_cluster_up: 1e3 * cpu.as_secs_f64() / f64::from(clusters),
+        answers,
+        tunnels_lost,
+        hold,
+        after_outage: None,
+        restart: None,
+        ..costs_of(clusters, &before, &up)
+    };
+    if args.outage_seconds > 0 {
+        row.after_outage = Some(outage(&mut stand_in, args.outage_seconds, clusters)?);
+    }
+    Ok(row)
+}
+
+/// What the clusters between two moments cost in memory; the rest of the row is blank.
+fn costs_of(clusters: u32, before: &Moment, up: &Moment) -> Row {
+    let usage = |of: &Moment| of.usage.unwrap_or(Usage { rss_bytes: 0, pss_bytes: 0, cpu: Duration::ZERO });
+    let (from, to) = (usage(before), usage(up));
+    let each = |from: u64, to: u64| (to as i64 - from as i64) / i64::from(clusters.max(1));
+    Row {
+        clusters,
+        load: String::new(),
+        holder: Holder::Agent,
+        active: 0,
+        clusters_per_second: 0.0,
+        cpu_ms_per_cluster_up: 0.0,
+        base_rss_bytes: from.rss_bytes,
+        rss_bytes_per_cluster: each(from.rss_bytes, to.rss_bytes),
+        pss_bytes_per_cluster: each(from.pss_bytes, to.pss_bytes),
+        socket_bytes_per_cluster: each(before.socket_bytes, up.socket_bytes),
+        hold: Span { seconds: 0.0, cpu_percent_of_core: 0.0, wire_bytes_per_second: 0.0, rss_growth_bytes: 0 },
+        tunnels_lost: 0,
+        answers: Latency::default(),
+        after_outage: None,
+        restart: None,
+    }
+}
+
+/// Lets time pass.
+fn hold(fleet: &Fleet, seconds: u64, usage: impl Fn() -> Option<Usage>) -> (Span, u64, Latency) {
+    let (before, lost_before) = (Moment::now(usage()), fleet.seen.counts().tunnels_lost);
+    fleet.seen.take_answers();
+    sleep(Duration::from_secs(seconds));
+    let after = Moment::now(usage());
+    let elapsed = after.at.duration_since(before.at).as_secs_f64();
+    let usages = before.usage.zip(after.usage);
+    let cpu = usages.map_or(0.0, |(before, after)| after.cpu.saturating_sub(before.cpu).as_secs_f64());
+    let span = Span {
+        seconds: elapsed,
+        cpu_percent_of_core: 100.0 * cpu / elapsed,
+        wire_bytes_per_second: (after.wire_bytes - before.wire_bytes) as f64 / elapsed,
+        rss_growth_bytes: usages.map_or(0, |(before, after)| after.rss_bytes as i64 - before.rss_bytes as i64),
+    };
+    (span, fleet.seen.counts().tunnels_lost - lost_before, fleet.seen.take_answers())
+}
+
+/// Kills the server, brings it back, and waits for the fleet.
+fn outage(stand_in: &mut StandIn, seconds: u64, clusters: u32) -> Result<Return, Box<dyn Error>> {
+    stand_in.go_down();
+    sleep(Duration::from_secs(seconds));
+    let accepted_before = stand_in.fleet.seen.counts().accepted;
+    stand_in.come_back()?;
+    let (begin, mut at, mut accepted, mut most) = (Instant::now(), Instant::now(), accepted_before, 0.0_f64);
+    let mut came = None;
+    while came.is_none() && begin.elapsed() < TIMEOUT {
+        sleep(WINDOW);
+        let (now, seen) = (Instant::now(), stand_in.fleet.seen.counts().accepted);
+        most = most.max((seen - accepted) as f64 / now.duration_since(at).as_secs_f64());
+        (at, accepted) = (now, seen);
+        came = (stand_in.fleet.progress().active >= clusters as usize).then(|| begin.elapsed().as_secs_f64());
+    }
+    Ok(Return { seconds: came, most_accepted_per_second: most, accepted: accepted - accepted_before })
+}
+
+fn restart(rehearsal: &mut Rehearsal, clusters: u32) -> Result<Restart, RehearsalError> {
+    let drained = rehearsal.agent.stop();
+    let begin = Instant::now();
+    rehearsal.agent.start_again()?;
+    let loaded = begin.elapsed();
+    rehearsal.client = Client::new(&rehearsal.agent.url);
+    Ok(Restart {
+        drain_seconds: drained.as_secs_f64(),
+        load_seconds: loaded.as_secs_f64(),
+        active_seconds: await_active(&rehearsal.stand_in.fleet, clusters).map(|came| came.as_secs_f64()),
+    })
+}
+
+/// How long it takes until all are Active; none if that takes too long.
+fn await_active(fleet: &Fleet, clusters: u32) -> Option<Duration> {
+    let begin = Instant::now();
+    while begin.elapsed() < TIMEOUT {
+        if fleet.progress().active >= clusters as usize {
+            return Some(begin.elapsed());
+        }
+        sleep(WINDOW);
+    }
+    None
+}
+
+/// The process on the real library. Dropping it ends it.
+struct Reference {
+    child: Child,
+    _files: tempfile::TempDir,
+}
+
+/// Compiles it into a folder that goes with the value.
+fn build_reference() -> Result<tempfile::TempDir, Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let program = folder.path().join("reference");
+    let status = Command::new("go")
+        .args(["build", "-o"])
+        .arg(&program)
+        .arg("./reference")
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers"))
+        .status()?;
+    if status.success() { Ok(folder) } else { Err("go build failed".into()) }
+}
+
+impl Reference {
+    fn start(built: &Path, stand_in: &StandIn, clusters: u32) -> Result<Reference, Box<dyn Error>> {
+        let files = tempfile::tempdir()?;
+        let (ca, objects) = (files.path().join("ca.pem"), files.path().join("objects.json"));
+        fs::write(&ca, &stand_in.ca_pem)?;
+        // The very objects that the agent's clusters start with.
+        let rendered = Command::new(env!("CARGO_BIN_EXE_scale-cluster-agent"))
+            .args(["render", "reference", "--output", "json", "--home"])
+            .arg(files.path())
+            .output()?;
+        fs::write(&objects, rendered.stdout)?;
+        let child = Command::new(built.join("reference"))
+            .args(["--url", &stand_in.url, "--clusters", &clusters.to_string()])
+            .args(["--in-flight", &IN_FLIGHT.to_string()])
+            .arg("--ca")
+            .arg(&ca)
+            .arg("--objects")
+            .arg(&objects)
+            .env("BEARER", &stand_in.fleet.bearer)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()?;
+        Ok(Reference { child, _files: files })
+    }
+
+    /// Lets it import its clusters.
+    fn begin(&mut self) -> std::io::Result<()> {
+        use std::io::Write;
+        let stdin = self.child.stdin.as_mut();
+        stdin.map_or(Ok(()), |stdin| stdin.write_all(b"\n"))
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        Usage::of(self.child.id())
+    }
+}
+
+impl Drop for Reference {
+    fn drop(&mut self) {
+        // Both fail only if the process is gone.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What was known at one moment.
+struct Moment {
+    at: Instant,
+    usage: Option<Usage>,
+    socket_bytes: u64,
+    wire_bytes: u64,
+}
+
+impl Moment {
+    fn now(usage: Option<Usage>) -> Moment {
+        let sockets = fs::read_to_string("/proc/net/sockstat").unwrap_or_default();
+        let tcp = sockets.lines().find(|line| line.starts_with("TCP:")).unwrap_or_default();
+        let pages = tcp.rsplit_once(" mem ").and_then(|(_, pages)| pages.trim().parse::<u64>().ok());
+        let devices = fs::read_to_string("/proc/net/dev").unwrap_or_default();
+        let loopback = devices.lines().find_map(|line| line.trim().strip_prefix("lo:")).unwrap_or_default();
+        let received = loopback.split_whitespace().next().and_then(|bytes| bytes.parse().ok());
+        Moment {
+            at: Instant::now(),
+            usage,
+            socket_bytes: pages.unwrap_or_default() * PAGE_BYTES,
+            wire_bytes: received.unwrap_or_default(),
+        }
+    }
+}
+
+fn costs(rows: &[Row]) -> Table {
+    let figure = |title| (title, Column::Right);
+    let mut table = Table::new([
+        figure("clusters"),
+        ("load", Column::Left),
+        ("held by", Column::Left),
+        figure("up/s"),
+        figure("CPU each up"),
+        figure("RSS each"),
+        figure("PSS each"),
+        figure("sockets each"),
+        figure("without any"),
+        figure("CPU to hold"),
+        figure("wire"),
+        figure("GET p50"),
+        figure("p99"),
+        figure("lost"),
+    ]);
+    let time = |us: u64| duration(Duration::from_micros(us));
+    for row in rows {
+        table.row([
+            count(row.active as u64),
+            row.load.clone(),
+            format!("{:?}", row.holder).to_lowercase(),
+            format!("{:.0}", row.clusters_per_second),
+            format!("{:.2} ms", row.cpu_ms_per_cluster_up),
+            bytes(row.rss_bytes_per_cluster),
+            bytes(row.pss_bytes_per_cluster),
+            bytes(row.socket_bytes_per_cluster),
+            bytes(row.base_rss_bytes as i64),
+            format!("{:.1} %", row.hold.cpu_percent_of_core),
+            format!("{}/s", bytes(row.hold.wire_bytes_per_second as i64)),
+            time(row.answers.quantile_us(0.5)),
+            time(row.answers.quantile_us(0.99)),
+            count(row.tunnels_lost),
+        ]);
+    }
+    table
+}
+
+fn survival(rows: &[Row]) -> Table {
+    let figure = |title| (title, Column::Right);
+    let mut table = Table::new([
+        figure("clusters"),
+        ("load", Column::Left),
+        ("held by", Column::Left),
+        figure("all back after the server's return"),
+        figure("most accepted"),
+        figure("accepted in all"),
+        figure("agent drained"),
+        figure("loaded"),
+        figure("all Active"),
+    ]);
+    let time = |seconds: Option<f64>| seconds.map_or("never".to_owned(), |s| duration(Duration::from_secs_f64(s)));
+    for row in rows {
+        let Some(back) = &row.after_outage else { continue };
+        let restart = row.restart.as_ref();
+        table.row([
+            count(row.clusters.into()),
+            row.load.clone(),
+            format!("{:?}", row.holder).to_lowercase(),
+            time(back.seconds),
+            format!("{:.0}/s", back.most_accepted_per_second),
+            count(back.accepted),
+            restart.map_or(String::new(), |restart| time(Some(restart.drain_seconds))),
+            restart.map_or(String::new(), |restart| time(Some(restart.load_seconds))),
+            restart.map_or(String::new(), |restart| time(restart.active_seconds)),
+        ]);
+    }
+    table
+}
+
+/// The reference's cost over the agent's.
+fn ratios(rows: &[Row]) -> Table {
+    let figure = |title| (title, Column::Right);
+    let mut table = Table::new([
+        figure("clusters"),
+        ("load", Column::Left),
+        figure("reference / agent: RSS each"),
+        figure("CPU each up"),
+        figure("CPU to hold"),
+    ]);
+    let agents = rows.iter().filter(|row| row.holder == Holder::Agent);
+    for agent in agents {
+        let same = |row: &&Row| row.clusters == agent.clusters && row.load == agent.load;
+        let Some(reference) = rows.iter().filter(same).find(|row| row.holder == Holder::Reference) else { continue };
+        let ratio = |reference: f64, agent: f64| format!("{:.1}", reference / agent);
+        table.row([
+            count(agent.clusters.into()),
+            agent.load.clone(),
+            ratio(reference.rss_bytes_per_cluster as f64, agent.rss_bytes_per_cluster as f64),
+            ratio(reference.cpu_ms_per_cluster_up, agent.cpu_ms_per_cluster_up),
+            ratio(reference.hold.cpu_percent_of_core, agent.hold.cpu_percent_of_core),
+        ]);
+    }
+    table
+}
+
+const IN_FLIGHT: u32 = 16;
+/// The largest run on two cores takes a tenth of this.
+const TIMEOUT: Duration = Duration::from_secs(600);
+/// Over which a rate of accepts is taken.
+const WINDOW: Duration = Duration::from_millis(200);
+/// A Go program has read its files long before.
+const START_UP: Duration = Duration::from_secs(1);
+/// What `/proc/net/sockstat` counts in.
+const PAGE_BYTES: u64 = 4096;
