@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Output, Stdio};
 use support::fake_rancher::{Answer, FakeRancher};
-use support::{Agent, agent_command};
+use support::{Agent, agent_command, eventually};
 
 fn clean(home: &Path, flags: &[&str]) -> Output {
     let mut command = agent_command(home);
@@ -107,4 +107,31 @@ fn a_prefix_keeps_the_others() {
     assert_eq!(code, Some(0), "{error}");
     assert!(shown.ends_with("1 of 1 clusters deleted\n"), "{shown}");
     assert_eq!(names(&rancher), ["theirs", "one", "two"]);
+}
+
+#[test]
+fn one_run_goes_with_what_the_state_file_lost_of_it() {
+    let rancher = FakeRancher::start();
+    let mut agent = Agent::start_for(&rancher, "");
+    assert_eq!(agent.create("by-hand").0, 201);
+    for (prefix, run) in [("first-", "monday"), ("second-", "tuesday")] {
+        let ramp = json!({"prefix": prefix, "clusters": 2, "width": 0, "run": run, "inFlightUntil": "created"});
+        assert_eq!(support::request("POST", &format!("{}/ramps", agent.url), Some(&ramp.to_string())).0, 202);
+        eventually("both are in Rancher", || {
+            let known = names(&rancher).into_iter().filter(|name| name.starts_with(prefix)).count();
+            if known == 2 { Ok(()) } else { Err(format!("{known}")) }
+        });
+    }
+    assert_eq!(agent.call("GET", "/clusters/first-1").1["run"], "monday");
+    let labels = rancher.clusters().into_iter().find(|cluster| cluster.name == "first-2").unwrap().labels;
+    assert_eq!(labels["scale-cluster-agent/run"], "monday");
+    assert!(agent.stop().0.success());
+    std::fs::remove_file(agent.home.path().join("state.v1.redb")).unwrap();
+    let home = agent.home.path();
+    let (code, _, error) = text(&clean(home, &["--run", "no run"]));
+    assert_eq!(code, Some(2), "{error}");
+    assert!(error.contains("no id of a run"), "{error}");
+    let (code, shown, error) = text(&clean(home, &["--run", "monday", "--yes"]));
+    assert_eq!(code, Some(0), "{shown}{error}");
+    assert_eq!(names(&rancher), ["by-hand", "second-1", "second-2"]);
 }

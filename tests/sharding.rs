@@ -3,6 +3,7 @@
 mod support;
 
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Output;
 use support::fake_rancher::FakeRancher;
@@ -64,6 +65,9 @@ fn three_agents_do_one_ramp_with_one_report() {
     assert_eq!(run["results"]["agent"].as_array().map(Vec::len), Some(3));
     assert!(run["results"]["spec"]["shard"].is_null());
     assert_eq!(rancher.clusters().len(), 20);
+    let labels: BTreeSet<String> =
+        rancher.clusters().iter().map(|cluster| cluster.labels["scale-cluster-agent/run"].to_string()).collect();
+    assert_eq!(labels.len(), 1, "all of one run: {labels:?}");
     // The names and the moments of the whole plan, whoever carries it out.
     for (shard, count) in [("1-of-3", 7), ("2-of-3", 7), ("3-of-3", 6)] {
         let own = starts(&folder.join(format!("shard-{shard}")));

@@ -136,7 +136,10 @@ pub(super) static ROUTES: &[Route] = &[
         path: "/clusters",
         role: Some(Role::Admin),
         summary: "Deletes all clusters of a prefix, as an operation.",
-        query: &[required("prefix", Shape::Text(Some(LABEL_START)), "which: DELETE /clusters?prefix=edge-")],
+        query: &[
+            required("prefix", Shape::Text(Some(LABEL_START)), "which: DELETE /clusters?prefix=edge-"),
+            optional("run", Shape::Text(Some(LABEL_VALUE)), "of these only those of that run"),
+        ],
         body: None,
         answers: &[Answered { status: 202, help: "The operation has begun.", content: json::<OperationView>() }],
         problems: &[],
@@ -422,6 +425,7 @@ const RAMP: &[Field] = &[
     optional("template", Shape::Text(None), "the template to make them from"),
     optional("server", Shape::Text(None), "the Rancher to register with, as the configuration calls it"),
     optional("adopt", Shape::Flag, "whether clusters of these names in Rancher become this agent's"),
+    optional("run", Shape::Text(Some(LABEL_VALUE)), "what tells its clusters from those of other runs"),
     optional("thresholds", Shape::Json(thresholds), "what has to hold: `time_to_active:p(95)<120s`"),
     optional("abortOnFail", Shape::Flag, "whether the ramp ends as soon as one does not"),
 ];
@@ -440,6 +444,8 @@ fn states() -> Vec<&'static str> {
 const LABEL: &str = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
 /// What a DNS-1123 label may begin with.
 const LABEL_START: &str = "^[a-z0-9][-a-z0-9]{0,61}$";
+/// What Kubernetes takes as the value of a label.
+const LABEL_VALUE: &str = "^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
 /// Characters of a label.
 const MAX_LABEL: u32 = 63;
 /// More than MaxObjects lets a cluster hold.

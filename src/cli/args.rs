@@ -6,6 +6,7 @@ use super::ramp::Target;
 use super::rehearse::{parse_setting, read_profile};
 use super::run_scenario::parse_scale;
 use crate::config::{Flags, Role, SETTINGS};
+use crate::ramp::parse_run;
 use crate::rehearsal::Profile;
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use std::fmt::Write;
@@ -198,7 +199,15 @@ pub(super) struct ReportArgs {
 /// Flags of `clean`.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct CleanArgs {
-    /// Only clusters whose names begin so, such as those of one ramp; without it, all that this agent created.
+    /// Only clusters of this run, whose id a ramp shows and its results have; without it, all that this agent created.
+    #[arg(long, value_name = "ID", value_parser = parse_run)]
+    pub(super) run: Option<String>,
+
+    /// All clusters that this agent created, as without any of these flags.
+    #[arg(long, conflicts_with_all = ["run", "prefix"])]
+    pub(super) all_mine: bool,
+
+    /// Only clusters whose names begin so.
     #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
     pub(super) prefix: String,
 

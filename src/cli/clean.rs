@@ -6,13 +6,13 @@ use super::signals::{INTERRUPTED, requests};
 use super::{Failure, ReportFormat, print_stdout};
 use crate::config::Loaded;
 use crate::manager::{
-    Action, Answer, ClusterName, Command, INSTANCE_LABEL, OperationState, OperationView, Reply, Stray,
+    Action, Answer, ClusterName, Command, INSTANCE_LABEL, OperationState, OperationView, RUN_LABEL, Reply, Stray, Which,
 };
 use crate::telemetry::{self, LogConfig};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -32,10 +32,14 @@ pub(super) fn run(loaded: Loaded, args: &CleanArgs) -> Result<ExitCode, Failure>
 
 fn clean(agent: &Agent, args: &CleanArgs, stop: &Receiver<()>) -> Result<ExitCode, Failure> {
     let commands = agent.commands();
+    let which = Which { prefix: args.prefix.clone(), run: args.run.clone() };
     let mut known = known(&commands)?;
-    let mut strays = strays(agent, &known)?;
-    known.retain(|name| name.starts_with(&args.prefix));
-    strays.retain(|stray| stray.name.as_arc().starts_with(&args.prefix));
+    let mut strays = strays(agent, &known, which.run.as_deref())?;
+    known.retain(|name, run| {
+        name.starts_with(&which.prefix) && (which.run.is_none() || which.run.as_deref() == run.as_deref())
+    });
+    let known: BTreeSet<String> = known.into_keys().collect();
+    strays.retain(|stray| stray.name.as_arc().starts_with(&which.prefix));
     let total = known.len() + strays.len();
     let names = known.iter().cloned().chain(strays.iter().map(|stray| stray.name.to_string()));
     let names: Vec<String> = names.collect();
@@ -52,7 +56,7 @@ fn clean(agent: &Agent, args: &CleanArgs, stop: &Receiver<()>) -> Result<ExitCod
         print_stdout("nothing was deleted\n")?;
         return Ok(ExitCode::FAILURE);
     }
-    let Answer::OperationStarted(begun) = ask(&commands, Action::Clean { prefix: args.prefix.clone(), strays })? else {
+    let Answer::OperationStarted(begun) = ask(&commands, Action::Clean { which, strays })? else {
         return Err(ended());
     };
     let (operation, finished) = follow(&commands, *begun, stop)?;
@@ -73,23 +77,24 @@ fn clean(agent: &Agent, args: &CleanArgs, stop: &Receiver<()>) -> Result<ExitCod
     })
 }
 
-/// The clusters of the state file.
-fn known(commands: &Sender<Command>) -> Result<BTreeSet<String>, Failure> {
+/// The clusters of the state file, each with the run that it belongs to.
+fn known(commands: &Sender<Command>) -> Result<BTreeMap<String, Option<String>>, Failure> {
     match ask(commands, Action::List { state: None, limit: usize::MAX, after: None })? {
-        Answer::Clusters { clusters, .. } => Ok(clusters.into_iter().map(|view| view.name).collect()),
+        Answer::Clusters { clusters, .. } => Ok(clusters.into_iter().map(|view| (view.name, view.run)).collect()),
         _ => Err(ended()),
     }
 }
 
-/// Clusters in Rancher with this agent's label that the state file has lost.
-fn strays(agent: &Agent, known: &BTreeSet<String>) -> Result<Vec<Stray>, Failure> {
+/// Clusters in Rancher with this agent's label, of this run if one is given, that the state file has lost.
+fn strays<T>(agent: &Agent, known: &BTreeMap<String, T>, run: Option<&str>) -> Result<Vec<Stray>, Failure> {
     let mut strays = Vec::new();
     for (server, client) in &agent.ranchers {
         let own = client.own_clusters((INSTANCE_LABEL, &agent.instance_id));
         for cluster in own.map_err(|error| Failure::new(error.to_string()).remedy(error.remedy()))? {
             // What Rancher calls a cluster is a name that it checked by the same rule.
             if let Ok(name) = ClusterName::parse(&cluster.name)
-                && !known.contains(&cluster.name)
+                && !known.contains_key(&cluster.name)
+                && run.is_none_or(|run| cluster.has((RUN_LABEL, run)))
             {
                 strays.push(Stray { name, server: server.name.clone() });
             }

@@ -1,6 +1,6 @@
 //! `fault`: lets clusters of a running agent suffer faults, lists them, ends them.
 
-use super::agent_api::AgentApi;
+use super::agent_api::client;
 use super::args::{FaultAction, FaultArgs};
 use super::{Failure, ReportFormat, print_stdout};
 use crate::config::Loaded;
@@ -15,15 +15,17 @@ pub(super) fn run(loaded: &Loaded, args: FaultArgs) -> Result<ExitCode, Failure>
             let injection = read(words, [("select", select), ("duration", duration), ("seed", seed)])?;
             let fields = injection.fields().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value)));
             let body = Value::Object(fields.collect());
-            let answer = AgentApi::new(&agent, &loaded.settings)?.ask("POST", "/faults", Some(&body))?;
+            let answer: Value =
+                client(agent.agent.as_deref(), &loaded.settings)?.call("POST", "/faults", Some(&body))?;
             (agent, answer)
         }
         FaultAction::List { agent } => {
-            let answer = AgentApi::new(&agent, &loaded.settings)?.ask("GET", "/faults", None)?;
+            let answer: Value = client(agent.agent.as_deref(), &loaded.settings)?.call("GET", "/faults", None)?;
             (agent, answer)
         }
         FaultAction::End { id, agent } => {
-            let answer = AgentApi::new(&agent, &loaded.settings)?.ask("DELETE", &format!("/faults/{id}"), None)?;
+            let answer: Value =
+                client(agent.agent.as_deref(), &loaded.settings)?.call("DELETE", &format!("/faults/{id}"), None)?;
             (agent, answer)
         }
     };

@@ -1,14 +1,14 @@
 //! `ramp`: brings up clusters by a plan and measures them, by an agent of its own or one that runs already.
 
 use super::agent::Agent;
+use super::agent_api::client;
 use super::args::RampArgs;
 use super::live::Live;
 use super::signals::{INTERRUPTED, Stop, stop_on_signals};
 use super::{Failure, ReportFormat, api_key, print_stdout, results, serve};
 use crate::config::{Loaded, Role};
-use crate::ramp::Spec;
 use crate::rancher::Trust;
-use crate::remote::{Client, ClientError, Plan, ShardsError, check_shards, drive, drive_all};
+use crate::remote::{Client, Plan, ShardsError, check_shards, drive, drive_all};
 use crate::report;
 use crate::telemetry::{self, LogConfig};
 use std::io::Write;
@@ -75,12 +75,7 @@ fn with_running_agents(
     folder: &Path,
     stop: &Stop,
 ) -> Result<report::Run, Failure> {
-    // Whoever holds the certificate of this configuration is the agent.
-    let trust = Trust::load(loaded.settings.tls_cert_file.as_deref(), false);
-    let trust = trust.map_err(|error| Failure::new(error.to_string()).remedy(error.remedy()))?;
-    let key = &loaded.settings.api_key;
-    let client = |url: &String| Client::new(url).with_tls(trust.for_rest()).with_key(key.clone());
-    let agents: Vec<Client> = target.agents.iter().map(client).collect();
+    let agents = target.agents.iter().map(|url| client(Some(url), &loaded.settings)).collect::<Result<Vec<_>, _>>()?;
     if let [agent] = agents.as_slice() {
         return with(agent, plan, target, stop);
     }
@@ -95,7 +90,7 @@ fn with_running_agents(
         report::write(&folder.join(name), run)?;
     }
     if target.clean {
-        agents.iter().try_for_each(|agent| clean(agent, &plan.spec))?;
+        agents.iter().zip(&runs).try_for_each(|(agent, run)| clean(agent, run))?;
     }
     report::merge(runs).map_err(|error| Failure::new(error.to_string()).remedy("give each agent a Shard of its own"))
 }
@@ -139,14 +134,16 @@ fn with(client: &Client, plan: &Plan, target: &Target, stop: &Stop) -> Result<re
     live.finish();
     let run = outcome?;
     if target.clean {
-        clean(client, &plan.spec)?;
+        clean(client, &run)?;
     }
     Ok(run)
 }
 
 /// Deletes what the ramp made; a second signal ends that too.
-fn clean(client: &Client, spec: &Spec) -> Result<(), Failure> {
-    let operation = client.delete_prefix(&spec.prefix)?;
+fn clean(client: &Client, run: &report::Run) -> Result<(), Failure> {
+    let spec = &run.results.spec;
+    let of = |field: &str| spec[field].as_str().unwrap_or_default();
+    let operation = client.delete_run(of("prefix"), of("run"))?;
     let id = operation["id"].as_u64().unwrap_or_default();
     loop {
         let operation = client.operation(id)?;
@@ -167,15 +164,6 @@ impl From<ShardsError> for Failure {
             ShardsError::Agent(error) => error.into(),
             error => Failure::new(error.to_string()).remedy(error.remedy()).usage(),
         }
-    }
-}
-
-impl From<ClientError> for Failure {
-    fn from(error: ClientError) -> Failure {
-        let remedy = error.remedy().to_owned();
-        let usage = matches!(error, ClientError::Refused { status: 400 | 422, .. });
-        let failure = Failure::new(error.to_string()).remedy(remedy);
-        if usage { failure.usage() } else { failure }
     }
 }
 

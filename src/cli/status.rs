@@ -1,10 +1,11 @@
 //! `status`: the clusters of a running agent, once or again and again.
 
-use super::agent_api::AgentApi;
+use super::agent_api::client;
 use super::args::StatusArgs;
 use super::signals::requests;
 use super::{Failure, ReportFormat, print_stdout};
 use crate::config::Loaded;
+use crate::remote::Client;
 use serde_json::{Value, json};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 /// Shows the fleet.
 pub(super) fn run(loaded: &Loaded, args: &StatusArgs) -> Result<ExitCode, Failure> {
-    let agent = AgentApi::new(&args.agent, &loaded.settings)?;
+    let agent = client(args.agent.agent.as_deref(), &loaded.settings)?;
     let stop = if args.watch { Some(requests(false)?.0) } else { None };
     loop {
         let shown = show(&agent, args)?;
@@ -26,10 +27,10 @@ pub(super) fn run(loaded: &Loaded, args: &StatusArgs) -> Result<ExitCode, Failur
     }
 }
 
-fn show(agent: &AgentApi, args: &StatusArgs) -> Result<String, Failure> {
-    let overview = agent.ask("GET", "/overview", None)?;
+fn show(agent: &Client, args: &StatusArgs) -> Result<String, Failure> {
+    let overview: Value = agent.call("GET", "/overview", None)?;
     let state = args.state.as_ref().map(|state| format!("&state={state}")).unwrap_or_default();
-    let list = agent.ask("GET", &format!("/clusters?limit={}{state}", args.limit), None)?;
+    let list: Value = agent.call("GET", &format!("/clusters?limit={}{state}", args.limit), None)?;
     Ok(match args.agent.output {
         ReportFormat::Json => {
             format!("{:#}\n", json!({ "overview": overview, "clusters": list["clusters"], "count": list["count"] }))

@@ -133,6 +133,9 @@ pub struct ClusterView {
     /// The template it was made from; absent for the configured one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
+    /// The run that it belongs to, if it was made in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
     /// The Rancher it is registered with, as the configuration calls it.
     pub server: String,
     /// How often its service account token was rotated.
@@ -195,6 +198,9 @@ pub struct OperationView {
     /// `create` or `delete`.
     pub kind: &'static str,
     pub prefix: String,
+    /// The run whose clusters it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
     pub state: OperationState,
     /// How many clusters it is about.
     pub total: u32,

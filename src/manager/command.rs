@@ -1,6 +1,6 @@
 //! What an operator asks of the manager.
 
-use super::{Answer, ClusterName, State, Stray, Wanted};
+use super::{Answer, ClusterName, State, Stray, Wanted, Which};
 use crate::faults::Injection;
 use crate::kube::Size;
 use crate::ramp::Spec;
@@ -63,12 +63,12 @@ pub enum Action {
     SteerRamp(u64, Steer),
     /// Give the raw results of a ramp, as far as it is.
     RampResults(u64),
-    /// Delete all clusters whose names begin so; answered at once with an operation.
-    DeleteMany(String),
-    /// Delete all clusters, and these in Rancher that are this agent's too; answered at once with an operation.
+    /// Delete all of these clusters; answered at once with an operation.
+    DeleteMany(Which),
+    /// The same, and these in Rancher that are this agent's too.
     Clean {
-        /// What their names begin with; empty for all.
-        prefix: String,
+        /// Those that this agent knows.
+        which: Which,
         /// Those that only Rancher knows.
         strays: Vec<Stray>,
     },

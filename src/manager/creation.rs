@@ -12,6 +12,17 @@ pub struct Wanted {
     pub template: Option<String>,
     /// Whether a cluster of its name that Rancher has already, and that nothing is connected for, becomes this agent's.
     pub adopt: bool,
+    /// The run that it belongs to.
+    pub run: Option<String>,
+}
+
+/// Which of the clusters something is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Which {
+    /// Those whose names begin so.
+    pub prefix: String,
+    /// Those of this run only.
+    pub run: Option<String>,
 }
 
 /// A cluster in Rancher that this agent created and knows no more.
@@ -26,7 +37,12 @@ pub struct Stray {
 impl Wanted {
     /// What a ramp wants of each of its clusters.
     pub(super) fn by(spec: &Spec) -> Wanted {
-        Wanted { server: spec.server.clone(), template: spec.template.clone(), adopt: spec.adopt }
+        Wanted {
+            server: spec.server.clone(),
+            template: spec.template.clone(),
+            adopt: spec.adopt,
+            run: spec.run.clone(),
+        }
     }
 }
 

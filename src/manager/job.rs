@@ -6,6 +6,7 @@ use crate::config::Secret;
 use crate::rancher::{Cluster, ClusterPage};
 use jiff::Timestamp;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A call to be made.
@@ -17,6 +18,8 @@ pub enum Job {
         name: ClusterName,
         /// Whether somebody else's may become ours.
         adopt: bool,
+        /// The run that it is labelled with.
+        run: Option<Arc<str>>,
     },
     /// Read its registration token; with `make`, ask for one first.
     FetchToken {

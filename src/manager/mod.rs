@@ -26,11 +26,11 @@ pub use answer::{
     RefusalKind, StandingView, SufferedView, TunnelView,
 };
 pub use command::{Action, Command, Reply, Steer};
-pub use creation::{Stray, Wanted, check_names};
+pub use creation::{Stray, Wanted, Which, check_names};
 pub use fleet::{Effect, Fleet, FleetConfig, RancherConfig};
 pub use job::{Job, JobError, Outcome};
 pub use lifecycle::State;
 pub use name::{ClusterName, NameError};
 pub use overview::{AskedView, OverviewView, Sample, SlowView, TroubleView};
 pub use ramp_view::{FailureView, MilestoneView, RampState, RampView};
-pub use thread::{INSTANCE_LABEL, Manager, ManagerConfig, ManagerHandle, Rancher};
+pub use thread::{INSTANCE_LABEL, Manager, ManagerConfig, ManagerHandle, RUN_LABEL, Rancher};

@@ -30,6 +30,8 @@ pub(super) struct Record {
     pub(super) template: Option<String>,
     /// Whether a cluster of its name in Rancher may become ours.
     pub(super) adopt: bool,
+    /// The run that it belongs to.
+    pub(super) run: Option<Arc<str>>,
     /// How often its service account token was rotated.
     pub(super) rotation: u32,
     /// The rotation that the worker announces.
@@ -97,6 +99,7 @@ impl Record {
             server_name,
             template: None,
             adopt: false,
+            run: None,
             rotation: 0,
             announced_rotation: 0,
             id: None,
@@ -139,6 +142,7 @@ impl Record {
             server: self.server_name.to_string(),
             template: self.template.clone(),
             adopt: self.adopt,
+            run: self.run.as_deref().map(str::to_owned),
             rotation: self.rotation,
             id: self.id.clone(),
             // A call that creates it goes on in Rancher, whatever becomes of this process.
@@ -172,6 +176,7 @@ impl Record {
         record.since = now;
         record.template = lasting.template;
         record.adopt = lasting.adopt;
+        record.run = lasting.run.map(Arc::from);
         record.rotation = lasting.rotation;
         record.id = lasting.id;
         record.may_exist = lasting.may_exist;
@@ -300,6 +305,7 @@ impl Record {
             name: self.name.to_string(),
             server: self.server_name.to_string(),
             template: self.template.clone(),
+            run: self.run.as_deref().map(str::to_owned),
             token_rotations: self.rotation,
             state: self.state,
             since: self.since,
@@ -327,6 +333,8 @@ struct Lasting {
     template: Option<String>,
     #[serde(default)]
     adopt: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run: Option<String>,
     #[serde(default)]
     rotation: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]

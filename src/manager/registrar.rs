@@ -2,6 +2,7 @@
 
 use super::job::{Called, Job, JobError, JobErrorKind, Outcome};
 use super::stats::Stats;
+use super::thread::RUN_LABEL;
 use crate::config::Shard;
 use crate::rancher::{Client, Cluster, Creation, RancherError};
 use crossbeam_channel::{Receiver, Sender};
@@ -41,8 +42,10 @@ impl Registrar {
 
     fn work(&self, job: Job) -> Outcome {
         match job {
-            Job::Create { name, adopt } => {
-                let result = self.client.create_cluster(&name.to_string(), (self.label.0, &self.label.1), adopt);
+            Job::Create { name, adopt, run } => {
+                let mark = (self.label.0, self.label.1.as_str());
+                let run = run.as_deref().map(|run| (RUN_LABEL, run));
+                let result = self.client.create_cluster(&name.to_string(), mark, run, adopt);
                 let result = match result {
                     Ok(Creation::Ours(cluster)) => Ok((cluster.id, cluster.created)),
                     Ok(Creation::NameTaken(cluster)) => Err(self.taken(&cluster)),

@@ -314,6 +314,8 @@ fn now() -> Now {
 
 /// Marks in Rancher what this agent created; the value is the agent's instance id.
 pub const INSTANCE_LABEL: &str = "scale-cluster-agent/instance";
+/// Marks the clusters of one run; the value is its id.
+pub const RUN_LABEL: &str = "scale-cluster-agent/run";
 /// Commands that may wait; beyond it the API answers 503.
 const COMMAND_QUEUE_LENGTH: usize = 1024;
 /// Events taken before commands get their turn.

@@ -34,7 +34,7 @@ pub use pace::{Pace, Start};
 pub use rate::Rate;
 pub use results::{Calls, End, Results, Row};
 pub use schedule::Schedule;
-pub use spec::{InFlightUntil, MAX_CLUSTERS, Spec, SpecError, parse_share};
+pub use spec::{InFlightUntil, MAX_CLUSTERS, Spec, SpecError, parse_run, parse_share};
 pub use stages::{Stage, Stages};
 pub use tally::{Fate, Sample, Tally};
 pub use threshold::{Threshold, Verdict};

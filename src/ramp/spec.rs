@@ -38,6 +38,8 @@ pub struct Spec {
     pub server: Option<String>,
     /// Whether clusters that Rancher has already become this agent's.
     pub adopt: bool,
+    /// What tells its clusters from those of other runs, a label of theirs in Rancher; the agent chooses one where there is none.
+    pub run: Option<String>,
     /// What has to hold.
     pub thresholds: Vec<Threshold>,
     /// Whether the ramp ends as soon as one does not.
@@ -81,6 +83,7 @@ impl Default for Spec {
             template: None,
             server: None,
             adopt: false,
+            run: None,
             thresholds: Vec::new(),
             abort_on_fail: false,
         }
@@ -89,7 +92,7 @@ impl Default for Spec {
 
 impl Spec {
     /// The fields that [`Spec::from_json`] knows.
-    pub const FIELDS: [&str; 17] = [
+    pub const FIELDS: [&str; 18] = [
         "prefix",
         "clusters",
         "start",
@@ -105,6 +108,7 @@ impl Spec {
         "template",
         "server",
         "adopt",
+        "run",
         "thresholds",
         "abortOnFail",
     ];
@@ -135,6 +139,7 @@ impl Spec {
             template: fields.text("template")?,
             server: fields.text("server")?,
             adopt: fields.switch("adopt")?,
+            run: fields.parsed("run", parse_run)?,
             thresholds: fields.thresholds()?,
             abort_on_fail: fields.switch("abortOnFail")?,
         };
@@ -201,6 +206,7 @@ impl Spec {
             "template": self.template,
             "server": self.server,
             "adopt": self.adopt,
+            "run": self.run,
             "thresholds": self.thresholds.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "abortOnFail": self.abort_on_fail,
         });
@@ -250,6 +256,21 @@ pub fn parse_share(text: &str) -> Result<f64, String> {
     let (number, whole) = text.strip_suffix('%').map_or((text, 1.0), |percent| (percent, 100.0));
     let share = number.trim().parse::<f64>().ok().map(|number| number / whole);
     share.filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| format!("{text:?} is no share; write 20% or 0.2"))
+}
+
+/// Reads the id of a run: what may be the value of a label.
+pub fn parse_run(text: &str) -> Result<String, String> {
+    let is_end = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let is_one = text.len() <= LONGEST_RUN
+        && is_end(text.as_bytes().first())
+        && is_end(text.as_bytes().last())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+    let problem = || {
+        format!(
+            "{text:?} is no id of a run: up to {LONGEST_RUN} letters, digits, '-', '_' and '.', a letter or digit at both ends"
+        )
+    };
+    is_one.then(|| text.to_owned()).ok_or_else(problem)
 }
 
 /// The fields of an object; a null is a field that is not there.
@@ -333,6 +354,8 @@ impl std::error::Error for SpecError {}
 /// More than any agent holds.
 pub const MAX_CLUSTERS: u32 = 100_000;
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+/// As long as the value of a label may be.
+const LONGEST_RUN: usize = 63;
 /// More than anybody reads.
 const MOST_THRESHOLDS: usize = 100;
 

@@ -82,20 +82,24 @@ impl Cluster {
         self.conditions.iter().any(|found| found.kind == condition && found.status == "True")
     }
 
-    fn has(&self, (name, value): (&str, &str)) -> bool {
+    /// Whether it carries a label with this value.
+    pub fn has(&self, (name, value): (&str, &str)) -> bool {
         self.labels.get(name).is_some_and(|found| found == value)
     }
 }
 
 impl Client {
-    /// Creates an imported cluster with the label `label`; a cluster of that name that carries the label already is ours.
+    /// Creates an imported cluster with the label `label`, and a `further` one; a cluster of that name that carries the label already is ours.
     /// With `adopt` another one gets the label and becomes ours, unless something is connected for it.
-    pub fn create_cluster(&self, name: &str, label: (&str, &str), adopt: bool) -> Result<Creation, RancherError> {
-        let body = json!({
-            "type": "cluster",
-            "name": name,
-            "labels": { label.0: label.1 },
-        });
+    pub fn create_cluster(
+        &self,
+        name: &str,
+        label: (&str, &str),
+        further: Option<(&str, &str)>,
+        adopt: bool,
+    ) -> Result<Creation, RancherError> {
+        let labels: BTreeMap<&str, &str> = [label].into_iter().chain(further).collect();
+        let body = json!({ "type": "cluster", "name": name, "labels": labels });
         match self.post("/v3/clusters", &body) {
             Ok(cluster) => Ok(Creation::Ours(parse("POST /v3/clusters", cluster)?)),
             Err(RancherError::Refused { code, .. }) if code == "NotUnique" => {

@@ -114,6 +114,11 @@ impl Client {
         self.call("DELETE", &format!("/clusters?prefix={prefix}"), None)
     }
 
+    /// Deletes those of them that a run made.
+    pub fn delete_run(&self, prefix: &str, run: &str) -> Result<Value, ClientError> {
+        self.call("DELETE", &format!("/clusters?prefix={prefix}&run={run}"), None)
+    }
+
     /// An operation as it stands.
     pub fn operation(&self, id: u64) -> Result<Value, ClientError> {
         self.call("GET", &format!("/operations/{id}"), None)

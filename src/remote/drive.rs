@@ -54,9 +54,12 @@ pub fn drive_all(
     stop: &AtomicBool,
     watch: impl FnMut(&RampView),
 ) -> Result<Vec<Run>, ClientError> {
-    let mut parts = Vec::new();
+    let (mut parts, mut same) = (Vec::<Part<'_>>::new(), plan.clone());
     let begun = agents.iter().try_for_each(|agent| {
-        parts.push(Part::begin(agent, plan)?);
+        let part = Part::begin(agent, &same)?;
+        // The clusters of all of them are of one run.
+        same.spec.run = part.view.spec["run"].as_str().map(str::to_owned);
+        parts.push(part);
         Ok(())
     });
     let outcome = begun.and_then(|()| follow(plan, &mut parts, stop, watch));

@@ -9,6 +9,10 @@ use std::time::Duration;
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.headline())?;
+        // A rehearsal's clusters are gone; others are found again by this.
+        if let (Some(run), None) = (self.results.spec["run"].as_str(), &self.profile) {
+            writeln!(f, "run {run}: `clean --run {run}` deletes its clusters")?;
+        }
         if self.figures.behind_max > 0 {
             writeln!(f, "behind the plan by at most {}", count(self.figures.behind_max))?;
         }

@@ -6,8 +6,8 @@ use crate::api::field::{Values, missing};
 use crate::api::problem::{Kind, Problem};
 use crate::api::routes::MAX_PAGE;
 use crate::kube::Size;
-use crate::manager::{Action, ClusterName, NameError, State, Wanted, check_names};
-use crate::ramp::{InFlightUntil, Rate, Spec};
+use crate::manager::{Action, ClusterName, NameError, State, Wanted, Which, check_names};
+use crate::ramp::{InFlightUntil, Rate, Spec, parse_run};
 
 pub(in crate::api) fn list(call: &Call<'_>) -> Result<Reaction, Problem> {
     let state = call.query.text("state");
@@ -24,6 +24,7 @@ pub(in crate::api) fn create(call: &Call<'_>) -> Result<Reaction, Problem> {
         server: body.text("server"),
         template: body.text("template"),
         adopt: body.flag("adopt").unwrap_or(false),
+        run: None,
     };
     let Some(prefix) = body.text("prefix") else { return create_one(body, wanted, wait(call)) };
     if body.has("name") {
@@ -68,7 +69,10 @@ pub(in crate::api) fn delete_many(call: &Call<'_>) -> Result<Reaction, Problem> 
         let detail = format!("no cluster's name begins with {prefix:?}");
         return Err(Problem::new(Kind::BadRequest, detail, "names hold a-z, 0-9 and '-' only"));
     }
-    Ok(Reaction::Ask(Action::DeleteMany(prefix)))
+    let run = call.query.text("run").map(|run| parse_run(&run)).transpose().map_err(|problem| {
+        Problem::new(Kind::BadRequest, problem, "GET /clusters/NAME and GET /ramps/ID show the run")
+    })?;
+    Ok(Reaction::Ask(Action::DeleteMany(Which { prefix, run })))
 }
 
 pub(in crate::api) fn show(call: &Call<'_>) -> Result<Reaction, Problem> {

@@ -232,7 +232,7 @@ mod tests {
         play.create("edge-1");
         assert_eq!(
             play.restarted().jobs(),
-            [Job::Create { name: name(), adopt: false }],
+            [Job::Create { name: name(), adopt: false, run: None }],
             "Rancher may have created it: it is found as ours"
         );
         play.created("edge-1", "c-1");

@@ -237,8 +237,8 @@ impl Fleet {
             Action::Ramps => self.all_ramps(reply, now),
             Action::SteerRamp(number, steer) => self.steer(number, steer, reply, now),
             Action::RampResults(number) => self.ramp_raw(number, reply, now),
-            Action::DeleteMany(prefix) => self.delete_many(prefix, reply, now),
-            Action::Clean { prefix, strays } => self.clean(prefix, strays, reply, now),
+            Action::DeleteMany(which) => self.delete_many(&which, &[], reply, now),
+            Action::Clean { which, strays } => self.clean(&which, strays, reply, now),
             Action::Operation(number) => self.operation(number, reply),
             Action::Operations => self.all_operations(reply),
             Action::Cancel(number) => self.cancel(number, reply, now),
@@ -400,7 +400,7 @@ impl Fleet {
         let job = match (record.state, record.id.clone()) {
             (State::Pending | State::Registering | State::Failed, None) => {
                 record.enter(State::Registering, now.wall);
-                Job::Create { name, adopt: record.adopt }
+                Job::Create { name, adopt: record.adopt, run: record.run.clone() }
             }
             (State::Registered | State::Failed, Some(id)) if record.is_doubtful() => {
                 record.looked_up = true;

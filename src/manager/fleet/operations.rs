@@ -5,7 +5,7 @@ use super::{Fleet, Now, Timer};
 use crate::manager::answer::{Answer, OperationState, OperationView, Refusal, RefusalKind};
 use crate::manager::command::{Reply, Steer};
 use crate::manager::creation::check_names;
-use crate::manager::{ClusterName, State, Stray, Wanted};
+use crate::manager::{ClusterName, State, Stray, Wanted, Which};
 use crate::ramp::{End, Journey, Milestone, Spec};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
@@ -33,8 +33,8 @@ enum Work {
 /// Deletes the clusters of a prefix.
 #[derive(Debug)]
 struct Deletion {
-    prefix: String,
-    /// Which clusters had it.
+    which: Which,
+    /// Which clusters these were.
     names: Vec<ClusterName>,
     state: OperationState,
     finished: Option<Timestamp>,
@@ -51,7 +51,9 @@ struct Deletion {
 
 impl Fleet {
     /// Creates clusters by a plan, each of which has to get as far as `goal`.
-    pub(super) fn begin_ramp(&mut self, spec: Spec, goal: Milestone, reply: Reply, now: Now) {
+    pub(super) fn begin_ramp(&mut self, mut spec: Spec, goal: Milestone, reply: Reply, now: Now) {
+        let number = self.operations.last + 1;
+        spec.run.get_or_insert_with(|| format!("{}-{number}", now.wall.strftime("%Y%m%dt%H%M%Sz")));
         match self.cannot_ramp(&spec) {
             Some(refusal) => reply.send(Answer::Refused(refusal)),
             None => {
@@ -84,13 +86,17 @@ impl Fleet {
         self.cannot_create(&Wanted::by(spec))
     }
 
-    pub(super) fn delete_many(&mut self, prefix: String, reply: Reply, now: Now) {
+    /// Deletes clusters, and these `further` ones.
+    pub(super) fn delete_many(&mut self, which: &Which, further: &[ClusterName], reply: Reply, now: Now) {
+        let Which { prefix, run } = which;
         let from = (std::ops::Bound::Included(prefix.as_str()), std::ops::Bound::Unbounded);
-        let matching = self.records.range::<str, _>(from).map(|(name, _)| name);
-        let names: Vec<ClusterName> = matching.take_while(|name| name.as_arc().starts_with(&prefix)).cloned().collect();
+        let matching = self.records.range::<str, _>(from).take_while(|(name, _)| name.as_arc().starts_with(prefix));
+        let matching = matching.filter(|(name, record)| {
+            run.is_none() || record.run.as_deref() == run.as_deref() || further.contains(name)
+        });
         let deletion = Deletion {
-            prefix,
-            names,
+            names: matching.map(|(name, _)| name.clone()).collect(),
+            which: which.clone(),
             state: OperationState::Running,
             finished: None,
             taken: 0,
@@ -103,8 +109,9 @@ impl Fleet {
         self.started(number, reply);
     }
 
-    /// Deletes what this agent knows and what it knew once, as far as the names begin so.
-    pub(super) fn clean(&mut self, prefix: String, strays: Vec<Stray>, reply: Reply, now: Now) {
+    /// Deletes what this agent knows and what it knew once.
+    pub(super) fn clean(&mut self, which: &Which, strays: Vec<Stray>, reply: Reply, now: Now) {
+        let further: Vec<ClusterName> = strays.iter().map(|stray| stray.name.clone()).collect();
         for Stray { name, server } in strays {
             if !self.records.contains_key(&name) {
                 self.enlist(&name, Wanted { server: Some(server), ..Wanted::default() }, now);
@@ -113,7 +120,7 @@ impl Fleet {
                 }
             }
         }
-        self.delete_many(prefix, reply, now);
+        self.delete_many(which, &further, reply, now);
     }
 
     pub(super) fn operation(&self, number: u64, reply: Reply) {
@@ -368,13 +375,18 @@ impl Operation {
                 let total = u32::try_from(deletion.names.len()).unwrap_or(u32::MAX);
                 let under_way = u32::try_from(deletion.under_way.len()).unwrap_or(u32::MAX);
                 let counts = (deletion.taken, deletion.already, deletion.failed, under_way);
-                ("delete", &deletion.prefix, total, deletion.state, deletion.finished, &deletion.errors, counts)
+                ("delete", &deletion.which.prefix, total, deletion.state, deletion.finished, &deletion.errors, counts)
             }
+        };
+        let run = match &self.work {
+            Work::Create(ramp) => &ramp.spec.run,
+            Work::Delete(deletion) => &deletion.which.run,
         };
         OperationView {
             id: number,
             kind,
             prefix: prefix.clone(),
+            run: run.clone(),
             state,
             total,
             done: taken.saturating_sub(under_way + already + failed),
@@ -518,7 +530,7 @@ mod tests {
         for name in ["edge-1", "edgy", "other"] {
             play.connected(name);
         }
-        let begun = view(&mut play, Action::DeleteMany("edge-".into()));
+        let begun = view(&mut play, Action::DeleteMany(Which { prefix: "edge-".into(), run: None }));
         assert_eq!((begun.total, begun.under_way), (1, 1));
         play.outcome(Outcome::Deleted(cluster("edge-1"), Ok(())));
         play.outcome(Outcome::LookedUp(cluster("edge-1"), Ok(None)));

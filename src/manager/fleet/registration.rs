@@ -12,6 +12,7 @@ use crate::manager::record::Record;
 use crate::manager::{ClusterName, State, Wanted, retry};
 use crate::ramp::Milestone;
 use jiff::Timestamp;
+use std::sync::Arc;
 use std::time::Duration;
 
 impl Fleet {
@@ -74,6 +75,7 @@ impl Fleet {
         record.stats = Some(self.stats.clone());
         record.template = wanted.template;
         record.adopt = wanted.adopt;
+        record.run = wanted.run.map(Arc::from);
         self.records.insert(name.clone(), record);
         self.keep(name);
     }

@@ -172,7 +172,7 @@ fn a_cluster_goes_from_request_to_connected() {
     let mut play = Play::new();
     let answers = play.create("edge-1");
     assert_eq!(play.state("edge-1"), "registering");
-    assert_eq!(play.jobs(), [Job::Create { name: cluster("edge-1"), adopt: false }]);
+    assert_eq!(play.jobs(), [Job::Create { name: cluster("edge-1"), adopt: false, run: None }]);
     assert!(answers.try_recv().is_err(), "nothing is promised before Rancher has accepted it");
 
     play.created("edge-1", "c-abcde");
@@ -266,7 +266,7 @@ fn a_rancher_that_is_away_is_asked_again_while_the_operator_gets_202() {
     play.pass(1);
     assert_eq!(
         play.jobs(),
-        [Job::Create { name: cluster("edge-1"), adopt: false }],
+        [Job::Create { name: cluster("edge-1"), adopt: false, run: None }],
         "the first retry comes within a second"
     );
     play.pass(9);
@@ -400,7 +400,7 @@ fn what_was_accepted_with_202_and_then_refused_shows_why() {
     play.pass(47);
     assert!(play.jobs().is_empty());
     play.pass(25);
-    assert_eq!(play.jobs(), [Job::Create { name: cluster("edge-1"), adopt: false }]);
+    assert_eq!(play.jobs(), [Job::Create { name: cluster("edge-1"), adopt: false, run: None }]);
 }
 
 #[test]
@@ -475,12 +475,12 @@ fn a_failed_cluster_is_tried_again_when_an_operator_says_so() {
     assert_eq!(play.jobs(), [], "a refusal is not asked for again at once");
     let answers = play.ask(Action::Retry("edge-1".into()));
     assert!(matches!(answers.try_recv(), Ok(Answer::Accepted(view)) if view.state == State::Registering));
-    assert_eq!(play.jobs(), [Job::Create { name: cluster("edge-1"), adopt: false }]);
+    assert_eq!(play.jobs(), [Job::Create { name: cluster("edge-1"), adopt: false, run: None }]);
     play.outcome(Outcome::Created(cluster("edge-1"), Err(error(JobErrorKind::Permanent))));
     play.pass(73);
     assert_eq!(
         play.jobs(),
-        [Job::Create { name: cluster("edge-1"), adopt: false }],
+        [Job::Create { name: cluster("edge-1"), adopt: false, run: None }],
         "by itself it is tried within 60 s, a fifth more or less"
     );
 }
