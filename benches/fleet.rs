@@ -166,7 +166,7 @@ fn with_agent(args: &Args, clusters: u32, profile: Profile) -> Result<Row, Box<d
             clusters,
             max_in_flight: Some(IN_FLIGHT),
             in_flight_until: InFlightUntil::Created,
-            timeout: TIMEOUT,
+            timeout: patience(clusters),
             ..Spec::default()
         }),
         profile,
@@ -295,7 +295,7 @@ fn outage(stand_in: &mut StandIn, seconds: u64, clusters: u32) -> Result<Return,
     stand_in.come_back()?;
     let (begin, mut at, mut accepted, mut most) = (Instant::now(), Instant::now(), accepted_before, 0.0_f64);
     let mut came = None;
-    while came.is_none() && begin.elapsed() < TIMEOUT {
+    while came.is_none() && begin.elapsed() < patience(clusters) {
         sleep(WINDOW);
         let (now, seen) = (Instant::now(), stand_in.fleet.seen.counts().accepted);
         most = most.max((seen - accepted) as f64 / now.duration_since(at).as_secs_f64());
@@ -318,16 +318,25 @@ fn restart(rehearsal: &mut Rehearsal, clusters: u32) -> Result<Restart, Rehearsa
     })
 }
 
-/// How long it takes until all are Active; none if that takes too long.
+/// How long it takes until all are Active; none, and a word why, if that takes too long.
 fn await_active(fleet: &Fleet, clusters: u32) -> Option<Duration> {
     let begin = Instant::now();
-    while begin.elapsed() < TIMEOUT {
+    while begin.elapsed() < patience(clusters) {
         if fleet.progress().active >= clusters as usize {
             return Some(begin.elapsed());
         }
         sleep(WINDOW);
     }
+    let mut problems: Vec<_> = fleet.problems().into_iter().collect();
+    problems.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    eprintln!("{} of {clusters} are Active; the stand-in complains of:", fleet.progress().active);
+    problems.iter().take(PROBLEMS_SHOWN).for_each(|(problem, count)| eprintln!("  {count} x {problem}"));
     None
+}
+
+/// A fleet that has made no end by then never will.
+fn patience(clusters: u32) -> Duration {
+    Duration::from_secs(60) + Duration::from_millis(50) * clusters
 }
 
 /// The process on the real library. Dropping it ends it.
@@ -518,8 +527,8 @@ fn ratios(rows: &[Row]) -> Table {
 }
 
 const IN_FLIGHT: u32 = 16;
-/// The largest run on two cores takes a tenth of this.
-const TIMEOUT: Duration = Duration::from_secs(600);
+/// The most frequent say enough.
+const PROBLEMS_SHOWN: usize = 5;
 /// Over which a rate of accepts is taken.
 const WINDOW: Duration = Duration::from_millis(200);
 /// A Go program has read its files long before.

@@ -30,6 +30,15 @@ fn list(criterion: &mut Criterion) {
         group.throughput(Throughput::Bytes(bytes as u64));
         group.bench_function(name, |b| b.iter(|| answer(&mut cluster, black_box(&request)).1));
     }
+    // As Go's clients ask: the bytes of the whole list, and the time to pack them.
+    let mut request = Request::new(Method::Get, "/api/v1/pods");
+    let (_, bytes) = answer(&mut cluster, &request);
+    request.headers.push("Accept-Encoding", "gzip");
+    let (status, packed) = answer(&mut cluster, &request);
+    assert_eq!(status, 200);
+    println!("a list of {bytes} bytes is packed into {packed}");
+    group.throughput(Throughput::Bytes(bytes as u64));
+    group.bench_function("packed", |b| b.iter(|| answer(&mut cluster, black_box(&request)).1));
     group.finish();
 }
 
@@ -119,6 +128,24 @@ fn memory(_: &mut Criterion) {
     println!(
         "bytes of a written object beside its shared body: {each}; resident, with its event in the history: {resident}"
     );
+    assert!(each <= 400, "the goal is 400 bytes");
+
+    // The same, applied: with the owners of every field.
+    let fresh = fleet[0].size_bytes();
+    for cluster in &mut fleet {
+        for n in 0..WRITES {
+            let target = format!("/apis/rbac.authorization.k8s.io/v1/clusterroles/a-{n}?fieldManager=fleet");
+            let mut request = Request::new(Method::Patch, target);
+            request.headers.push("Content-Type", "application/apply-patch+yaml");
+            request.body = format!(
+                r#"{{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","metadata":{{"name":"a-{n}"}},"rules":[{{"apiGroups":["*"],"resources":["*"],"verbs":["*"]}}]}}"#
+            )
+            .into_bytes();
+            assert_eq!(answer(cluster, &request).0, 201);
+        }
+    }
+    let each = (fleet[0].size_bytes() - fresh) / WRITES;
+    println!("bytes of an applied object beside its shared body: {each}");
     assert!(each <= 400, "the goal is 400 bytes");
 
     // What an agent's own import brings: a deployment that comes up, with its set, its pod, its service and what is told of them.

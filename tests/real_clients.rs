@@ -63,6 +63,16 @@ fn kubectl_finds_everything_it_looks_for() {
         &["deployment.apps/shop serverside-applied"],
     );
 
+    let conflict =
+        peer.kubectl("shell", &["-n", "shop", "apply", "--server-side", "--field-manager=other", "-f", &changed]);
+    let message =
+        "Apply failed with 1 conflict: conflict with \"kubectl\": .spec.template.spec.containers[name=\"main\"].image";
+    assert!(!conflict.status.success() && text(&conflict).contains(message), "{}", text(&conflict));
+    shop(
+        &["get", "deployment", "shop", "-o", "yaml", "--show-managed-fields"],
+        &["manager: kubectl", "operation: Apply"],
+    );
+
     // Reading.
     shop(&["get", "deployments"], &["NAME", "READY", "shop", "2/2"]);
     shop(&["get", "pods", "-o", "wide"], &["Running", "1/1", "shell-worker-"]);
@@ -75,7 +85,6 @@ fn kubectl_finds_everything_it_looks_for() {
         &["ScalingReplicaSet", "Scaled up replica set", "MinimumReplicasAvailable"],
     );
     expect(&["api-resources"], &["deployments", "deploy", "apps/v1", "cronjobs"]);
-    expect(&["explain", "deployment"], &["KIND:       Deployment", "VERSION:    v1"]);
     expect(&["auth", "can-i", "create", "deployments"], &["yes"]);
 
     // Changing.
@@ -118,6 +127,121 @@ fn kubectl_finds_everything_it_looks_for() {
     shop(&["get", "replicasets", "-o", "name"], &["replicaset.apps/shop-"]);
     shop(&["delete", "replicasets", "--all", "--cascade=foreground"], &["deleted"]);
     expect(&["delete", "namespace", "shop"], &["deleted"]);
+}
+
+/// What clients see of HTTP itself: compression, audit ids, bodies that wait, upgrades that are refused.
+#[test]
+#[cfg_attr(not(has_go), ignore = "Go is not installed")]
+fn http_is_spoken_as_by_an_apiserver() {
+    let (peer, agent) = cluster("spoken");
+    let (server, token) = peer.access("spoken");
+    let curl = |target: &str, args: &[&str]| {
+        let mut command = Command::new("curl");
+        command.args(["-sk", "--max-time", "30", "-D", "-", "-H", &format!("Authorization: Bearer {token}")]);
+        let output = command.arg(format!("{server}{target}")).args(args).output().expect("curl runs");
+        let answer = String::from_utf8(output.stdout).expect("curl unpacks it");
+        let (head, body) = answer.rsplit_once("\r\n\r\n").expect("a head and a body");
+        (head.to_lowercase(), body.to_owned())
+    };
+    let large = file(&agent, "large.txt", &"all work and no play\n".repeat(10_000));
+    let created = peer.kubectl("spoken", &["create", "configmap", "large", &format!("--from-file={large}")]);
+    assert!(created.status.success(), "{}", text(&created));
+
+    // Packed for Go's net/http, which unpacks by itself, and for curl.
+    let read = peer.kubectl("spoken", &["get", "configmap", "large", "-o", "jsonpath={.data['large\\.txt']}"]);
+    assert_eq!(text(&read), std::fs::read_to_string(&large).unwrap());
+    for target in ["/api/v1/namespaces/default/configmaps/large", "/api/v1/namespaces/default/configmaps"] {
+        let (head, body) = curl(target, &["--compressed", "-H", "Audit-Id: mine"]);
+        for field in ["content-encoding: gzip", "vary: accept-encoding", "audit-id: mine", "\r\ndate: "] {
+            assert!(head.contains(field), "{target}: {field} is missing in\n{head}");
+        }
+        serde_json::from_str::<Value>(&body).unwrap();
+        let (head, plain) = curl(target, &[]);
+        assert!(!head.contains("content-encoding"), "{head}");
+        assert_eq!(
+            serde_json::from_str::<Value>(&plain).unwrap()["kind"],
+            serde_json::from_str::<Value>(&body).unwrap()["kind"]
+        );
+    }
+
+    // A body that waits to be asked for, and one without a length.
+    for (name, field) in [("waits", "Expect: 100-continue"), ("streams", "Transfer-Encoding: chunked")] {
+        let object = format!(r#"{{"metadata": {{"name": "{name}"}}}}"#);
+        let (head, body) = curl(
+            "/api/v1/namespaces/default/configmaps?fieldValidation=Warn",
+            &["-H", field, "-H", "Content-Type: application/json", "-d", &object.replace("}}", r#"}, "extra": 1}"#)],
+        );
+        assert!(head.contains(" 201") && head.contains("warning: 299 - \"unknown field"), "{head}\n{body}");
+    }
+
+    // SPDY, websockets, and what kubectl makes of the refusal.
+    let pods =
+        peer.kubectl("spoken", &["get", "pods", "-A", "-o", "jsonpath={.items[0].metadata['namespace','name']}"]);
+    let pod = text(&pods);
+    let (namespace, pod) = pod.split_once(' ').expect(&pod);
+    for websockets in ["true", "false"] {
+        for args in [&["exec", pod, "--", "ls"][..], &["attach", pod], &["port-forward", pod, ":80"]] {
+            let mut command = peer.kubectl_command("spoken", &["-n", namespace]);
+            command.env("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", websockets);
+            command.env("KUBECTL_PORT_FORWARD_WEBSOCKETS", websockets);
+            let refused = command.args(args).output().unwrap();
+            let said = text(&refused);
+            assert!(!refused.status.success() && said.contains("error dialing backend: dial tcp"), "{args:?}: {said}");
+        }
+    }
+}
+
+/// What a cluster says of its kinds, its own ones and those that a definition adds.
+#[test]
+#[cfg_attr(not(has_go), ignore = "Go is not installed")]
+fn every_kind_is_explained() {
+    let (peer, agent) = cluster("explained");
+    let definition = file(&agent, "widgets.yaml", WIDGETS);
+    for args in [&["apply", "-f", &definition][..], &["wait", "--for=condition=Established", "crd/widgets.example.com"]]
+    {
+        let output = peer.kubectl("explained", args);
+        assert!(output.status.success(), "{}", text(&output));
+    }
+    for (path, recursive, expected) in [
+        ("deployment.spec.replicas", false, &["KIND:       Deployment", "FIELD: replicas <integer>"][..]),
+        ("deployment.spec", false, &["selector\t<LabelSelector> -required-", "strategy\t<DeploymentStrategy>"]),
+        (
+            "pod.spec.containers",
+            true,
+            &["name\t<string> -required-", "valueFrom\t<EnvVarSource>", "\n      configMapKeyRef"],
+        ),
+        ("cronjob.spec.jobTemplate.spec.template.spec.volumes.emptyDir.sizeLimit", false, &["sizeLimit <Quantity>"]),
+        ("widget.spec", false, &["GROUP:      example.com", "How many.", "size\t<integer>", "colour\t<string>"]),
+        ("widget.metadata.ownerReferences", false, &["blockOwnerDeletion\t<boolean>"]),
+    ] {
+        let mut args = vec!["explain", path];
+        args.extend(recursive.then_some("--recursive"));
+        let output = peer.kubectl("explained", &args);
+        assert!(output.status.success(), "{path}: {}", text(&output));
+        for expected in expected {
+            assert!(text(&output).contains(expected), "{path}: {expected:?} is missing in\n{}", text(&output));
+        }
+    }
+    for (content, problem) in [
+        (SHOP.replace("replicas: 2", "replicaCount: 2"), "unknown field \"spec.replicaCount\""),
+        (
+            "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: a}\nspec: {sise: 1}\n".into(),
+            "unknown field \"spec.sise\"",
+        ),
+    ] {
+        let wrong = file(&agent, "wrong.yaml", &content);
+        let refused = peer.kubectl("explained", &["apply", "--validate=strict", "-f", &wrong]);
+        assert!(!refused.status.success() && text(&refused).contains(problem), "{}", text(&refused));
+    }
+    let (server, token) = peer.access("explained");
+    let read = Command::new(go_program("schemas", "tests/peers/clients", "./schemas"))
+        .args(["--server", &server, "--token", &token])
+        .output()
+        .unwrap();
+    assert!(read.status.success(), "{}", text(&read));
+    let said = text(&read);
+    let counts: Vec<u32> = said.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    assert!(counts[0] > 400 && counts[1] > 20 && counts[2] > 100, "{said}");
 }
 
 #[test]
@@ -297,6 +421,30 @@ spec:
   ports:
     - port: 80
       targetPort: http
+";
+
+const WIDGETS: &str = "\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: widgets.example.com
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {plural: widgets, kind: Widget, singular: widget}
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema:
+        openAPIV3Schema:
+          type: object
+          properties:
+            spec:
+              type: object
+              properties:
+                size: {type: integer, description: How many., minimum: 0}
+                colour: {type: string, default: red}
 ";
 
 const HOOK: &str = "\

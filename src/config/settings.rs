@@ -121,6 +121,10 @@ pub struct Settings {
     pub max_clusters: usize,
     /// `MaxStreams`: connections Rancher may hold open through one tunnel; default 256.
     pub max_streams: usize,
+    /// `MessagesPerTurn`: frames read from one tunnel before its worker's other clusters get their turn; default 64.
+    pub messages_per_turn: usize,
+    /// `BytesPerTurn`: bytes of an answer made before they get theirs, and unsent before a socket is left alone; default 256 KiB.
+    pub bytes_per_turn: usize,
     /// `MaxRequestBytes`: largest body accepted from an operator's request; default 1 MiB.
     pub max_request_bytes: usize,
     /// `WatchHistory`: events a cluster keeps for watches that resume; default 512.
@@ -186,6 +190,8 @@ impl Default for Settings {
             dials_in_flight: 64,
             max_clusters: 20_000,
             max_streams: 256,
+            messages_per_turn: 64,
+            bytes_per_turn: 256 * 1024,
             max_request_bytes: 1 << 20,
             watch_history: 512,
             pod_startup: Duration::from_secs(2),

@@ -310,6 +310,16 @@ pub static SETTINGS: &[Setting] = &[
         "Connections that Rancher may hold open through one tunnel.",
     ),
     setting(
+        "MessagesPerTurn",
+        Kind::Count(|s| &mut s.messages_per_turn, 1, 65_536),
+        "Frames that a worker reads from one tunnel before the other clusters get their turn.",
+    ),
+    setting(
+        "BytesPerTurn",
+        Kind::Count(|s| &mut s.bytes_per_turn, 16 << 10, 64 << 20),
+        "Bytes of an answer that a worker makes before the other clusters get their turn, and that a slow reader makes it keep.",
+    ),
+    setting(
         "MaxRequestBytes",
         Kind::Count(|s| &mut s.max_request_bytes, 1024, 64 << 20),
         "Largest request body that the REST API accepts, in bytes.",

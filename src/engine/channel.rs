@@ -30,8 +30,9 @@ pub(super) struct Channel {
     next_sync: Instant,
     /// The last read ended at its budget: the socket will not report readiness for what is left.
     unread: bool,
-    /// Some stream stopped at the backlog's high-water mark and waits for the socket.
+    /// Some stream stopped at its budget, or at a socket with as much unsent, and waits for its next turn.
     choked: bool,
+    bytes_per_turn: usize,
     stats: Arc<Stats>,
     _open: Open,
 }
@@ -66,6 +67,7 @@ impl Channel {
             next_sync: now + settings.sync_interval.mul_f64(1.0 + phase),
             unread: true,
             choked: false,
+            bytes_per_turn: settings.bytes_per_turn,
             stats: config.stats.clone(),
             _open: Open::new(
                 &config.stats,
@@ -80,7 +82,7 @@ impl Channel {
     /// Reads what the socket has, up to a budget, and answers it.
     pub(super) fn receive(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Result<(), Lost> {
         self.unread = false;
-        for _ in 0..MESSAGES_PER_TURN {
+        for _ in 0..context.config.settings.messages_per_turn {
             let message = match self.socket.read() {
                 Ok(message) => message,
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
@@ -200,7 +202,7 @@ impl Channel {
 
     /// Whether there is work left that no readiness report will announce.
     pub(super) fn has_more(&self) -> bool {
-        self.unread || (self.choked && self.socket.get_ref().backlog() < HIGH_WATER_BYTES)
+        self.unread || (self.choked && self.socket.get_ref().backlog() < self.bytes_per_turn)
     }
 
     /// Breaks the connection off: whatever is said from now on is not heard.
@@ -309,7 +311,7 @@ impl Channel {
             if !self.session.may_send(connection) {
                 return Ok(());
             }
-            if spent >= PUMP_BYTES_PER_TURN || self.socket.get_ref().backlog() >= HIGH_WATER_BYTES {
+            if spent >= self.bytes_per_turn || self.socket.get_ref().backlog() >= self.bytes_per_turn {
                 self.choked = true;
                 return Ok(());
             }
@@ -389,9 +391,3 @@ pub(super) fn describe(error: Error) -> Lost {
 const END_OF_STREAM: &str = "EOF";
 /// What a dialler sees of a server that died.
 const CONNECTION_RESET: &str = "connection reset by peer";
-/// How many messages one tunnel may have answered before its neighbours get their turn.
-const MESSAGES_PER_TURN: usize = 64;
-/// How much one stream may produce before its neighbours get their turn.
-const PUMP_BYTES_PER_TURN: usize = 256 * 1024;
-/// A socket with more than this unsent is left alone until it has drained: what a slow reader can make us hold.
-const HIGH_WATER_BYTES: usize = 256 * 1024;

@@ -35,7 +35,7 @@ pub(super) struct Stream {
     delayed: Option<Box<Delayed>>,
     /// No further request is answered; the connection closes once everything is sent.
     ending: bool,
-    /// Lines sent on watches since they were taken.
+    /// Events sent on watches since they were taken.
     watch_events: u32,
     _open: Open,
 }
@@ -265,9 +265,10 @@ impl Stream {
                 Some(cluster) => {
                     let mut piece = Vec::new();
                     let progress = streaming.poll(cluster, clock.wall, &mut piece, PIECE_BYTES);
-                    if !piece.is_empty() {
-                        // Watches and logs are lines.
+                    if streaming.is_watch() {
                         self.watch_events += piece.iter().filter(|byte| **byte == b'\n').count() as u32;
+                    }
+                    if !piece.is_empty() {
                         self.http.data(&piece, plain);
                     }
                     (progress, piece.len())

@@ -207,7 +207,12 @@ impl ServerConnection {
         let method = Method::parse(parsed.method.unwrap_or_default());
         let target = parsed.path.unwrap_or_default().to_owned();
         let body = BodyReader::new(Length::of_request(&headers, is_http_1_0)?, &self.limits)?;
-        let waits = headers.get("Expect").is_some_and(|expect| expect.eq_ignore_ascii_case("100-continue"));
+        let waits = match headers.get("Expect") {
+            Some(expect) if !expect.eq_ignore_ascii_case("100-continue") => {
+                return Err(Refusal::new(417, "the only expectation understood is 100-continue"));
+            }
+            expect => expect.is_some(),
+        };
         if waits && !is_http_1_0 && !body.is_done() && self.input.len() == length {
             put(out, &["HTTP/1.1 100 Continue\r\n\r\n"]);
         }
@@ -236,6 +241,7 @@ fn reason(status: u16) -> &'static str {
         410 => "Gone",
         413 => "Request Entity Too Large",
         415 => "Unsupported Media Type",
+        417 => "Expectation Failed",
         422 => "Unprocessable Entity",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
@@ -472,6 +478,7 @@ mod tests {
             ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost x\r\n\r\n", 400),
             ("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n", 413),
+            ("PUT / HTTP/1.1\r\nHost: x\r\nExpect: more\r\n\r\n", 417),
             ("PUT / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
             (&long, 431),
             (&many, 431),

@@ -1,6 +1,7 @@
 //! What the virtual API answers.
 
 use super::Cluster;
+use super::gzip::Packed;
 use super::listing::Listing;
 use super::subresources::Log;
 use super::watching::Watching;
@@ -36,6 +37,7 @@ pub struct Streaming(Source);
 #[derive(Debug)]
 enum Source {
     Listing(Box<Listing>),
+    Packed(Box<Packed>),
     Watching(Box<Watching>),
     Log(Box<Log>),
 }
@@ -58,6 +60,7 @@ impl Streaming {
     pub fn poll(&mut self, cluster: &Cluster, now: Timestamp, out: &mut Vec<u8>, budget: usize) -> Progress {
         match &mut self.0 {
             Source::Listing(listing) => listing.poll(cluster, out, budget),
+            Source::Packed(packed) => packed.poll(cluster, out),
             Source::Watching(watching) => watching.poll(cluster, now, out, budget),
             Source::Log(log) => log.poll(cluster, now, out, budget),
         }
@@ -66,7 +69,7 @@ impl Streaming {
     /// When the body wants to be polled though nothing changed: a watch's deadline or its next bookmark, a log's next line.
     pub fn wake_at(&self) -> Option<Timestamp> {
         match &self.0 {
-            Source::Listing(_) => None,
+            Source::Listing(_) | Source::Packed(_) => None,
             Source::Watching(watching) => Some(watching.wake_at()),
             Source::Log(log) => Some(log.wake_at()),
         }
@@ -75,11 +78,29 @@ impl Streaming {
     /// Has a watch end as if its time were up; tells whether it is one.
     pub fn end_watch(&mut self, now: Timestamp) -> bool {
         match &mut self.0 {
-            Source::Listing(_) | Source::Log(_) => false,
+            Source::Listing(_) | Source::Packed(_) | Source::Log(_) => false,
             Source::Watching(watching) => {
                 watching.set_deadline(now);
                 true
             }
+        }
+    }
+
+    /// Whether it is made of events, each a line.
+    pub fn is_watch(&self) -> bool {
+        matches!(self.0, Source::Watching(_))
+    }
+
+    /// Whether it is a list.
+    pub(super) fn is_listing(&self) -> bool {
+        matches!(self.0, Source::Listing(_))
+    }
+
+    /// The same, compressed, if it is a list; `begun` has been made of it.
+    pub(super) fn packed(self, begun: &[u8]) -> Streaming {
+        match self.0 {
+            Source::Listing(listing) => Streaming(Source::Packed(Box::new(Packed::new(*listing, begun)))),
+            source => Streaming(source),
         }
     }
 

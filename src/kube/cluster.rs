@@ -1,7 +1,7 @@
 //! One virtual cluster: its state and the entry of every request.
 
 use super::baseline::Baseline;
-use super::controllers::Agenda;
+use super::controllers::{Agenda, Load};
 use super::custom::CustomKinds;
 use super::object::{Particulars, Uid};
 use super::served::Served;
@@ -64,6 +64,8 @@ pub struct Cluster {
     pub(super) agenda: Agenda,
     /// Pods that no kubelet has seen yet.
     pub(super) waiting_pods: BTreeSet<Arc<str>>,
+    /// What is on the nodes, while pods are being placed.
+    pub(super) load: Option<Box<Load>>,
     /// Nodes whose pods changed since the last report.
     pub(super) stale_nodes: BTreeSet<Box<str>>,
     /// Deleted namespaces, and when the namespace controller gets to each.
@@ -92,6 +94,7 @@ impl Cluster {
             unsettled: VecDeque::new(),
             agenda: Agenda::default(),
             waiting_pods: BTreeSet::new(),
+            load: None,
             stale_nodes: BTreeSet::new(),
             terminating: BTreeMap::new(),
             cleanup_asked: false,
@@ -108,16 +111,20 @@ impl Cluster {
         let mut subject = Subject::of_route(&request.method, &Route::Unknown);
         let mut response = self.dispatch(request, now, &mut subject).unwrap_or_else(Response::from);
         self.settle(now);
+        response = self.compressed(request, response, now);
         if response.headers.get("Cache-Control").is_none() {
             response.headers.push("Cache-Control", "no-cache, private");
         }
-        response.headers.push("Audit-Id", Uid::random(&mut self.random).to_string());
+        // A client may bring its own.
+        let audit_id = request.headers.get("Audit-Id").filter(|id| !id.is_empty()).map(str::to_owned);
+        response.headers.push("Audit-Id", audit_id.unwrap_or_else(|| Uid::random(&mut self.random).to_string()));
         (response, subject)
     }
 
     /// The periodic report: renews node leases, node heartbeats and the pod-requests and pod-limits annotations of nodes whose
     /// pods changed; every change becomes a watch event.
     pub fn report(&mut self, heartbeat: Heartbeat, now: Timestamp) {
+        self.load = None;
         self.renew(heartbeat, now);
         self.settle(now);
     }

@@ -4,7 +4,9 @@ use super::catalog::{FIRST_CUSTOM, NameRule, SelectableField, Subresource, Text}
 use super::served::Served;
 use super::{Resource, ResourceId, Verbs};
 use serde_json::Value;
-use std::sync::Arc;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
 
 /// The custom kinds of a cluster.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +41,11 @@ pub(super) struct CustomVersion {
     pub schema: Value,
     /// What a client is told that still uses it, if it is deprecated.
     pub deprecation: Option<String>,
+    /// Of all that the definition says.
+    pub digest: Digest,
 }
+
+type Digest = [u8; 32];
 
 /// `subresources.scale` of a version, as JSON pointers.
 #[derive(Debug, Clone)]
@@ -67,7 +73,8 @@ impl CustomKinds {
         };
         let versions = definition["spec"]["versions"].as_array();
         let all = || versions.into_iter().flatten();
-        let make = |version: &Value| Arc::new(CustomVersion::new(&definition["spec"], version));
+        let whole = definition["spec"].to_string();
+        let make = |version: &Value| CustomVersion::shared(&definition["spec"], &whole, version);
         let storage = all().find(|version| version["storage"] == true)?;
         let kind = CustomKind {
             name: name.into(),
@@ -105,6 +112,11 @@ impl CustomKinds {
         self.kinds.iter().find(|kind| kind.id == id).map(|kind| Served::custom(id, kind.storage.clone()))
     }
 
+    /// Every served version.
+    pub(super) fn versions(&self) -> Vec<Arc<CustomVersion>> {
+        self.kinds.iter().flat_map(|kind| kind.versions.iter().cloned()).collect()
+    }
+
     /// Every served resource.
     pub(super) fn resources(&self) -> Vec<&Resource> {
         self.kinds.iter().flat_map(|kind| kind.versions.iter().map(|version| &version.resource)).collect()
@@ -112,6 +124,26 @@ impl CustomKinds {
 }
 
 impl CustomVersion {
+    /// The one for all clusters of this thread with an equal definition: its schema is a tree, and Rancher defines the same kinds in
+    /// each of them.
+    fn shared(spec: &Value, whole: &str, version: &Value) -> Arc<CustomVersion> {
+        let mut hash = ring::digest::Context::new(&ring::digest::SHA256);
+        hash.update(text(&version["name"]).as_bytes());
+        hash.update(b"/");
+        hash.update(whole.as_bytes());
+        let mut digest = Digest::default();
+        digest.copy_from_slice(hash.finish().as_ref());
+        KNOWN.with_borrow_mut(|known| {
+            if let Some(found) = known.get(&digest).and_then(Weak::upgrade) {
+                return found;
+            }
+            known.retain(|_, version| version.strong_count() > 0);
+            let made = Arc::new(CustomVersion { digest, ..CustomVersion::new(spec, version) });
+            known.insert(digest, Arc::downgrade(&made));
+            made
+        })
+    }
+
     fn new(spec: &Value, version: &Value) -> CustomVersion {
         let owned = |value: &Value| -> Text { text(value).to_owned().into() };
         let list = |value: &Value| value.as_array().into_iter().flatten().map(owned).collect();
@@ -176,6 +208,7 @@ impl CustomVersion {
             scale,
             schema,
             deprecation,
+            digest: Digest::default(),
         }
     }
 }
@@ -191,14 +224,39 @@ impl ScalePaths {
     }
 }
 
+thread_local! {
+    static KNOWN: RefCell<HashMap<Digest, Weak<CustomVersion>>> = RefCell::default();
+}
+
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use serde_json::json;
+
+    /// `plans.upgrade.cattle.io` with a schema.
+    pub(in crate::kube) fn plans(schema: Value) -> Arc<CustomVersion> {
+        let version = json!({"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}});
+        let names = json!({"plural": "plans", "kind": "Plan"});
+        let spec = json!({"group": "upgrade.cattle.io", "scope": "Namespaced", "names": names, "versions": [version]});
+        CustomVersion::shared(&spec, &spec.to_string(), &spec["versions"][0])
+    }
+
+    #[test]
+    fn equal_definitions_are_held_once() {
+        let (mut one, mut other) = (CustomKinds::default(), CustomKinds::default());
+        one.define(&widgets()).unwrap();
+        other.define(&widgets()).unwrap();
+        assert!(Arc::ptr_eq(&one.versions()[0], &other.versions()[0]));
+        let mut changed = widgets();
+        changed["spec"]["names"]["shortNames"] = json!(["w"]);
+        other.define(&changed).unwrap();
+        assert!(!Arc::ptr_eq(&one.versions()[0], &other.versions()[0]));
+        assert_ne!(one.versions()[0].digest, other.versions()[0].digest);
+    }
 
     fn widgets() -> Value {
         json!({

@@ -1,6 +1,7 @@
 //! From a request to the verb that answers it.
 
 use super::negotiate::{self, Form};
+use super::ownership::Author;
 use super::quote::quote;
 use super::render::Asked;
 use super::served::Served;
@@ -42,6 +43,18 @@ impl Call<'_> {
         super::store::path_of(self.namespace(), self.name())
     }
 
+    /// Who asks, as an owner of fields: the manager that the query names, else the program in the `User-Agent`.
+    pub(super) fn author(&self) -> Author<'_> {
+        let named = self.query.field_manager.as_deref().filter(|manager| !manager.is_empty());
+        let agent = || self.request.headers.get("User-Agent").unwrap_or_default().split('/').next().unwrap_or_default();
+        let manager = match named {
+            Some(manager) => manager.into(),
+            None => agent().chars().filter(|c| !c.is_control()).take(LONGEST_MANAGER).collect::<String>().into(),
+        };
+        let subresource = self.path.subresource.as_deref();
+        Author { manager, api_version: self.served.api_version(), subresource, now: self.now }
+    }
+
     /// The `Content-Type` of the body.
     pub(super) fn content_type(&self) -> Option<&str> {
         self.request.headers.get("Content-Type")
@@ -79,9 +92,9 @@ impl Cluster {
                 }
                 discovery::api_resources(&group, &version, &custom())
             }
-            Route::OpenApiV2 => openapi::v2(accept, &custom())?,
-            Route::OpenApiV3Index => openapi::index(&custom()),
-            Route::OpenApiV3 { group, version } => openapi::group_version(&group, &version, &custom()),
+            Route::OpenApiV2 => openapi::v2(accept, &self.kinds.versions())?,
+            Route::OpenApiV3Index => openapi::index(&self.kinds.versions()),
+            Route::OpenApiV3 { group, version } => openapi::group_version(&group, &version, &self.kinds.versions()),
             Route::Resource(_) | Route::Unknown => page_not_found(),
         })
     }
@@ -189,6 +202,9 @@ fn verb(method: &Method, path: &ResourcePath, query: &Query) -> Option<Verb> {
         _ => return None,
     })
 }
+
+/// `FieldManagerMaxLength` of apimachinery.
+const LONGEST_MANAGER: usize = 128;
 
 #[cfg(test)]
 mod tests {

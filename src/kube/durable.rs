@@ -294,7 +294,10 @@ mod tests {
         }});
         bench.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition).ok();
         bench
-            .post("/apis/example.com/v1/namespaces/web/plans", json!({"metadata": {"name": "p"}, "spec": {"a": 1}}))
+            .post(
+                "/apis/example.com/v1/namespaces/web/plans",
+                json!({"kind": "Plan", "metadata": {"name": "p"}, "spec": {"a": 1}}),
+            )
             .ok();
         let mut after = bench.restarted(1, kept(vec![bench.cluster.written_since(start)])).unwrap();
         let plan = "/apis/example.com/v1/namespaces/web/plans/p";

@@ -93,7 +93,7 @@ impl Listing {
             (Form::Metadata(wanted), _) => {
                 out.extend_from_slice(table::partial_metadata(&value(), wanted).to_string().as_bytes());
             }
-            _ if self.served.custom => cluster.render(&self.served, version, out),
+            _ if self.served.custom || self.served.conversion().is_some() => cluster.render(&self.served, version, out),
             // The list tells the kind of its objects; only custom ones repeat it.
             _ => {
                 let at = out.len();

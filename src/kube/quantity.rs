@@ -23,6 +23,11 @@ impl Quantity {
         Quantity { nano: self.nano.saturating_add(other.nano) }
     }
 
+    /// The difference, which may be below zero.
+    pub(super) fn minus(self, other: Quantity) -> Quantity {
+        Quantity { nano: self.nano.saturating_sub(other.nano) }
+    }
+
     /// The canonical form of an amount of the resource `name`: CPUs in thousands, memory and storage in powers of 1024 where it
     /// comes out even.
     pub(super) fn to_string_of(self, name: &str) -> String {

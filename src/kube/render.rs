@@ -46,14 +46,21 @@ impl Filter {
 impl Cluster {
     /// Appends an object as JSON.
     pub(super) fn render(&self, served: &Served, version: &Version, out: &mut Vec<u8>) {
-        out.extend_from_slice(served.head().as_bytes());
-        self.store.body(version).write(&self.store.stamp(version), self.store.particulars(), out);
+        self.render_as(served, version, &self.store.stamp(version), out);
     }
 
     /// Appends an object as JSON, with another stamp than its own.
     pub(super) fn render_as(&self, served: &Served, version: &Version, stamp: &Stamp, out: &mut Vec<u8>) {
+        let start = out.len();
         out.extend_from_slice(served.head().as_bytes());
         self.store.body(version).write(stamp, self.store.particulars(), out);
+        if let Some(conversion) = served.conversion() {
+            // What was serialised from a tree parses.
+            let mut object: Value = serde_json::from_slice(&out[start..]).unwrap_or_default();
+            conversion.show(&mut object);
+            out.truncate(start);
+            out.extend_from_slice(object.to_string().as_bytes());
+        }
     }
 
     /// An object as a tree.

@@ -1,7 +1,9 @@
 //! A resource as one request sees it: under one version, stored under one id.
 
+use super::convert::Conversion;
 use super::custom::CustomVersion;
-use super::{Resource, ResourceId, catalog};
+use super::ownership::Shape;
+use super::{Resource, ResourceId, catalog, types};
 use serde_json::Value;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -41,10 +43,22 @@ impl Served {
         }
     }
 
+    /// How its objects differ from what is stored, if they do.
+    pub(super) fn conversion(&self) -> Option<Conversion> {
+        // All others are stored as they are served.
+        self.stored_as.as_ref().and_then(|_| Conversion::of(self))
+    }
+
     /// How an object of it begins.
     pub(super) fn head(&self) -> String {
         // Both are strings, and strings serialise.
         format!("{{\"apiVersion\":{},\"kind\":{}", Value::from(self.api_version()), Value::from(self.kind.as_ref()))
+    }
+
+    /// What is known of the form of its objects.
+    pub(super) fn shape(&self) -> Shape<'_> {
+        let message = types::find(&self.api_version(), &self.kind);
+        Shape::of(message, self.as_custom().map(|custom| &custom.schema))
     }
 
     /// Whether it is the resource of this group and plural.

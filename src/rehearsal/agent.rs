@@ -128,6 +128,11 @@ impl Agent {
         }
     }
 
+    /// Its directory, which goes with this value.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
     /// What the process uses now, where the system tells it.
     pub fn usage(&self) -> Option<Usage> {
         Usage::of(self.child.id())

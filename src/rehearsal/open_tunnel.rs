@@ -341,7 +341,7 @@ const STEVE_ADDRESS: &str = "not-used:80";
 const END_OF_STREAM: &str = "EOF";
 /// Precise enough for a deadline, rare enough for thousands of tunnels.
 const CHECKS_PER_DEADLINE: u32 = 12;
-/// How many messages one tunnel may have handled before its neighbours get their turn.
-const MESSAGES_PER_TURN: usize = 64;
+/// How many messages one tunnel may have handled before its neighbours get their turn: frames of a long list are large.
+const MESSAGES_PER_TURN: usize = 8;
 /// A list of 10,000 large objects stays below.
 const BODY_BYTES_AT_MOST: usize = 64 << 20;

@@ -21,6 +21,7 @@ pub struct Step {
     pub save: BTreeMap<String, String>,
     pub pick: Option<Vec<String>>,
     pub without: Vec<String>,
+    pub managers: bool,
     pub watch: String,
     pub events: String,
     pub count: usize,

@@ -195,12 +195,26 @@ fn trimmed(step: &Step, mut content: Value) -> Value {
         let picked = pointers.iter().filter_map(|pointer| Some((pointer.clone(), content.pointer(pointer)?.clone())));
         content = Value::Object(picked.collect());
     }
+    if !step.managers {
+        without_managers(&mut content);
+    }
     for pointer in &step.without {
         let names: Vec<String> =
             pointer.split('/').skip(1).map(|name| name.replace("~1", "/").replace("~0", "~")).collect();
         without(&mut content, &names);
     }
     content
+}
+
+fn without_managers(tree: &mut Value) {
+    if let Some(metadata) = tree.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
+    match tree {
+        Value::Object(fields) => fields.values_mut().for_each(without_managers),
+        Value::Array(items) => items.iter_mut().for_each(without_managers),
+        _ => {}
+    }
 }
 
 fn without(tree: &mut Value, names: &[String]) {

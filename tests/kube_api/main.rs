@@ -4,6 +4,7 @@
 //! One file a theme; `support` is the client.
 
 mod access;
+mod applying;
 mod bad_input;
 mod cluster_state;
 mod creating;

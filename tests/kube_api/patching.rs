@@ -59,7 +59,7 @@ fn an_apply_creates_and_then_merges() {
     assert_eq!(made["data"]["key"], "1");
     object["data"] = json!({"other": "2"});
     let patched = api.patch(target, "apply", &object).expect(200);
-    assert_eq!(patched["data"]["other"], "2");
+    assert_eq!(patched["data"], json!({"other": "2"}), "what is applied no longer goes");
     assert_eq!(patched["metadata"]["uid"], made["metadata"]["uid"]);
     // A manager must say who it is, and the namespace must be there.
     assert_eq!(api.patch("/api/v1/namespaces/demo/configmaps/x", "apply", &config_map("x", "")).status, 422);

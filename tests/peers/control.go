@@ -12,6 +12,7 @@
 //	POST /clusters/<id>/verify               compares every watch with a fresh list
 //	POST /clusters/<id>/rotate-token         [grace=true]: new registration tokens
 //	POST /clusters/<id>/backpressure         [mib=8]: a fast writer, then a slow reader
+//	POST /clusters/<id>/lists                seconds=N, path=/… [compress=false]: one list over and over
 //	GET, POST, DELETE /faults                what the REST routes and connects answer instead of working
 
 package main
@@ -48,6 +49,7 @@ func (s *server) controlHandler() http.Handler {
 	mux.HandleFunc("POST /clusters/{id}/verify", s.withCluster(s.controlVerify))
 	mux.HandleFunc("POST /clusters/{id}/rotate-token", s.withCluster(s.controlRotate))
 	mux.HandleFunc("POST /clusters/{id}/backpressure", s.withCluster(s.controlBackpressure))
+	mux.HandleFunc("POST /clusters/{id}/lists", s.withCluster(s.controlLists))
 	mux.HandleFunc("GET /raw/{id}", s.withCluster(s.controlRaw))
 	mux.HandleFunc("GET /settled", s.controlSettled)
 	mux.HandleFunc("GET /connects", s.controlStray)

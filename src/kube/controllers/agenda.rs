@@ -10,6 +10,7 @@ pub(in crate::kube) enum Work {
     /// A persistent volume claim.
     Claim(Arc<str>),
     ReplicaSet(Arc<str>),
+    ReplicationController(Arc<str>),
     DaemonSet(Arc<str>),
     StatefulSet(Arc<str>),
     Job(Arc<str>),

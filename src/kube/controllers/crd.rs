@@ -276,8 +276,12 @@ mod tests {
     fn versions_share_their_objects() {
         let mut bench = Bench::new();
         served(&mut bench);
-        let made =
-            bench.post(WIDGETS, json!({"metadata": {"name": "a"}, "spec": {"size": 2}, "status": {"size": 9}})).ok();
+        let made = bench
+            .post(
+                WIDGETS,
+                json!({"kind": "Widget", "metadata": {"name": "a"}, "spec": {"size": 2}, "status": {"size": 9}}),
+            )
+            .ok();
         assert_eq!((&made["apiVersion"], &made["kind"]), (&json!("example.com/v1"), &json!("Widget")));
         assert!(made.get("status").is_none());
         let beta = "/apis/example.com/v1beta1/namespaces/web/widgets";
@@ -310,8 +314,8 @@ mod tests {
     fn a_custom_object_is_updated_by_revision_only() {
         let mut bench = Bench::new();
         served(&mut bench);
-        bench.post(WIDGETS, json!({"metadata": {"name": "a"}})).ok();
-        let answer = bench.put(&format!("{WIDGETS}/a"), &json!({"metadata": {"name": "a"}}));
+        bench.post(WIDGETS, json!({"kind": "Widget", "metadata": {"name": "a"}})).ok();
+        let answer = bench.put(&format!("{WIDGETS}/a"), &json!({"kind": "Widget", "metadata": {"name": "a"}}));
         assert_eq!(answer.code, 422);
         assert!(answer.message().ends_with("must be specified for an update"), "{}", answer.message());
     }
@@ -320,7 +324,9 @@ mod tests {
     fn a_kind_goes_with_its_definition() {
         let mut bench = Bench::new();
         served(&mut bench);
-        bench.post(WIDGETS, json!({"metadata": {"name": "a", "finalizers": ["example.com/hold"]}})).ok();
+        bench
+            .post(WIDGETS, json!({"kind": "Widget", "metadata": {"name": "a", "finalizers": ["example.com/hold"]}}))
+            .ok();
         let mut watch = bench.watch(&format!("{WIDGETS}?watch=1"));
         assert_eq!(watch.told(&bench), ["ADDED a"]);
         bench.delete("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.example.com").ok();

@@ -24,6 +24,10 @@ impl Cluster {
     pub(super) fn keep_deployment(&mut self, path: &str, now: Timestamp) {
         let Some((deployments, version, deployment)) = self.living("apps", "deployments", path) else { return };
         let Some(sets) = Cluster::built_in("apps", "replicasets") else { return };
+        if self.adopt_sets(path, &deployment) {
+            // Their coming is heard.
+            return self.agenda.add(Work::Deployment(path.into()));
+        }
         let owner = self.as_owner(&deployments, &version);
         let mut owned: Vec<Value> = self.controlled(&sets, path, &owner).into_iter().map(|(_, set)| set).collect();
         owned.sort_by_key(revision);

@@ -40,9 +40,19 @@ impl Cluster {
             Some(completions) => succeeded >= completions,
             None => succeeded > 0 && pods.active.is_empty(),
         };
-        let has_failed = pods.failed > job["spec"]["backoffLimit"].as_i64().unwrap_or(6);
+        let deadline = deadline(&job, now);
+        let failure = if pods.failed > job["spec"]["backoffLimit"].as_i64().unwrap_or(6) {
+            Some(EXCEEDED)
+        } else if deadline.is_some_and(|deadline| deadline <= now) {
+            Some(TOO_LATE)
+        } else {
+            None
+        };
+        if let Some(deadline) = deadline.filter(|deadline| *deadline > now) {
+            self.agenda.add_at(deadline, Work::Job(path.into()));
+        }
         let wanted = match completions {
-            _ if is_suspended || is_complete || has_failed => 0,
+            _ if is_suspended || is_complete || failure.is_some() => 0,
             Some(completions) => parallelism.min(completions - succeeded),
             None if succeeded > 0 => pods.active.len() as i64,
             None => parallelism,
@@ -61,7 +71,7 @@ impl Cluster {
             acted = true;
         }
         if !acted {
-            let outcome = if is_complete { Some(Ok(())) } else { has_failed.then_some(Err(())) };
+            let outcome = if is_complete { Some(Ok(())) } else { failure.map(Err) };
             self.report_job(path, &job, &pods, outcome, now);
         }
     }
@@ -112,7 +122,14 @@ impl Cluster {
         }
     }
 
-    fn report_job(&mut self, path: &str, job: &Value, pods: &Pods, outcome: Option<Result<(), ()>>, now: Timestamp) {
+    fn report_job(
+        &mut self,
+        path: &str,
+        job: &Value,
+        pods: &Pods,
+        outcome: Option<Result<(), Failure>>,
+        now: Timestamp,
+    ) {
         let is_suspended = job["spec"]["suspend"] == true;
         let counts =
             [("active", pods.active.len() as i64), ("succeeded", pods.succeeded.len() as i64), ("failed", pods.failed)];
@@ -125,16 +142,16 @@ impl Cluster {
             tree::set(status, &["ready"], ready);
             tree::set(status, &["terminating"], 0);
             tree::set(status, &["uncountedTerminatedPods"], json!({}));
-            let conditions: &[(&str, &str, &str)] = match outcome {
-                Some(Ok(())) => &[
+            let conditions = match outcome {
+                Some(Ok(())) => vec![
                     ("SuccessCriteriaMet", "CompletionsReached", COMPLETED),
                     ("Complete", "CompletionsReached", COMPLETED),
                 ],
-                Some(Err(())) => {
-                    &[("FailureTarget", "BackoffLimitExceeded", EXCEEDED), ("Failed", "BackoffLimitExceeded", EXCEEDED)]
+                Some(Err((reason, message))) => {
+                    vec![("FailureTarget", reason, message), ("Failed", reason, message)]
                 }
-                None if is_suspended => &[("Suspended", "JobSuspended", "Job suspended")],
-                None => &[],
+                None if is_suspended => vec![("Suspended", "JobSuspended", "Job suspended")],
+                None => Vec::new(),
             };
             for (kind, reason, message) in conditions {
                 let condition =
@@ -149,8 +166,10 @@ impl Cluster {
             // Its time to live begins.
             self.agenda.add(Work::Job(path.into()));
         }
-        if outcome == Some(Ok(())) {
-            self.tell(job, "Normal", "Completed", "Job completed", "job-controller", now);
+        match outcome {
+            Some(Ok(())) => self.tell(job, "Normal", "Completed", "Job completed", "job-controller", now),
+            Some(Err((reason, message))) => self.tell(job, "Warning", reason, message, "job-controller", now),
+            None => {}
         }
     }
 
@@ -194,6 +213,12 @@ pub(super) fn ended(job: &Value) -> Option<Timestamp> {
     Some(moment(&ended["lastTransitionTime"]).unwrap_or(Timestamp::UNIX_EPOCH))
 }
 
+/// When a job has run long enough, if it is bounded; one that has not started yet starts `now`.
+fn deadline(job: &Value, now: Timestamp) -> Option<Timestamp> {
+    let seconds = job["spec"]["activeDeadlineSeconds"].as_i64().filter(|_| job["spec"]["suspend"] != true)?;
+    Some(after(moment(&job["status"]["startTime"]).unwrap_or(now), seconds.clamp(0, i32::MAX.into())))
+}
+
 fn is_indexed(job: &Value) -> bool {
     job["spec"]["completionMode"] == "Indexed"
 }
@@ -214,4 +239,7 @@ pub(super) fn of_cron_job(cron: &Value, name: &str, scheduled: &str) -> Value {
 
 const INDEX: &str = "batch.kubernetes.io/job-completion-index";
 const COMPLETED: &str = "Reached expected number of succeeded pods";
-const EXCEEDED: &str = "Job has reached the specified backoff limit";
+/// Why a job failed: a reason and words for it.
+type Failure = (&'static str, &'static str);
+const EXCEEDED: Failure = ("BackoffLimitExceeded", "Job has reached the specified backoff limit");
+const TOO_LATE: Failure = ("DeadlineExceeded", "Job was active longer than specified deadline");

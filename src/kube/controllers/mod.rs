@@ -5,8 +5,10 @@
 //! Those that keep workloads look at objects that stand on an agenda, now or at a time that follows from the object itself, so that
 //! they go on after a restart where they were.
 
+mod adoption;
 mod agenda;
 mod aggregation;
+mod api_service;
 mod cleanup;
 pub(super) mod crd;
 mod cron_job;
@@ -33,18 +35,20 @@ mod service_account;
 mod stateful_set;
 #[cfg(test)]
 mod tests;
-mod volumes;
+pub(super) mod volumes;
 
 pub(super) use agenda::Agenda;
+pub(super) use placement::Load;
 
 use super::object::time;
 use super::served::Served;
 use super::store::{Version, Write, name_of};
 use super::strategy::Part;
-use super::verbs::{DeleteOptions, Keep};
+use super::verbs::{By, DeleteOptions, Keep};
 use super::{Cluster, Status, tree};
 use agenda::Work;
 use jiff::Timestamp;
+use replica_set::{REPLICA_SETS, REPLICATION_CONTROLLERS};
 use serde_json::{Value, json};
 
 /// A write as controllers see it.
@@ -102,7 +106,8 @@ impl Cluster {
     fn look(&mut self, work: Work, now: Timestamp) {
         match work {
             Work::Claim(path) => self.keep_claim(&path, now),
-            Work::ReplicaSet(path) => self.keep_replica_set(&path, now),
+            Work::ReplicaSet(path) => self.keep_replicas(&REPLICA_SETS, &path, now),
+            Work::ReplicationController(path) => self.keep_replicas(&REPLICATION_CONTROLLERS, &path, now),
             Work::DaemonSet(path) => self.keep_daemon_set(&path, now),
             Work::StatefulSet(path) => self.keep_stateful_set(&path, now),
             Work::Job(path) => self.keep_job(&path, now),
@@ -181,7 +186,7 @@ impl Cluster {
         let mut object = self.value(served, &before);
         change(&mut object);
         // A controller reads the revision it writes, so that nothing but a full store can refuse it.
-        _ = self.change(served, &before, object, part, Keep::Yes);
+        _ = self.change(served, &before, object, part, Keep::Yes, By::Settled);
     }
 }
 

@@ -5,6 +5,7 @@ use super::agenda::Work;
 use super::endpoints;
 use super::owned::controller;
 use super::pods::{condition, has_ended, text};
+use super::volumes::claims_of;
 use crate::kube::served::Served;
 use crate::kube::store::{Version, namespace_of, path_of};
 use crate::kube::{Cluster, LabelSelector};
@@ -26,6 +27,9 @@ impl Cluster {
             ("apps", "replicasets") | ("batch", "jobs") => {
                 let object = self.value(&happening.served, &happening.version());
                 self.notice_controller(&object, &path);
+                if &*happening.served.plural == "replicasets" && !is_gone && controller(&object).is_none() {
+                    self.notice_orphaned_set(&object, &path);
+                }
                 if &*happening.served.plural == "jobs" { Work::Job(path) } else { Work::ReplicaSet(path) }
             }
             ("apps", "deployments") => Work::Deployment(path),
@@ -34,12 +38,15 @@ impl Cluster {
             ("batch", "cronjobs") => Work::CronJob(path),
             ("", "services" | "endpoints") => Work::Service(path),
             ("", "persistentvolumeclaims") => Work::Claim(path),
+            ("", "persistentvolumes") if happening.is_deleting() => return self.let_volume_go(&path),
+            ("", "replicationcontrollers") => Work::ReplicationController(path),
+            ("apiregistration.k8s.io", "apiservices") if !is_gone => return self.report_api_service(happening),
             ("policy", "poddisruptionbudgets") => Work::Budget(path),
             _ => return,
         };
         // Endpoints that somebody deletes are made again.
         let is_missed = is_gone && happening.served.is("", "endpoints");
-        if is_missed || !is_gone && self.is_asked_for(happening) {
+        if is_missed || !is_gone && (happening.is_deleting() || self.is_asked_for(happening)) {
             self.agenda.add(work);
         }
     }
@@ -49,6 +56,13 @@ impl Cluster {
         let pod = self.value(pods, &happening.version());
         let before = happening.write.previous.as_ref().map(|before| self.value(pods, before));
         let is_gone = happening.write.is_delete;
+        if let Some(load) = &mut self.load {
+            load.change(before.as_ref(), (!is_gone).then_some(&pod));
+        }
+        if is_gone || has_ended(&pod) {
+            let namespace = namespace_of(path);
+            claims_of(&pod).for_each(|claim| self.agenda.add(Work::Claim(path_of(namespace, claim).into())));
+        }
         if is_gone {
             self.waiting_pods.remove(path);
         } else if !self.is_of_template(pods, &happening.version()) {
@@ -67,6 +81,9 @@ impl Cluster {
             return;
         }
         self.notice_controller(&pod, path);
+        if !is_gone && controller(&pod).is_none() {
+            self.adopt_pod(&pod, path);
+        }
         for labels in before.iter().chain([&pod]).map(|pod| pod["metadata"]["labels"].as_object()) {
             for service in self
                 .selecting("", "services", path, |service| endpoints::selector(service)?.matches(labels).then_some(()))
@@ -115,6 +132,7 @@ impl Cluster {
         let path: Arc<str> = path_of(namespace_of(path), text(&owner["name"])).into();
         self.agenda.add(match text(&owner["kind"]) {
             "ReplicaSet" => Work::ReplicaSet(path),
+            "ReplicationController" => Work::ReplicationController(path),
             "DaemonSet" => Work::DaemonSet(path),
             "StatefulSet" => Work::StatefulSet(path),
             "Job" => Work::Job(path),
@@ -125,7 +143,13 @@ impl Cluster {
     }
 
     /// The objects of a kind in the namespace of `path` that this picks.
-    fn selecting(&self, group: &str, plural: &str, path: &str, picks: impl Fn(&Value) -> Option<()>) -> Vec<Arc<str>> {
+    pub(super) fn selecting(
+        &self,
+        group: &str,
+        plural: &str,
+        path: &str,
+        picks: impl Fn(&Value) -> Option<()>,
+    ) -> Vec<Arc<str>> {
         let Some(kind) = Cluster::built_in(group, plural) else { return Vec::new() };
         let listed = self.store.list(kind.storage, namespace_of(path)).into_iter();
         listed

@@ -19,6 +19,14 @@ struct Place {
     requests: BTreeMap<String, Quantity>,
 }
 
+/// What is on the nodes. It is added up when pods have to be placed, followed while they come, and forgotten with the next report: a
+/// cluster where nothing happens keeps nothing of it.
+#[derive(Debug, Default)]
+pub(in crate::kube) struct Load {
+    nodes: BTreeMap<String, (usize, BTreeMap<String, Quantity>)>,
+    addresses: BTreeSet<String>,
+}
+
 /// Whether a node takes a pod, whatever else is on it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Suits {
@@ -38,16 +46,18 @@ impl Cluster {
             return;
         }
         let listed = self.store.list(nodes.storage, None).into_iter();
-        let mut places: Vec<Place> = listed.map(|found| Place::new(self.value(&nodes, &found.version))).collect();
-        let mut taken = BTreeSet::new();
-        for found in self.store.list(pods.storage, None) {
-            let pod = self.value(&pods, &found.version);
-            taken.extend(pod["status"]["podIP"].as_str().map(str::to_owned));
-            let node = pod["spec"]["nodeName"].as_str().filter(|_| !has_ended(&pod));
-            if let Some(place) = places.iter_mut().find(|place| Some(place.name()) == node) {
-                place.add(&pod);
+        let nodes: Vec<Value> = listed.map(|found| self.value(&nodes, &found.version)).collect();
+        let load = self.load.take().unwrap_or_else(|| {
+            let mut load = Box::<Load>::default();
+            for found in self.store.list(pods.storage, None) {
+                load.change(None, Some(&self.value(&pods, &found.version)));
             }
-        }
+            load
+        });
+        let mut places: Vec<Place> = nodes.into_iter().map(|node| Place::new(node, &load)).collect();
+        let mut taken = load.addresses.clone();
+        // What is placed below is heard of as all writes are.
+        self.load = Some(load);
         let mut placed = 0;
         for path in waiting {
             if placed == PLACED_AT_ONCE {
@@ -95,9 +105,36 @@ impl Cluster {
     }
 }
 
+impl Load {
+    /// A pod came, went or changed.
+    pub(super) fn change(&mut self, before: Option<&Value>, after: Option<&Value>) {
+        for (pod, comes) in [(before, false), (after, true)] {
+            let Some(pod) = pod else { continue };
+            if let Some(address) = pod["status"]["podIP"].as_str() {
+                if comes {
+                    self.addresses.insert(address.to_owned())
+                } else {
+                    self.addresses.remove(address)
+                };
+            }
+            let node = text(&pod["spec"]["nodeName"]);
+            if node.is_empty() || has_ended(pod) {
+                continue;
+            }
+            let (pods, requests) = self.nodes.entry(node.to_owned()).or_default();
+            *pods = if comes { *pods + 1 } else { pods.saturating_sub(1) };
+            for (name, amount) in of_pod(&pod["spec"], "requests") {
+                let sum = requests.entry(name).or_default();
+                *sum = if comes { sum.plus(amount) } else { sum.minus(amount) };
+            }
+        }
+    }
+}
+
 impl Place {
-    fn new(node: Value) -> Place {
-        Place { node, pods: 0, requests: BTreeMap::new() }
+    fn new(node: Value, load: &Load) -> Place {
+        let (pods, requests) = load.nodes.get(text(&node["metadata"]["name"])).cloned().unwrap_or_default();
+        Place { node, pods, requests }
     }
 
     fn name(&self) -> &str {
@@ -299,8 +336,11 @@ mod tests {
     #[test]
     fn what_keeps_a_pod_waiting_is_said_in_the_schedulers_words() {
         let mut places = vec![
-            Place::new(node(json!({}), json!([{"key": "a", "effect": "NoSchedule"}]))),
-            Place::new(json!({"metadata": {"name": "n-2"}, "status": {"allocatable": {"cpu": "1", "pods": "10"}}})),
+            Place::new(node(json!({}), json!([{"key": "a", "effect": "NoSchedule"}])), &Load::default()),
+            Place::new(
+                json!({"metadata": {"name": "n-2"}, "status": {"allocatable": {"cpu": "1", "pods": "10"}}}),
+                &Load::default(),
+            ),
         ];
         let pod = json!({"spec": {"containers": [{"resources": {"requests": {"cpu": "2"}}}]}});
         let why = choose(&pod, &mut places).err().unwrap();
@@ -316,5 +356,26 @@ mod tests {
         assert_eq!((place.name(), place.lacks(&small)), ("n-2", None));
         place.add(&small);
         assert_eq!(place.lacks(&small), Some("Insufficient cpu".into()));
+    }
+
+    #[test]
+    fn a_load_is_what_its_pods_come_to_in_whatever_order() {
+        let pod = |node: &str, phase: &str| {
+            json!({
+                "spec": {"nodeName": node, "containers": [{"resources": {"requests": {"cpu": "500m"}}}]},
+                "status": {"phase": phase, "podIP": "10.42.0.2"}
+            })
+        };
+        let mut load = Load::default();
+        load.change(None, Some(&pod("", "Pending")));
+        load.change(Some(&pod("", "Pending")), Some(&pod("n-1", "Running")));
+        load.change(None, Some(&pod("n-1", "Running")));
+        let (pods, requests) = &load.nodes["n-1"];
+        assert_eq!((*pods, requests["cpu"]), (2, Quantity::of(&json!("1")).unwrap()));
+        load.change(Some(&pod("n-1", "Running")), Some(&pod("n-1", "Succeeded")));
+        load.change(Some(&pod("n-1", "Running")), None);
+        let (pods, requests) = &load.nodes["n-1"];
+        assert_eq!((*pods, requests["cpu"]), (0, Quantity::default()));
+        assert!(load.addresses.is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! ReplicaSets: as many pods as they want (`kube-controller-manager` replicaset controller).
+//! ReplicaSets and ReplicationControllers: as many pods as they want (`kube-controller-manager` replicaset controller, for both).
 
 use super::agenda::Work;
 use super::owned::controlled_by;
@@ -6,23 +6,55 @@ use super::pods::{is_active, is_available, is_ready, number, of_template, rank, 
 use crate::kube::{Cluster, LabelSelector, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// A kind that wants so many pods.
+#[derive(Debug)]
+pub(super) struct Replicas {
+    group: &'static str,
+    plural: &'static str,
+    pub api_version: &'static str,
+    pub kind: &'static str,
+    controller: &'static str,
+    look: fn(Arc<str>) -> Work,
+}
+
+pub(super) static REPLICA_SETS: Replicas = Replicas {
+    group: "apps",
+    plural: "replicasets",
+    api_version: "apps/v1",
+    kind: "ReplicaSet",
+    controller: "replicaset-controller",
+    look: Work::ReplicaSet,
+};
+pub(super) static REPLICATION_CONTROLLERS: Replicas = Replicas {
+    group: "",
+    plural: "replicationcontrollers",
+    api_version: "v1",
+    kind: "ReplicationController",
+    controller: "replication-controller",
+    look: Work::ReplicationController,
+};
 
 impl Cluster {
-    /// Brings the pods of a replica set to their number, or else its status up to date.
-    pub(super) fn keep_replica_set(&mut self, path: &str, now: Timestamp) {
-        let Some((sets, version, set)) = self.living("apps", "replicasets", path) else { return };
+    /// Brings the pods of a set to their number, or else its status up to date.
+    pub(super) fn keep_replicas(&mut self, of: &Replicas, path: &str, now: Timestamp) {
+        let Some((sets, version, set)) = self.living(of.group, of.plural, path) else { return };
         let Some(pods) = Cluster::built_in("", "pods") else { return };
         let owner = self.as_owner(&sets, &version);
         let mut active = self.controlled(&pods, path, &owner);
         active.retain(|(_, pod)| is_active(pod));
         let wanted = number(&set["spec"]["replicas"]);
-        let missing = wanted - active.len() as i64;
+        let mut missing = wanted - active.len() as i64;
+        if missing > 0 {
+            missing -= self.adopt_pods(of, path, &set);
+        }
         let mut problem = None;
         if missing > 0 {
             let mut pod = of_template(
                 &set["spec"]["template"],
                 &set["metadata"]["namespace"],
-                controlled_by("apps/v1", "ReplicaSet", &set),
+                controlled_by(of.api_version, of.kind, &set),
             );
             tree::set(&mut pod, &["metadata", "generateName"], format!("{}-", text(&set["metadata"]["name"])));
             for _ in 0..missing.min(BURST) {
@@ -32,7 +64,7 @@ impl Cluster {
                         "Normal",
                         "SuccessfulCreate",
                         &format!("Created pod: {name}"),
-                        "replicaset-controller",
+                        of.controller,
                         now,
                     ),
                     Err(status) => {
@@ -46,17 +78,18 @@ impl Cluster {
             for (version, pod) in active.iter().take(usize::try_from(-missing).unwrap_or_default()) {
                 self.withdraw(&pods, version, now);
                 let message = format!("Deleted pod: {}", text(&pod["metadata"]["name"]));
-                self.tell(&set, "Normal", "SuccessfulDelete", &message, "replicaset-controller", now);
+                self.tell(&set, "Normal", "SuccessfulDelete", &message, of.controller, now);
             }
         }
         if missing == 0 || problem.is_some() {
             let active: Vec<&Value> = active.iter().map(|(_, pod)| pod).collect();
-            self.report_replica_set(path, &set, &active, problem, now);
+            self.report_replicas(of, path, &set, &active, problem, now);
         }
     }
 
-    fn report_replica_set(
+    fn report_replicas(
         &mut self,
+        of: &Replicas,
         path: &str,
         set: &Value,
         active: &[&Value],
@@ -70,7 +103,7 @@ impl Cluster {
         for pod in active {
             match is_available(pod, number(&set["spec"]["minReadySeconds"]), now) {
                 Ok(is_available) => available += i64::from(is_available),
-                Err(at) => self.agenda.add_at(at, Work::ReplicaSet(path.into())),
+                Err(at) => self.agenda.add_at(at, (of.look)(path.into())),
             }
         }
         let counts = [
@@ -78,7 +111,7 @@ impl Cluster {
             ("readyReplicas", count(&is_ready)),
             ("availableReplicas", available),
         ];
-        self.set_status("apps", "replicasets", path, now, |status, now| {
+        self.set_status(of.group, of.plural, path, now, |status, now| {
             tree::set(status, &["replicas"], active.len());
             tree::set(status, &["observedGeneration"], set["metadata"]["generation"].clone());
             set_counts(status, &counts);

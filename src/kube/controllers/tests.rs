@@ -373,3 +373,102 @@ fn events_tell_what_was_done_and_the_oldest_go() {
     live(&mut bench, 6);
     assert_eq!(bench.get("/api/v1/events").names().len(), 32);
 }
+
+#[test]
+fn what_was_orphaned_is_taken_on_again() {
+    let mut bench = Bench::new();
+    deploy(&mut bench, 2);
+    live(&mut bench, 4);
+    let before: Vec<Value> = pods(&mut bench).iter().map(|pod| pod["metadata"]["uid"].clone()).collect();
+    let sets = "/apis/apps/v1/namespaces/web/replicasets";
+    let set = of_app(&mut bench, sets)[0].clone();
+    // Both go, and leave what they own to itself.
+    bench.delete(&format!("{DEPLOYMENT}?propagationPolicy=Orphan")).ok();
+    let name = set["metadata"]["name"].as_str().unwrap();
+    bench.delete(&format!("{sets}/{name}?propagationPolicy=Orphan")).ok();
+    live(&mut bench, 3);
+    assert!(pods(&mut bench).iter().all(|pod| pod["metadata"].get("ownerReferences").is_none()));
+    let mut again = set.clone();
+    for field in ["uid", "resourceVersion", "ownerReferences"] {
+        again["metadata"].as_object_mut().unwrap().remove(field);
+    }
+    let again = bench.post(sets, again).ok();
+    live(&mut bench, 3);
+    let kept = pods(&mut bench);
+    assert_eq!(kept.iter().map(|pod| pod["metadata"]["uid"].clone()).collect::<Vec<_>>(), before);
+    assert!(kept.iter().all(|pod| pod["metadata"]["ownerReferences"][0]["uid"] == again["metadata"]["uid"]));
+    // So is a set by a deployment, and a pod that comes with the labels: that one is too many.
+    deploy(&mut bench, 2);
+    live(&mut bench, 3);
+    let owner = bench.get(DEPLOYMENT).ok()["metadata"]["uid"].clone();
+    assert_eq!(of_app(&mut bench, sets)[0]["metadata"]["ownerReferences"][0]["uid"], owner);
+    let labels = again["spec"]["selector"]["matchLabels"].clone();
+    let pod = json!({"metadata": {"name": "stray", "labels": labels}, "spec": {"containers": [{"name": "main", "image": "i"}]}});
+    bench.post("/api/v1/namespaces/web/pods", pod).ok();
+    live(&mut bench, 3);
+    assert_eq!(pods(&mut bench).len(), 2);
+}
+
+#[test]
+fn a_replication_controller_keeps_its_pods() {
+    let mut bench = Bench::new();
+    let controllers = "/api/v1/namespaces/web/replicationcontrollers";
+    let spec = json!({"replicas": 2, "selector": {"app": "api"}, "template": template("api:1")});
+    bench.post(controllers, json!({"metadata": {"name": "api"}, "spec": spec})).ok();
+    live(&mut bench, 4);
+    let status = bench.get(&format!("{controllers}/api")).ok()["status"].clone();
+    assert_eq!((&status["replicas"], &status["availableReplicas"]), (&json!(2), &json!(2)));
+    let names: Vec<Value> = pods(&mut bench).iter().map(|pod| pod["metadata"]["name"].clone()).collect();
+    bench.delete(&format!("/api/v1/namespaces/web/pods/{}", names[0].as_str().unwrap())).ok();
+    live(&mut bench, 2);
+    assert_eq!(pods(&mut bench).len(), 2);
+    bench.delete(&format!("{controllers}/api?propagationPolicy=Background")).ok();
+    live(&mut bench, 2);
+    assert_eq!(pods(&mut bench).len(), 0);
+}
+
+#[test]
+fn a_job_that_takes_too_long_fails() {
+    let mut bench = Bench::new();
+    // Nothing runs in a pod that no node takes.
+    let spec = json!({"activeDeadlineSeconds": 10, "template": {"spec": {
+        "restartPolicy": "Never", "nodeSelector": {"no": "where"}, "containers": [{"name": "c", "image": "i"}]
+    }}});
+    bench.post("/apis/batch/v1/namespaces/web/jobs", json!({"metadata": {"name": "late"}, "spec": spec})).ok();
+    live(&mut bench, 9);
+    let running = bench.get("/apis/batch/v1/namespaces/web/jobs/late").ok();
+    assert_eq!((&running["status"]["active"], running["status"].get("conditions")), (&json!(1), None));
+    live(&mut bench, 3);
+    let failed = bench.get("/apis/batch/v1/namespaces/web/jobs/late").ok();
+    let conditions = failed["status"]["conditions"].as_array().unwrap();
+    let told: Vec<_> = conditions.iter().map(|condition| (&condition["type"], &condition["reason"])).collect();
+    let reason = json!("DeadlineExceeded");
+    assert_eq!(told, [(&json!("FailureTarget"), &reason), (&json!("Failed"), &reason)]);
+    let pods = bench.get("/api/v1/namespaces/web/pods?labelSelector=job-name%3Dlate").ok();
+    assert_eq!(pods["items"], json!([]), "its pod went");
+}
+
+#[test]
+fn a_claim_in_use_is_kept_until_its_pod_is_gone() {
+    let mut bench = Bench::new();
+    let claim = "/api/v1/namespaces/web/persistentvolumeclaims/data";
+    let spec = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
+    bench
+        .post("/api/v1/namespaces/web/persistentvolumeclaims", json!({"metadata": {"name": "data"}, "spec": spec}))
+        .ok();
+    let pod = json!({"metadata": {"name": "user"}, "spec": {
+        "containers": [{"name": "c", "image": "i"}],
+        "volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]
+    }});
+    bench.post("/api/v1/namespaces/web/pods", pod).ok();
+    live(&mut bench, 3);
+    let volume = bench.get(claim).ok()["spec"]["volumeName"].as_str().unwrap().to_owned();
+    bench.delete(claim).ok();
+    live(&mut bench, 2);
+    assert!(bench.get(claim).ok()["metadata"]["deletionTimestamp"].is_string());
+    assert_eq!(bench.get(&format!("/api/v1/persistentvolumes/{volume}")).ok()["status"]["phase"], "Bound");
+    bench.delete("/api/v1/namespaces/web/pods/user?gracePeriodSeconds=0").ok();
+    live(&mut bench, 2);
+    assert_eq!(bench.get(claim).code, 404);
+    assert_eq!(bench.get(&format!("/api/v1/persistentvolumes/{volume}")).code, 404, "its class lets it go");
+}

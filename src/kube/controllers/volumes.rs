@@ -1,7 +1,8 @@
 //! Persistent volume claims are bound to volumes (`kube-controller-manager` persistentvolume controller and a provisioner).
 
-use super::pods::text;
+use super::pods::{has_ended, text};
 use crate::kube::quantity::Quantity;
+use crate::kube::store::{name_of, namespace_of};
 use crate::kube::{Cluster, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -9,7 +10,9 @@ use serde_json::{Value, json};
 impl Cluster {
     /// Binds a claim to a volume that suits, or to a new one where its class has a provisioner.
     pub(super) fn keep_claim(&mut self, path: &str, now: Timestamp) {
-        let Some((claims, _, claim)) = self.living("", "persistentvolumeclaims", path) else { return };
+        let Some((claims, _, claim)) = self.living("", "persistentvolumeclaims", path) else {
+            return self.let_claim_go(path);
+        };
         let Some(volumes) = Cluster::built_in("", "persistentvolumes") else { return };
         if claim["status"]["phase"] == "Bound" {
             return;
@@ -61,6 +64,30 @@ impl Cluster {
         });
     }
 
+    /// Lets go of a deleted claim that no pod uses.
+    fn let_claim_go(&mut self, path: &str) {
+        let (Some(claims), Some(pods)) =
+            (Cluster::built_in("", "persistentvolumeclaims"), Cluster::built_in("", "pods"))
+        else {
+            return;
+        };
+        let listed = self.store.list(pods.storage, namespace_of(path)).into_iter();
+        let mut running = listed.map(|found| self.value(&pods, &found.version)).filter(|pod| !has_ended(pod));
+        if !running.any(|pod| claims_of(&pod).any(|claim| claim == name_of(path))) {
+            self.rewrite(&claims, path, |claim| tree::exclude(claim, &["metadata", "finalizers"], CLAIM_IN_USE));
+        }
+    }
+
+    /// Lets go of a deleted volume that no claim has.
+    pub(super) fn let_volume_go(&mut self, path: &str) {
+        let Some(volumes) = Cluster::built_in("", "persistentvolumes") else { return };
+        self.rewrite(&volumes, path, |volume| {
+            if volume["status"]["phase"] != "Bound" {
+                tree::exclude(volume, &["metadata", "finalizers"], VOLUME_IN_USE);
+            }
+        });
+    }
+
     /// Lets a volume go with its claim, or keeps it as released.
     pub(super) fn release_volume(&mut self, claim: &Value, now: Timestamp) {
         let Some(volumes) = Cluster::built_in("", "persistentvolumes") else { return };
@@ -69,10 +96,10 @@ impl Cluster {
         if self.value(&volumes, &version)["spec"]["claimRef"]["uid"] != claim["metadata"]["uid"] {
             return;
         }
-        if self.value(&volumes, &version)["spec"]["persistentVolumeReclaimPolicy"] == "Delete" {
+        let is_deleted = self.value(&volumes, &version)["spec"]["persistentVolumeReclaimPolicy"] == "Delete";
+        self.rewrite(&volumes, name, |volume| tree::set(volume, &["status", "phase"], "Released"));
+        if let Some(version) = self.store.get(volumes.storage, name).filter(|_| is_deleted) {
             self.withdraw(&volumes, &version, now);
-        } else {
-            self.rewrite(&volumes, name, |volume| tree::set(volume, &["status", "phase"], "Released"));
         }
     }
 
@@ -88,6 +115,12 @@ impl Cluster {
             .find(|class| class["metadata"]["annotations"]["storageclass.kubernetes.io/is-default-class"] == "true");
         default.map_or_else(|| DEFAULT_CLASS.into(), |class| text(&class["metadata"]["name"]).to_owned())
     }
+}
+
+/// The names of the claims that a pod uses.
+pub(super) fn claims_of(pod: &Value) -> impl Iterator<Item = &str> {
+    let volumes = pod["spec"]["volumes"].as_array().into_iter().flatten();
+    volumes.filter_map(|volume| volume["persistentVolumeClaim"]["claimName"].as_str())
 }
 
 /// Whether a volume that nobody has is what a claim asks for.
@@ -106,6 +139,9 @@ fn suits(volume: &Value, claim: &Value, class: &str) -> bool {
         && modes(claim).iter().all(|mode| modes(volume).contains(mode))
 }
 
+/// What keeps a claim while a pod uses it, and a volume while a claim has it (admission `StorageObjectInUseProtection`).
+pub(in crate::kube) const CLAIM_IN_USE: &str = "kubernetes.io/pvc-protection";
+pub(in crate::kube) const VOLUME_IN_USE: &str = "kubernetes.io/pv-protection";
 /// Who made the volumes that are made here.
 const PROVISIONER: &str = "rancher.io/local-path";
 /// What stands for a class where the cluster has none: claims of clusters in a lab are expected to bind.

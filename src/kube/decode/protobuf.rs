@@ -180,7 +180,7 @@ const fn field(number: u32, json: &'static str, kind: Kind) -> Field {
 }
 
 const fn message_of(name: &'static str, fields: &'static [Field]) -> Message {
-    Message { name, fields }
+    Message { name, module: module_path!(), fields }
 }
 
 static ENVELOPE: Message = message_of(

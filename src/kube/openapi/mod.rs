@@ -1,83 +1,110 @@
-//! OpenAPI documents: enough for `kubectl apply` to validate with, with loose schemas.
+//! OpenAPI documents: what `kubectl explain` tells, clients validate with and server-side apply goes by.
 //!
-//! Patch operations name their kind and their query parameters, as kubectl decides from these whether the server validates fields. They
-//! name no body schema, so that kubectl makes strategic merge patches from its own types.
+//! Those of the built-in kinds are made once for the whole process, those of custom kinds whenever they are asked for. Patch operations
+//! name their kind and their query parameters, as kubectl decides from these whether the server validates fields. They name no body schema,
+//! so that kubectl makes strategic merge patches from its own types.
 
+mod custom;
+mod schema;
 mod v2;
 mod v2_protobuf;
 mod v3;
 
+use super::custom::CustomVersion;
 use super::discovery::{Group, groups};
 use super::negotiate::{self, OpenApiForm};
-use super::{Body, Resource, Response, Status, page_not_found};
+use super::{Body, Resource, Response, Status};
 use crate::http1::Headers;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 /// `/openapi/v3`: where each group version's document is. The address holds the document's digest, so that clients may keep it.
-pub fn index(custom: &[&Resource]) -> Response {
-    let groups = groups(custom);
+pub(super) fn index(custom: &[Arc<CustomVersion>]) -> Response {
+    let resources: Vec<&Resource> = custom.iter().map(|version| &version.resource).collect();
+    let groups = groups(&resources);
     let mut paths = Map::new();
     for (group, version) in group_versions(&groups) {
-        if let Some(document) = document(group, version, custom) {
-            let path = path(group, version);
-            let address = format!("/openapi/v3/{path}?hash={}", document.digest);
-            paths.insert(path, json!({"serverRelativeURL": address}));
-        }
+        let path = path(group, version);
+        let own = of(custom, group, version);
+        let digest = match (own.is_empty(), BUILTIN.get(&path)) {
+            (true, Some(document)) => document.digest.clone(),
+            _ => digest(&own.iter().flat_map(|version| version.digest).collect::<Vec<u8>>()),
+        };
+        let address = format!("/openapi/v3/{path}?hash={digest}");
+        paths.insert(path, json!({"serverRelativeURL": address}));
     }
-    respond("application/json", json!({"paths": paths}).to_string().into_bytes().into())
+    // An API server lets its HTTP library guess.
+    respond("text/plain; charset=utf-8", json!({"paths": paths}).to_string().into_bytes().into())
 }
 
 /// `/openapi/v3/api/v1` or `/openapi/v3/apis/<group>/<version>`; 404 for one that does not exist.
-pub fn group_version(group: &str, version: &str, custom: &[&Resource]) -> Response {
-    document(group, version, custom).map_or_else(page_not_found, |document| respond("application/json", document.bytes))
+pub(super) fn group_version(group: &str, version: &str, custom: &[Arc<CustomVersion>]) -> Response {
+    let own = of(custom, group, version);
+    let document = if own.is_empty() {
+        BUILTIN.get(&path(group, version)).map(|document| document.bytes.clone())
+    } else {
+        let resources: Vec<&Resource> = own.iter().map(|version| &version.resource).collect();
+        make(group, version, &groups(&resources), &own)
+    };
+    let nothing = || Response { status: 404, headers: Headers::default(), body: Body::Bytes(Vec::new()) };
+    document.map_or_else(nothing, |document| respond("application/json", document))
 }
 
 /// `/openapi/v2`, as JSON or protobuf.
-pub fn v2(accept: Option<&str>, custom: &[&Resource]) -> Result<Response, Status> {
-    static BUILTIN: LazyLock<[Arc<[u8]>; 2]> =
-        LazyLock::new(|| [v2::json(&groups(&[])).into(), v2_protobuf::encode(&groups(&[])).into()]);
+pub(super) fn v2(accept: Option<&str>, custom: &[Arc<CustomVersion>]) -> Result<Response, Status> {
+    static JSON: LazyLock<Arc<[u8]>> = LazyLock::new(|| v2::json(&groups(&[]), &[]).into());
+    static PROTOBUF: LazyLock<Arc<[u8]>> = LazyLock::new(|| v2_protobuf::encode(&groups(&[]), &[]).into());
     let form = negotiate::openapi_v2(accept)?;
-    let (content_type, at) = match form {
-        OpenApiForm::Json => ("application/json", 0),
-        OpenApiForm::Protobuf => (negotiate::OPENAPI_V2_PROTOBUF, 1),
-    };
-    let body = match form {
-        _ if custom.is_empty() => BUILTIN[at].clone(),
-        OpenApiForm::Json => v2::json(&groups(custom)).into(),
-        OpenApiForm::Protobuf => v2_protobuf::encode(&groups(custom)).into(),
-    };
-    Ok(respond(content_type, body))
+    let resources: Vec<&Resource> = custom.iter().map(|version| &version.resource).collect();
+    let versions: Vec<&CustomVersion> = custom.iter().map(Arc::as_ref).collect();
+    Ok(match form {
+        OpenApiForm::Json if custom.is_empty() => respond("application/json", JSON.clone()),
+        OpenApiForm::Json => respond("application/json", v2::json(&groups(&resources), &versions).into()),
+        OpenApiForm::Protobuf if custom.is_empty() => respond(negotiate::OPENAPI_V2_PROTOBUF, PROTOBUF.clone()),
+        // Rancher asks each of its clusters for it, and all of them have custom kinds.
+        OpenApiForm::Protobuf => {
+            let mut own = groups(&resources);
+            for version in own.iter_mut().flat_map(|group| &mut group.versions) {
+                version.resources.retain(|resource| resource.custom);
+            }
+            let custom = v2_protobuf::encode(&own, &versions);
+            respond(negotiate::OPENAPI_V2_PROTOBUF, [&**PROTOBUF, &custom].concat().into())
+        }
+    })
 }
 
-#[derive(Clone)]
+/// The custom versions of a group version.
+fn of<'a>(custom: &'a [Arc<CustomVersion>], group: &str, version: &str) -> Vec<&'a CustomVersion> {
+    let is_it = |of: &&CustomVersion| of.resource.group == group && of.resource.version == version;
+    custom.iter().map(Arc::as_ref).filter(is_it).collect()
+}
+
+/// A document of built-in kinds.
 struct Document {
     bytes: Arc<[u8]>,
     digest: String,
 }
 
-/// The OpenAPI v3 document of one group version, made once if no custom kind is in it.
-fn document(group: &str, version: &str, custom: &[&Resource]) -> Option<Document> {
-    static BUILTIN: LazyLock<HashMap<String, Document>> = LazyLock::new(|| {
-        let groups = groups(&[]);
-        let make = |(group, version)| Some((path(group, version), make(group, version, &groups)?));
-        group_versions(&groups).filter_map(make).collect()
-    });
-    let custom: Vec<&Resource> = custom.iter().copied().filter(|r| r.group == group && r.version == version).collect();
-    if custom.is_empty() {
-        return BUILTIN.get(&path(group, version)).cloned();
-    }
-    make(group, version, &groups(&custom))
-}
+static BUILTIN: LazyLock<HashMap<String, Document>> = LazyLock::new(|| {
+    let groups = groups(&[]);
+    let make = |(group, version)| {
+        let bytes = make(group, version, &groups, &[])?;
+        Some((path(group, version), Document { digest: digest(&bytes), bytes }))
+    };
+    group_versions(&groups).filter_map(make).collect()
+});
 
-fn make(group: &str, version: &str, groups: &[Group<'_>]) -> Option<Document> {
+/// The OpenAPI v3 document of one group version.
+fn make(group: &str, version: &str, groups: &[Group<'_>], custom: &[&CustomVersion]) -> Option<Arc<[u8]>> {
     let group = groups.iter().find(|found| found.name == group)?;
     let version = group.versions.iter().find(|found| found.version == version)?;
-    let bytes: Arc<[u8]> = v3::document(version).to_string().into_bytes().into();
-    let digest = ring::digest::digest(&ring::digest::SHA256, &bytes);
-    let digest = digest.as_ref()[..DIGEST_BYTES].iter().map(|byte| format!("{byte:02X}")).collect();
-    Some(Document { bytes, digest })
+    Some(v3::document(version, custom).to_string().into_bytes().into())
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    digest.as_ref()[..DIGEST_BYTES].iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
 fn group_versions<'a>(groups: &'a [Group<'_>]) -> impl Iterator<Item = (&'a str, &'a str)> {
@@ -126,7 +153,7 @@ const DIGEST_BYTES: usize = 16;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kube::discovery::tests::custom;
+    use crate::kube::custom::tests::plans;
 
     fn body(response: &Response) -> &[u8] {
         match &response.body {
@@ -172,14 +199,17 @@ mod tests {
 
     #[test]
     fn custom_kinds_have_documents() {
-        let plans = custom("upgrade.cattle.io", "v1", "plans", "Plan");
-        let list = json(&index(&[&plans]));
+        let plans = [plans(json!({"properties": {"spec": {"type": "string"}}}))];
+        let list = json(&index(&plans));
         assert!(list["paths"]["apis/upgrade.cattle.io/v1"]["serverRelativeURL"].is_string());
-        let document = json(&group_version("upgrade.cattle.io", "v1", &[&plans]));
+        let document = json(&group_version("upgrade.cattle.io", "v1", &plans));
         assert!(
             document["paths"]["/apis/upgrade.cattle.io/v1/namespaces/{namespace}/plans/{name}"]["patch"].is_object()
         );
-        assert!(json(&v2(None, &[&plans]).unwrap())["paths"]["/apis/upgrade.cattle.io/v1/namespaces/{namespace}/plans/{name}"].is_object());
+        assert!(
+            json(&v2(None, &plans).unwrap())["paths"]["/apis/upgrade.cattle.io/v1/namespaces/{namespace}/plans/{name}"]
+                .is_object()
+        );
     }
 
     #[test]
@@ -188,6 +218,12 @@ mod tests {
         assert_eq!(json(&document)["swagger"], "2.0");
         let protobuf = v2(Some(negotiate::OPENAPI_V2_PROTOBUF), &[]).unwrap();
         assert_eq!(protobuf.headers.get("content-type"), Some(negotiate::OPENAPI_V2_PROTOBUF));
+        let other = [plans(json!({"description": "other"}))];
+        let address = |list: &Value| list["paths"]["apis/upgrade.cattle.io/v1"].clone();
+        let plans = [plans(Value::Null)];
+        assert_ne!(address(&json(&index(&plans))), address(&json(&index(&other))));
+        let both = v2(Some(negotiate::OPENAPI_V2_PROTOBUF), &plans).unwrap();
+        assert!(body(&both).starts_with(body(&protobuf)) && body(&both).len() > body(&protobuf).len());
         // Field 1 (swagger), a string of three bytes.
         assert_eq!(&body(&protobuf)[..5], b"\x0a\x032.0");
     }

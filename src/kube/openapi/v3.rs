@@ -1,26 +1,29 @@
 //! The OpenAPI v3 document of a group version.
 
-use super::{PATCH_PARAMETERS, collection_path, kind, object_path};
+use super::schema::{Dialect, Schemas};
+use super::{PATCH_PARAMETERS, collection_path, custom, kind, object_path};
+use crate::kube::custom::CustomVersion;
 use crate::kube::discovery::GroupVersion;
 use crate::kube::{Resource, Verb};
 use serde_json::{Map, Value, json};
 
-pub(super) fn document(version: &GroupVersion<'_>) -> Value {
+pub(super) fn document(version: &GroupVersion<'_>, custom: &[&CustomVersion]) -> Value {
     let mut paths = Map::new();
-    let mut schemas = Map::new();
+    let mut schemas = Schemas::new(Dialect::V3);
     for resource in &version.resources {
         paths.insert(collection_path(resource), collection(resource));
         let object = object(resource);
         if object.as_object().is_some_and(|operations| operations.len() > 1) {
             paths.insert(object_path(resource), object);
         }
-        schemas.insert(schema_name(resource), schema(resource));
+        schemas.add_kind(resource);
     }
+    custom.iter().for_each(|version| custom::add(&mut schemas, version, Dialect::V3));
     json!({
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": "unversioned"},
         "paths": paths,
-        "components": {"schemas": schemas}
+        "components": {"schemas": schemas.by_name}
     })
 }
 
@@ -75,27 +78,6 @@ fn path_item(resource: &Resource, operations: &[(Verb, &str, &str)], named: bool
     Value::Object(item)
 }
 
-/// The name of a kind's schema: its group turned round, as Kubernetes names those of custom kinds.
-fn schema_name(resource: &Resource) -> String {
-    let group: Vec<&str> = resource.group.split('.').rev().filter(|part| !part.is_empty()).collect();
-    let group = if group.is_empty() { "io.k8s.api.core".to_owned() } else { group.join(".") };
-    format!("{group}.{}.{}", resource.version, resource.kind)
-}
-
-/// Any object of this kind.
-fn schema(resource: &Resource) -> Value {
-    json!({
-        "type": "object",
-        "properties": {
-            "apiVersion": {"type": "string"},
-            "kind": {"type": "string"},
-            "metadata": {"type": "object"}
-        },
-        "x-kubernetes-preserve-unknown-fields": true,
-        "x-kubernetes-group-version-kind": [kind(resource)]
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,9 +90,11 @@ mod tests {
         assert_eq!(collection["get"]["x-kubernetes-action"], "list");
         assert_eq!(collection.get("delete"), None);
         let (_, reviews) = lookup("authentication.k8s.io", "v1", "tokenreviews").unwrap();
-        let document = document(&GroupVersion { version: "v1", resources: vec![reviews] });
+        let document = document(&GroupVersion { version: "v1", resources: vec![reviews] }, &[]);
         let paths = document["paths"].as_object().unwrap();
         assert_eq!(paths.keys().collect::<Vec<_>>(), ["/apis/authentication.k8s.io/v1/tokenreviews"]);
-        assert_eq!(schema_name(reviews), "io.k8s.authentication.v1.TokenReview");
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        assert!(schemas.contains_key("io.k8s.api.authentication.v1.TokenReviewSpec"));
+        assert!(!schemas.contains_key("io.k8s.api.authentication.v1.TokenReviewList"));
     }
 }

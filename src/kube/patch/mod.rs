@@ -1,12 +1,14 @@
 //! The four patch formats of the Kubernetes API.
 
+mod configuration;
 mod json;
 mod order;
 mod schema;
-mod server_side;
 mod strategic;
+#[cfg(test)]
+mod vectors;
 
-pub use server_side::server_side_apply;
+pub use configuration::configuration;
 
 use super::{Resource, Status};
 use schema::Schema;
@@ -51,7 +53,7 @@ impl PatchKind {
 
 /// `current` with `patch` applied; what may not change (name, uid, …) is for the caller to check.
 ///
-/// [`PatchKind::Apply`] here is [`server_side_apply`] onto an existing object, by a manager that the caller has checked.
+/// [`PatchKind::Apply`] merges here, for what has no owners of its own, such as a scale.
 pub fn apply(kind: PatchKind, resource: &Resource, current: &Value, patch: &[u8]) -> Result<Value, Status> {
     let mut patched = current.clone();
     match kind {
@@ -64,7 +66,7 @@ pub fn apply(kind: PatchKind, resource: &Resource, current: &Value, patch: &[u8]
             let Value::Object(fields) = &mut patched else { return Err(Status::unprocessable()) };
             strategic::merge(fields, object(patch)?, Schema::of(resource))?;
         }
-        PatchKind::Apply => return server_side_apply(resource, Some(current), patch),
+        PatchKind::Apply => json_patch::merge(&mut patched, &configuration(patch)?),
     }
     if patched.is_object() { Ok(patched) } else { Err(Status::unprocessable()) }
 }

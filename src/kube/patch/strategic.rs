@@ -1,16 +1,17 @@
 //! Strategic merge patches (Kubernetes design proposal "Strategic Merge Patch", apimachinery `util/strategicpatch`).
 
 use super::order::arrange;
-use super::schema::{Field, PLAIN, Rule, Schema};
+use super::schema::{Field, PLAIN, Schema};
 use crate::kube::Status;
 use crate::kube::quote::go_value;
+use crate::kube::types::Patch;
 use serde_json::{Map, Value};
 
 /// Merges `patch` into `current`.
 pub(super) fn merge(
     current: &mut Map<String, Value>,
     mut patch: Map<String, Value>,
-    schema: &Schema,
+    schema: Schema,
 ) -> Result<(), Status> {
     match patch.remove(DIRECTIVE).as_ref().map(|directive| directive.as_str().unwrap_or_default()) {
         None => {}
@@ -37,8 +38,8 @@ pub(super) fn merge(
             (Some(_), Value::Null) => _ = current.remove(&name),
             (None, Value::Null) => {}
             (Some(Value::Object(current)), Value::Object(patch)) => match field.map(|field| field.rule) {
-                Some(Rule::Replace) => *current = bare_map(patch),
-                _ => merge(current, patch, field.map_or(&PLAIN, |field| field.schema))?,
+                Some(Patch::Replace) => *current = bare_map(patch),
+                _ => merge(current, patch, field.map_or(PLAIN, |field| field.schema))?,
             },
             (Some(Value::Array(current)), Value::Array(patch)) => {
                 *current = merge_list(std::mem::take(current), patch, field, None)?;
@@ -58,13 +59,13 @@ pub(super) fn merge(
 fn merge_list(
     current: Vec<Value>,
     patch: Vec<Value>,
-    field: Option<&'static Field>,
+    field: Option<Field>,
     wanted: Option<&[Value]>,
 ) -> Result<Vec<Value>, Status> {
-    let (rule, schema) = field.map_or((Rule::Nested, &PLAIN), |field| (field.rule, field.schema));
+    let (rule, schema) = field.map_or((Patch::Plain, PLAIN), |field| (field.rule, field.schema));
     let key = match rule {
-        Rule::Nested | Rule::Replace => return Ok(bare_list(patch)),
-        Rule::Set => {
+        Patch::Plain | Patch::Replace => return Ok(bare_list(patch)),
+        Patch::Merge => {
             let order = wanted.unwrap_or(&patch).to_vec();
             let mut merged = current.clone();
             for value in patch {
@@ -74,7 +75,7 @@ fn merge_list(
             }
             return Ok(arrange(merged, &order, &current, None));
         }
-        Rule::MergeBy(key) => key,
+        Patch::MergeBy(key) => key,
     };
     if patch.iter().any(|element| element[DIRECTIVE] == "replace") {
         let rest = patch.into_iter().filter(|element| element.get(DIRECTIVE).is_none());
@@ -128,14 +129,14 @@ fn delete_from_sets(current: &mut Map<String, Value>, patch: &mut Map<String, Va
 }
 
 /// `$setElementOrder/<field>`: merges that list at once, in the order given.
-fn set_orders(current: &mut Map<String, Value>, patch: &mut Map<String, Value>, schema: &Schema) -> Result<(), Status> {
+fn set_orders(current: &mut Map<String, Value>, patch: &mut Map<String, Value>, schema: Schema) -> Result<(), Status> {
     for (name, wanted) in take_directives(patch, SET_ORDER) {
         let Value::Array(wanted) = wanted else {
             return Err(Status::bad_request("invalid patch format of setElementOrder list"));
         };
         let field = schema.field(&name);
         // A list that goes, and one that is not merged, has no order to keep.
-        if patch.get(&name).is_some_and(|value| !value.is_array()) || field.is_none() {
+        if patch.get(&name).is_some_and(|value| !value.is_array()) || !field.is_some_and(Field::merges_as_list) {
             continue;
         }
         let changes = match patch.remove(&name) {
@@ -155,10 +156,10 @@ fn set_orders(current: &mut Map<String, Value>, patch: &mut Map<String, Value>, 
 }
 
 /// Refuses changes that stand in another order than the one asked for beside them.
-fn check_order(changes: &[Value], wanted: &[Value], field: Option<&'static Field>) -> Result<(), Status> {
+fn check_order(changes: &[Value], wanted: &[Value], field: Option<Field>) -> Result<(), Status> {
     let key = field.and_then(|field| match field.rule {
-        Rule::MergeBy(key) => Some(key),
-        Rule::Nested | Rule::Replace | Rule::Set => None,
+        Patch::MergeBy(key) => Some(key),
+        Patch::Plain | Patch::Replace | Patch::Merge => None,
     });
     let identity = |value: &Value| key.map_or_else(|| value.clone(), |key| value[key].clone());
     let mut rest = wanted.iter();

@@ -8,7 +8,7 @@ mod secret;
 mod service;
 mod shape;
 
-use super::controllers::{crd, namespace};
+use super::controllers::{crd, namespace, volumes};
 use super::object::{Uid, time};
 use super::served::Served;
 use super::{Cause, Cluster, Status, structural, tree, types};
@@ -44,7 +44,6 @@ impl Cluster {
                 "deletionGracePeriodSeconds",
                 "generation",
                 "selfLink",
-                "managedFields",
             ] {
                 metadata.remove(field);
             }
@@ -63,7 +62,9 @@ impl Cluster {
             ("", "services") => self.complete_service(object, None)?,
             ("", "pods") => self.complete_pod(served, object)?,
             ("batch", "jobs") => name_job(object, uid),
+            ("", "persistentvolumeclaims") => tree::include(object, &["metadata", "finalizers"], volumes::CLAIM_IN_USE),
             ("", "persistentvolumes") => {
+                tree::include(object, &["metadata", "finalizers"], volumes::VOLUME_IN_USE);
                 tree::set(object, &["status", "lastPhaseTransitionTime"], time(now.as_second()));
             }
             ("apiextensions.k8s.io", "customresourcedefinitions") => {
@@ -93,6 +94,14 @@ impl Cluster {
                     let problem = "may only be 'Active' if `deletionTimestamp` is empty";
                     let cause = Cause::invalid("status.Phase", &object["status"]["phase"], problem);
                     return refuse(served, object, vec![cause]);
+                }
+                if served.is("", "services") && old["spec"]["type"] != "LoadBalancer" {
+                    let ingress = &object["status"]["loadBalancer"]["ingress"];
+                    if ingress.as_array().is_some_and(|ingress| !ingress.is_empty()) {
+                        let problem = "may only be used when `spec.type` is 'LoadBalancer'";
+                        let cause = Cause::forbidden("status.loadBalancer.ingress", problem);
+                        return refuse(served, object, vec![cause]);
+                    }
                 }
                 only_status(served, old, object);
                 return self.fit_schema(served, object);

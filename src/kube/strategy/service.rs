@@ -52,6 +52,7 @@ impl Cluster {
             spec.entry("externalTrafficPolicy").or_insert_with(|| json!("Cluster"));
             let causes = self.assign_node_ports(&services, &mut ports, old);
             refuse(&services, service, causes)?;
+            self.assign_health_port(service, old);
         }
         let Some(spec) = service["spec"].as_object_mut() else { return Ok(()) };
         if !ports.is_null() {
@@ -120,6 +121,22 @@ impl Cluster {
             }
         }
         causes
+    }
+
+    /// A load balancer that keeps to local pods asks each node for its health.
+    fn assign_health_port(&mut self, service: &mut Value, old: Option<&Value>) {
+        let is_asked = service["spec"]["type"] == "LoadBalancer" && service["spec"]["externalTrafficPolicy"] == "Local";
+        let port = |spec: &Value| spec["healthCheckNodePort"].as_u64().filter(|port| *port > 0);
+        let known = port(&service["spec"]).or_else(|| port(&old?["spec"]));
+        match (is_asked, known) {
+            (true, known) => {
+                let port = known.unwrap_or_else(|| NODE_PORTS_FROM + self.random.u64(..NODE_PORTS));
+                tree::set(service, &["spec", "healthCheckNodePort"], port);
+            }
+            (false, _) => {
+                _ = service["spec"].as_object_mut().and_then(|spec| spec.remove("healthCheckNodePort"));
+            }
+        }
     }
 
     /// An address of the service network that no service has.

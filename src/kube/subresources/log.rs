@@ -206,7 +206,7 @@ impl Options {
 }
 
 /// The container that is meant.
-fn choose<'a>(pod: &'a Value, name: &str, wanted: Option<&str>) -> Result<&'a str, Status> {
+pub(super) fn choose<'a>(pod: &'a Value, name: &str, wanted: Option<&str>) -> Result<&'a str, Status> {
     let names = |list: &str| -> Vec<&'a str> {
         let list = pod["spec"][list].as_array().into_iter().flatten();
         list.filter_map(|container| container["name"].as_str()).collect()

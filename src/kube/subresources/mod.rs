@@ -125,6 +125,8 @@ mod tests {
         let answer = bench.call(Method::Post, &format!("{target}/exec"), &upgrade, b"");
         assert_eq!(answer.code, 500);
         assert!(answer.message().starts_with("error dialing backend"), "{}", answer.message());
+        let answer = bench.call(Method::Get, &format!("{target}/exec?container=x%2Fy"), &upgrade, b"");
+        assert_eq!((answer.code, answer.message()), (400, "container x/y is not valid for pod web-1"));
         assert_eq!(bench.get("/api/v1/namespaces/default/services/https:kubernetes:443/proxy/x/y").code, 503);
         assert_eq!(bench.get("/api/v1/namespaces/web/pods/nope/exec").code, 404);
     }

@@ -5,7 +5,7 @@ use crate::kube::dispatch::Call;
 use crate::kube::patch::{self, PatchKind};
 use crate::kube::render::answer_value;
 use crate::kube::strategy::Part;
-use crate::kube::verbs::Keep;
+use crate::kube::verbs::{By, Keep};
 use crate::kube::{Cause, Cluster, Response, Status, Verb, tree, types};
 use serde_json::{Value, json};
 
@@ -54,7 +54,8 @@ impl Cluster {
         if let revision @ Value::String(_) = &scale["metadata"]["resourceVersion"] {
             tree::set(&mut object, &["metadata", "resourceVersion"], revision.clone());
         }
-        let version = self.change(&call.served, &before, object, Part::Whole, Keep::of(call))?;
+        let by = By::Author(&call.author());
+        let version = self.change(&call.served, &before, object, Part::Whole, Keep::of(call), by)?;
         let scaled = scale_of(call, &self.value(&call.served, &version));
         answer_value(200, &call.asked, &call.served, &scaled)
     }

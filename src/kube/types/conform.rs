@@ -1,5 +1,6 @@
 //! What a typed decoder and encoder make of JSON: unknown fields go, zeros are left out or shown, quantities and times take their form.
 
+use super::name::go_name;
 use super::{Field, INLINE, Kind, Message, Zero};
 use crate::kube::decode::type_name;
 use crate::kube::quantity::Quantity;
@@ -24,6 +25,11 @@ pub(in crate::kube) fn conform(message: &Message, object: &mut Value) -> Result<
         metadata.remove("creationTimestamp");
     }
     Ok(pass.unknown)
+}
+
+/// The least that an object of a type says.
+pub(in crate::kube) fn empty(message: &'static Message) -> Value {
+    zero_of(Kind::Message(message))
 }
 
 struct Pass {
@@ -224,22 +230,6 @@ fn go_type(kind: Kind) -> String {
     }
 }
 
-/// `POD_SPEC` as `PodSpec`; abbreviations stay in capitals.
-fn go_name(name: &str) -> String {
-    let word = |word: &str| {
-        if CAPITALS.contains(&word) {
-            return word.to_owned();
-        }
-        let (first, rest) = word.split_at(1.min(word.len()));
-        format!("{first}{}", rest.to_ascii_lowercase())
-    };
-    name.split('_').map(word).collect()
-}
-
-const CAPITALS: [&str; 25] = [
-    "API", "AWS", "CSI", "DNS", "EBS", "FC", "FS", "GCE", "GRPC", "HTTP", "ID", "IP", "ISCSI", "JSON", "NFS", "OS",
-    "PID", "RBD", "SE", "TCP", "TLS", "UID", "URL", "RPC", "IO",
-];
 /// `resource.ErrFormatWrong` of apimachinery.
 const QUANTITY_SYNTAX: &str =
     "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";

@@ -4,6 +4,8 @@
 #[derive(Debug)]
 pub(in crate::kube) struct Message {
     pub name: &'static str,
+    /// The module of its table.
+    pub module: &'static str,
     pub fields: &'static [Field],
 }
 
@@ -77,6 +79,7 @@ macro_rules! messages {
     ($($message:ident { $($number:literal $json:tt $kind:tt $($zero:ident)?),* })*) => {
         $(pub(in crate::kube) static $message: $crate::kube::types::message::Message = $crate::kube::types::message::Message {
             name: stringify!($message),
+            module: module_path!(),
             fields: &[
                 $($crate::kube::types::message::Field {
                     number: $number,

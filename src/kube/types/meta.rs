@@ -20,6 +20,9 @@ messages! {
     LABEL_SELECTOR_REQUIREMENT {
         1 key text shown, 2 operator text shown, 3 values [text]
     }
+    LIST_META {
+        1 selfLink text, 2 resourceVersion text, 3 continue text, 4 remainingItemCount long kept
+    }
     MANAGED_FIELDS_ENTRY {
         1 manager text, 2 operation text, 3 apiVersion text, 4 time time, 6 fieldsType text, 7 fieldsV1 raw,
         8 subresource text

@@ -20,19 +20,28 @@ mod core;
 mod core_pods;
 mod core_volumes;
 mod discovery;
+mod enums;
 mod events;
 mod flowcontrol;
+mod lists;
 mod message;
 mod meta;
+mod name;
 mod networking;
 mod node;
 mod policy;
 mod rbac;
+mod required;
 mod scheduling;
 mod storage;
 
-pub(super) use conform::{Mismatch, conform};
+pub(super) use conform::{Mismatch, conform, empty};
+pub(super) use enums::values;
+pub(super) use lists::{List, Patch, Row, is_atomic, key_default, row};
 pub(super) use message::{Field, INLINE, Kind, Message, Zero};
+pub(super) use meta::{LIST_META, OBJECT_META};
+pub(super) use name::schema_name;
+pub(super) use required::is_required;
 
 /// The type of a kind; options of a delete come under any group version.
 pub(super) fn find(api_version: &str, kind: &str) -> Option<&'static Message> {

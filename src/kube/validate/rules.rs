@@ -64,15 +64,6 @@ pub(super) const TABLE: &[(&str, &[&str], &[Rule])] = &[
         ],
     ),
     (
-        "autoscaling",
-        &["horizontalpodautoscalers"],
-        &[
-            ("spec/maxReplicas", Positive),
-            ("spec/scaleTargetRef/kind", Required("")),
-            ("spec/scaleTargetRef/name", Required("")),
-        ],
-    ),
-    (
         "coordination.k8s.io",
         &["leases"],
         &[("spec/leaseDurationSeconds", Positive), ("spec/leaseTransitions", NotNegative)],

@@ -2,6 +2,7 @@
 
 use crate::kube::names::{check_qualified_name, check_subdomain};
 use crate::kube::{Cause, LabelSelector};
+use core::net::{Ipv4Addr, Ipv6Addr};
 use serde_json::{Value, json};
 
 /// What is wrong beyond the tables.
@@ -35,6 +36,12 @@ pub(super) fn problems(group: &str, plural: &str, object: &Value, causes: &mut V
         }
         ("apiregistration.k8s.io", "apiservices") => api_service(object, causes),
         ("scheduling.k8s.io", "priorityclasses") => priority_class(object, causes),
+        ("autoscaling", "horizontalpodautoscalers") => autoscaler(&object["spec"], causes),
+        ("admissionregistration.k8s.io", "mutatingwebhookconfigurations" | "validatingwebhookconfigurations") => {
+            webhooks(&object["webhooks"], causes);
+        }
+        ("discovery.k8s.io", "endpointslices") => addresses(object, causes),
+        ("policy", "poddisruptionbudgets") => budget(&object["spec"], causes),
         ("networking.k8s.io", "ingresses") => backends(&object["spec"], causes),
         _ => {}
     }
@@ -64,6 +71,10 @@ fn workload(plural: &str, spec: &Value, causes: &mut Vec<Cause>) {
     if plural == "statefulsets" && !["OrderedReady", "Parallel"].contains(&text(&spec["podManagementPolicy"])) {
         let problem = "must be 'OrderedReady' or 'Parallel'";
         causes.push(Cause::invalid("spec.podManagementPolicy", &spec["podManagementPolicy"], problem));
+    }
+    if spec["strategy"]["type"] == "Recreate" && !spec["strategy"]["rollingUpdate"].is_null() {
+        let problem = "may not be specified when strategy `type` is 'Recreate'";
+        causes.push(Cause::forbidden("spec.strategy.rollingUpdate", problem));
     }
     let selector = &spec["selector"];
     if selector.is_null() && plural != "daemonsets" {
@@ -241,6 +252,79 @@ fn taints(taints: &Value, causes: &mut Vec<Cause>) {
             causes.push(Cause::not_supported(at("effect"), &taint["effect"], &known));
         }
     }
+}
+
+fn autoscaler(spec: &Value, causes: &mut Vec<Cause>) {
+    let (least, most) = (spec["minReplicas"].as_i64(), spec["maxReplicas"].as_i64().unwrap_or_default());
+    if least.is_some_and(|least| least < 1) {
+        causes.push(Cause::invalid("spec.minReplicas", &spec["minReplicas"], "must be greater than or equal to 1"));
+    }
+    if most < 1 {
+        causes.push(Cause::invalid("spec.maxReplicas", &json!(most), "must be greater than 0"));
+    }
+    if most < least.unwrap_or(1) {
+        let problem = "must be greater than or equal to `minReplicas`";
+        causes.push(Cause::invalid("spec.maxReplicas", &json!(most), problem));
+    }
+    for field in ["kind", "name"] {
+        if text(&spec["scaleTargetRef"][field]).is_empty() {
+            causes.push(Cause::required(format!("spec.scaleTargetRef.{field}"), ""));
+        }
+    }
+}
+
+fn webhooks(webhooks: &Value, causes: &mut Vec<Cause>) {
+    for (index, webhook) in items(webhooks).enumerate() {
+        let at = |field: &str| format!("webhooks[{index}].{field}");
+        if text(&webhook["name"]).split('.').filter(|part| !part.is_empty()).count() < 3 {
+            let problem = "should be a domain with at least three segments separated by dots";
+            causes.push(Cause::invalid(at("name"), &webhook["name"], problem));
+        }
+        if !["None", "NoneOnDryRun"].contains(&text(&webhook["sideEffects"])) {
+            let known = ["None", "NoneOnDryRun"];
+            causes.push(match &webhook["sideEffects"] {
+                Value::Null => Cause::required(at("sideEffects"), "must specify one of None, NoneOnDryRun"),
+                other => Cause::not_supported(at("sideEffects"), other, &known),
+            });
+        }
+        let client = &webhook["clientConfig"];
+        if client["url"].is_null() == client["service"].is_null() {
+            causes.push(Cause::required(at("clientConfig"), "exactly one of url or service is required"));
+        }
+        if items(&webhook["admissionReviewVersions"]).next().is_none() {
+            causes.push(Cause::required(at("admissionReviewVersions"), "must specify one of v1, v1beta1"));
+        }
+    }
+}
+
+fn addresses(slice: &Value, causes: &mut Vec<Cause>) {
+    for (index, endpoint) in items(&slice["endpoints"]).enumerate() {
+        for (place, address) in items(&endpoint["addresses"]).enumerate() {
+            let problem = match text(&slice["addressType"]) {
+                "IPv4" if text(address).parse::<Ipv4Addr>().is_err() => "must be a valid IPv4 address",
+                "IPv6" if text(address).parse::<Ipv6Addr>().is_err() => "must be a valid IPv6 address",
+                _ => continue,
+            };
+            causes.push(Cause::invalid(format!("endpoints[{index}].addresses[{place}]"), address, problem));
+        }
+    }
+}
+
+fn budget(spec: &Value, causes: &mut Vec<Cause>) {
+    if spec["minAvailable"].is_null() || spec["maxUnavailable"].is_null() {
+        return;
+    }
+    // The server prints where in its memory they are.
+    let pointer =
+        |kind: &str, value: &Value| format!("(*{kind})({})", if value.is_null() { "nil" } else { "0xc000000000" });
+    let shown = format!(
+        "policy.PodDisruptionBudgetSpec{{MinAvailable:{}, Selector:{}, MaxUnavailable:{}, UnhealthyPodEvictionPolicy:{}}}",
+        pointer("intstr.IntOrString", &spec["minAvailable"]),
+        pointer("v1.LabelSelector", &spec["selector"]),
+        pointer("intstr.IntOrString", &spec["maxUnavailable"]),
+        pointer("policy.UnhealthyPodEvictionPolicyType", &spec["unhealthyPodEvictionPolicy"])
+    );
+    causes.push(Cause::invalid_go("spec", &shown, "minAvailable and maxUnavailable cannot be both set"));
 }
 
 fn api_service(object: &Value, causes: &mut Vec<Cause>) {

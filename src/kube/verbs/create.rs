@@ -23,6 +23,8 @@ impl Cluster {
         if call.served.is("", "bindings") {
             return self.bind_by_name(call, &object);
         }
+        // Owners are kept from the first apply on.
+        tree::at(&mut object, &["metadata", "managedFields"]).take();
         let version = self.make(&call.served, object, Keep::of(call), call.now)?;
         self.answer(201, &call.asked, &call.served, &version)
     }

@@ -11,5 +11,6 @@ mod watch;
 mod write;
 
 pub(super) use delete::DeleteOptions;
+pub(super) use update::By;
 pub(super) use watch::too_old;
 pub(super) use write::Keep;

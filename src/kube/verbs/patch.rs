@@ -1,13 +1,15 @@
 //! Patches.
 
+use super::update::{By, written_elsewhere};
 use super::write::{Keep, typed};
 use crate::kube::admission::{Expected, fit_to_path};
 use crate::kube::dispatch::Call;
+use crate::kube::ownership::{self, Applied};
 use crate::kube::patch::{self, PatchKind};
 use crate::kube::store::Version;
-use crate::kube::strategy::Part;
-use crate::kube::{Cause, Cluster, Response, Status};
-use serde_json::Value;
+use crate::kube::strategy::{Part, in_full};
+use crate::kube::{Cause, Cluster, Response, Status, types};
+use serde_json::{Value, json};
 
 impl Cluster {
     /// Changes the object in the path as the patch in the body says; an apply patch makes it if it is not there.
@@ -20,26 +22,54 @@ impl Cluster {
         let kind = PatchKind::from_content_type(call.content_type(), &call.served)?;
         call.query.check_patch(kind == PatchKind::Apply)?;
         self.check_size(call.request.body.len())?;
-        let Some(before) = self.store.get(call.served.storage, &call.key()) else {
-            if kind != PatchKind::Apply || part != Part::Whole {
-                return Err(Status::not_found(&call.served, call.name()));
-            }
-            let mut object = patch::server_side_apply(&call.served, None, &call.request.body)?;
-            fit_to_path(&*call.served, call.namespace(), Some(call.name()), &mut object)?;
-            let version = self.make(&call.served, object, Keep::of(call), call.now)?;
-            return self.answer(201, &call.asked, &call.served, &version);
-        };
-        let patched = self.patched(call, kind, &before)?;
+        let before = self.store.get(call.served.storage, &call.key());
+        if kind == PatchKind::Apply {
+            return self.apply(call, before, part);
+        }
+        let before = before.ok_or_else(|| Status::not_found(&call.served, call.name()))?;
+        let current = self.value(&call.served, &before);
+        let patched = patch::apply(kind, &call.served, &current, &call.request.body)?;
+        let patched = self.fitted(call, Some(&current), patched)?;
         self.replace(call, &before, patched, part)
     }
 
-    /// A stored object with the patch of a call applied.
-    fn patched(&self, call: &Call<'_>, kind: PatchKind, before: &Version) -> Result<Value, Status> {
-        let current = self.value(&call.served, before);
-        let mut patched = patch::apply(kind, &call.served, &current, &call.request.body)?;
+    /// Applies the configuration in the body to an object, or makes it.
+    fn apply(&mut self, call: &Call<'_>, before: Option<Version>, part: Part) -> Result<Response, Status> {
+        if before.is_none() && part != Part::Whole {
+            return Err(Status::not_found(&call.served, call.name()));
+        }
+        let config = patch::configuration(&call.request.body)?;
+        check_type(call, &config)?;
+        let mut live = before.as_ref().map_or_else(|| json!({}), |before| self.value(&call.served, before));
+        let mut empty = json!({});
+        if before.is_some() {
+            in_full(&call.served, &mut live);
+            if let Some(message) = types::find(&call.served.api_version(), &call.served.kind) {
+                empty = types::empty(message);
+            }
+        }
+        let applied = Applied {
+            live: &live,
+            empty: &empty,
+            config: &config,
+            shape: call.served.shape(),
+            ignored: written_elsewhere(&call.served, part),
+            force: call.query.force == Some(true),
+        };
+        let object = ownership::apply(&applied, &call.author())?;
+        let object = self.fitted(call, before.is_some().then_some(&live), object)?;
+        let (code, version) = match before {
+            Some(before) => (200, self.change(&call.served, &before, object, part, Keep::of(call), By::Settled)?),
+            None => (201, self.make(&call.served, object, Keep::of(call), call.now)?),
+        };
+        self.answer(code, &call.asked, &call.served, &version)
+    }
+
+    /// A patched object in the form of its type and at its place.
+    fn fitted(&self, call: &Call<'_>, current: Option<&Value>, mut patched: Value) -> Result<Value, Status> {
         fit_to_path(&*call.served, call.namespace(), Some(call.name()), &mut patched)?;
         let uid = &patched["metadata"]["uid"];
-        if *uid != current["metadata"]["uid"] && !uid.is_null() && *uid != "" {
+        if current.is_some_and(|current| *uid != current["metadata"]["uid"]) && !uid.is_null() && *uid != "" {
             let cause = Cause::invalid("metadata.uid", uid, "field is immutable");
             // It is checked twice.
             return Err(Status::invalid(&call.served, call.name(), vec![cause.clone(), cause]));
@@ -50,6 +80,27 @@ impl Cluster {
             Status::invalid_patch(cause)
         })?;
         Ok(patched)
+    }
+}
+
+/// Refuses a configuration of another kind, and one with fields that the kind has not.
+fn check_type(call: &Call<'_>, config: &Value) -> Result<(), Status> {
+    let text = |field: &str| config[field].as_str().unwrap_or_default();
+    let (version, kind) = (text("apiVersion"), text("kind"));
+    let slash = if version.contains('/') { "" } else { "/" };
+    let title = format!("{slash}{version}, Kind={kind}");
+    if version != call.served.api_version() || kind != call.served.kind {
+        return Err(Status::bad_request(format!("invalid object type: {title}")));
+    }
+    let metadata = &config["metadata"];
+    let name = |field: &str| metadata[field].as_str().unwrap_or_default().to_owned();
+    match call.served.shape().stranger(config) {
+        None => Ok(()),
+        Some(path) => Err(Status::unknown(format!(
+            "failed to create typed patch object ({}/{}; {title}): {path}: field not declared in schema",
+            name("namespace"),
+            name("name")
+        ))),
     }
 }
 

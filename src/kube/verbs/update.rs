@@ -4,11 +4,12 @@ use super::create::other_uid;
 use super::write::Keep;
 use crate::kube::admission::{fit_to_path, metadata_problems};
 use crate::kube::dispatch::Call;
+use crate::kube::ownership::{self, Author};
 use crate::kube::quote::quote;
 use crate::kube::served::Served;
 use crate::kube::store::Version;
 use crate::kube::strategy::{Part, in_full};
-use crate::kube::{Cause, Cluster, Response, Status, validate};
+use crate::kube::{Cause, Cluster, Response, Status, tree, validate};
 use serde_json::Value;
 
 impl Cluster {
@@ -21,13 +22,14 @@ impl Cluster {
             if !creates_on_update(&call.served) || has_revision(&object) {
                 return Err(Status::not_found(&call.served, call.name()));
             }
+            tree::at(&mut object, &["metadata", "managedFields"]).take();
             let version = self.make(&call.served, object, Keep::of(call), call.now)?;
             return self.answer(201, &call.asked, &call.served, &version);
         };
         self.replace(call, &before, object, Part::Whole)
     }
 
-    /// Replaces `part` of an object and answers with the whole.
+    /// Replaces `part` of an object by what a client wants of it, and answers with the whole.
     pub(in crate::kube) fn replace(
         &mut self,
         call: &Call<'_>,
@@ -35,7 +37,7 @@ impl Cluster {
         object: Value,
         part: Part,
     ) -> Result<Response, Status> {
-        let version = self.change(&call.served, before, object, part, Keep::of(call))?;
+        let version = self.change(&call.served, before, object, part, Keep::of(call), By::Author(&call.author()))?;
         self.answer(200, &call.asked, &call.served, &version)
     }
 
@@ -47,6 +49,7 @@ impl Cluster {
         mut object: Value,
         part: Part,
         keep: Keep,
+        by: By<'_>,
     ) -> Result<Version, Status> {
         let stamp = self.store.stamp(before);
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
@@ -72,7 +75,12 @@ impl Cluster {
         // What a template leaves out is no difference.
         let mut old = self.value(served, before);
         in_full(served, &mut old);
+        let managed = object["metadata"].get("managedFields").cloned();
         self.prepare_change(served, &old, &mut object, part)?;
+        if let Some(managed) = managed {
+            // Whatever part is written, its owner is told in the metadata.
+            tree::set(&mut object, &["metadata", "managedFields"], managed);
+        }
         let mut causes = metadata_problems(served, &object);
         if part == Part::Whole {
             // What was wrong before, as a template's object may be, can stay so.
@@ -87,7 +95,28 @@ impl Cluster {
         if stamp.deleted_s.is_some() {
             check_no_new_finalizers(served, &name, &old, &object)?;
         }
+        if let By::Author(author) = by {
+            ownership::update(&old, &mut object, served.shape(), author, written_elsewhere(served, part));
+        }
         self.store_changed(served, before, old, object, keep)
+    }
+}
+
+/// Whose change it is.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::kube) enum By<'a> {
+    /// A client's, who owns from now on what it writes.
+    Author(&'a Author<'a>),
+    /// One that has been settled: the object comes with its owners.
+    Settled,
+}
+
+/// The fields that a write of this part of an object leaves alone (`GetResetFields` of the strategies).
+pub(super) fn written_elsewhere(served: &Served, part: Part) -> &'static [&'static [&'static str]] {
+    match part {
+        Part::Whole if served.has_status() => &[&["status"]],
+        Part::Status => &[&["spec"]],
+        Part::Whole | Part::Finalize => &[],
     }
 }
 

@@ -10,9 +10,9 @@ use crate::kube::served::Served;
 use crate::kube::store::{Stored, Version, path_of};
 use crate::kube::tree::{self, DEPTH_LIMIT, depth};
 use crate::kube::types::{self, Mismatch};
-use crate::kube::{Cluster, Status, decode, structural};
+use crate::kube::{Cause, Cluster, Resource, Status, decode, structural};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// Whether a write is to be kept.
@@ -42,6 +42,7 @@ impl Cluster {
         let (mut object, duplicates) =
             decode::body_and_duplicates(call.content_type(), &call.request.body, expected.kind)?;
         if let Value::Object(fields) = &mut object {
+            check_custom_kind(call, expected, fields)?;
             fit_kind(expected, fields)?;
         }
         let refuse = |problem| {
@@ -70,7 +71,7 @@ impl Cluster {
         if self.store.written() >= self.limits.objects {
             return Err(Status::unknown(FULL));
         }
-        let body = self.compile(object, Holes::Stamp)?;
+        let body = self.compile(served, object, Holes::Stamp)?;
         let mut stamp = self.new_stamp(served, uid, now);
         if keep == Keep::DryRun {
             // What was never stored has no revision.
@@ -92,7 +93,7 @@ impl Cluster {
         if holes == Holes::Heartbeats {
             mark_heartbeats(&mut object, self.store.stamp(pattern).heartbeat_s);
         }
-        let body = self.compile(&object, holes)?;
+        let body = self.compile(served, &object, holes)?;
         let uid = Uid::random(&mut self.random);
         let stamp = self.new_stamp(served, uid, now);
         Ok(self.keep(served, &path(&object), stamp, body, Keep::Yes))
@@ -132,12 +133,12 @@ impl Cluster {
         } else {
             Holes::Stamp
         };
-        let body = self.compile(&object, holes)?;
+        let body = self.compile(served, &object, holes)?;
         if stamp.deleted_s.is_some() && !is_held(served, &object) {
             return Ok(self.end(served, &path(&object), stamp, body, keep));
         }
         // The stored body itself may have other holes than what was read of it.
-        if self.compile(&old, holes)? == body {
+        if self.compile(served, &old, holes)? == body {
             return Ok(before.clone());
         }
         Ok(self.keep(served, &path(&object), stamp, body, keep))
@@ -158,7 +159,7 @@ impl Cluster {
             // The wish to be gone counts as asked for.
             stamp.generation += u32::from(has_generation(served));
         }
-        let body = self.compile(object, Holes::Stamp)?;
+        let body = self.compile(served, object, Holes::Stamp)?;
         Ok(self.keep(served, &path(object), stamp, body, keep))
     }
 
@@ -185,13 +186,48 @@ impl Cluster {
         Version::Written(write.object.clone())
     }
 
-    fn compile(&self, object: &Value, holes: Holes) -> Result<Arc<ObjectBody>, Status> {
+    fn compile(&self, served: &Served, object: &Value, holes: Holes) -> Result<Arc<ObjectBody>, Status> {
+        if let Some(conversion) = served.conversion() {
+            let mut stored = object.clone();
+            conversion.store(&mut stored);
+            return self.compile_stored(&stored, holes);
+        }
+        self.compile_stored(object, holes)
+    }
+
+    fn compile_stored(&self, object: &Value, holes: Holes) -> Result<Arc<ObjectBody>, Status> {
         if depth(object) > DEPTH_LIMIT {
             return Err(Status::bad_request(format!("the object nests deeper than {DEPTH_LIMIT} levels")));
         }
         let body = ObjectBody::compile(object, holes);
         self.check_size(body.text_bytes())?;
         Ok(Arc::new(body.shared(self.store.particulars(), &names_of_others(object))))
+    }
+}
+
+/// Refuses an object of a custom kind that names none, or another one.
+fn check_custom_kind(call: &Call<'_>, expected: Expected<'_>, fields: &Map<String, Value>) -> Result<(), Status> {
+    if call.served.as_custom().is_none_or(|custom| custom.resource.kind != *expected.kind) {
+        return Ok(());
+    }
+    match fields.get("kind").and_then(Value::as_str).unwrap_or_default() {
+        "" => {
+            let body = String::from_utf8_lossy(&call.request.body);
+            let start: String = body.chars().take(SHOWN_OF_A_BODY).collect();
+            let rest = if start.len() < body.len() { " ..." } else { "" };
+            let kind = expected.kind;
+            Err(Status::bad_request(format!(
+                "the object provided is unrecognized (must be of type {kind}): Object 'Kind' is missing in '{body}' ({start}{rest})"
+            )))
+        }
+        own if own != expected.kind => {
+            let cause = Cause::invalid("kind", &own.into(), &format!("must be {}", expected.kind));
+            let mut named = Resource::clone(&call.served);
+            named.kind = own.to_owned().into();
+            let name = fields.get("metadata").map_or("", |metadata| metadata["name"].as_str().unwrap_or_default());
+            Err(Status::invalid(&named, name, vec![cause]))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -257,6 +293,8 @@ fn mark_heartbeats(object: &mut Value, heartbeat_s: i64) {
     }
 }
 
+/// How much of a body an API server shows that cannot read it.
+const SHOWN_OF_A_BODY: usize = 30;
 /// More make every byte of the text dear.
 const MOST_NAMES: usize = 8;
 /// The words of an etcd whose quota is used up.

@@ -34,6 +34,8 @@ type step struct {
 	Pick []string `json:"pick,omitempty"`
 	// Without leaves out of the answer's body what is at these JSON pointers, * being any.
 	Without []string `json:"without,omitempty"`
+	// Managers leaves metadata.managedFields in the answer's body.
+	Managers bool `json:"managers,omitempty"`
 	// Watch keeps the answer open under a name; Events reads Count events of it.
 	Watch  string `json:"watch,omitempty"`
 	Events string `json:"events,omitempty"`

@@ -19,7 +19,7 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: recorder DIRECTORY [SCENE...]")
+		fmt.Fprintln(os.Stderr, "usage: recorder DIRECTORY [SCENE...] | recorder serve PODS")
 		os.Exit(2)
 	}
 	// The servers are this program under another name, so that each has its flags and its process to itself.
@@ -31,6 +31,13 @@ func main() {
 			root = controllers.NewControllerManagerCommand()
 		}
 		os.Exit(cli.Run(root))
+	}
+	if os.Args[1] == "serve" && len(os.Args) == 3 {
+		if err := serve(os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, "recorder:", err)
+			os.Exit(1)
+		}
+		return
 	}
 	if err := record(os.Args[1], os.Args[2:]); err != nil {
 		fmt.Fprintln(os.Stderr, "recorder:", err)

@@ -39,14 +39,16 @@ func trim(step *step, body any) any {
 		}
 		body = picked
 	}
-	withoutManagers(body)
+	if !step.Managers {
+		withoutManagers(body)
+	}
 	for _, pointer := range step.Without {
 		without(body, names(pointer))
 	}
 	return body
 }
 
-// withoutManagers leaves out metadata.managedFields, which a virtual cluster does not keep.
+// withoutManagers leaves out metadata.managedFields, which a virtual cluster keeps from the first apply on only.
 func withoutManagers(tree any) {
 	switch node := tree.(type) {
 	case map[string]any:

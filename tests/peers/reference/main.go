@@ -47,6 +47,8 @@ func main() {
 	objects := flag.String("objects", "", "`FILE` with the objects of a cluster, a JSON list as `render --output json` prints it")
 	clusters := flag.Int("clusters", 0, "how many clusters")
 	inFlight := flag.Int("in-flight", 16, "how many are imported at once")
+	behind := flag.String("behind", "", "`ADDRESS` of a kube-apiserver that answers instead; its token is read from $BEHIND_TOKEN")
+	behindCA := flag.String("behind-ca", "", "`FILE` with the certificate of that one")
 	report := flag.Duration("report", 30*time.Second, "how often each cluster's nodes report; 0 is never")
 	flag.Parse()
 	logrus.SetLevel(logrus.PanicLevel)
@@ -62,12 +64,20 @@ func main() {
 		client: &http.Client{Transport: &http.Transport{TLSClientConfig: trust, MaxIdleConnsPerHost: *inFlight}},
 		dialer: &websocket.Dialer{TLSClientConfig: trust, HandshakeTimeout: time.Minute},
 	}
-	list, err := os.ReadFile(*objects)
-	check(err)
+	list := []byte("[]")
+	if *objects != "" {
+		list, err = os.ReadFile(*objects)
+		check(err)
+	}
 	kube, err := newKube(list, *report)
 	check(err)
 	server, err := newServer(kube)
 	check(err)
+	if *behind != "" {
+		server.behind, server.token = *behind, os.Getenv("BEHIND_TOKEN")
+		server.caPEM, err = os.ReadFile(*behindCA)
+		check(err)
+	}
 
 	// The first byte is the word to begin.
 	if _, err := os.Stdin.Read(make([]byte, 1)); err != nil {
@@ -118,8 +128,8 @@ func (r *rancher) importCluster(name string, server *server) error {
 		}
 	}
 	params, err := json.Marshal(map[string]any{"cluster": map[string]string{
-		"address": address,
-		"token":   "service-account-token",
+		"address": server.address(),
+		"token":   server.token,
 		"caCert":  base64.StdEncoding.EncodeToString(server.caPEM),
 	}})
 	if err != nil {
@@ -174,10 +184,25 @@ func (r *rancher) call(method, path string, in, out any) error {
 // server serves the Kubernetes API over TLS and steve's ping without, both on connections that never leave the process.
 type server struct {
 	caPEM      []byte
+	token      string
 	api, steve *pipeListener
+	// behind is where a kube-apiserver of its own answers, if it does.
+	behind string
 }
 
-func (s *server) dialAPI(context.Context, string, string) (net.Conn, error) { return s.api.dial() }
+func (s *server) address() string {
+	if s.behind != "" {
+		return s.behind
+	}
+	return address
+}
+
+func (s *server) dialAPI(ctx context.Context, _, _ string) (net.Conn, error) {
+	if s.behind != "" {
+		return (&net.Dialer{}).DialContext(ctx, "tcp", s.behind)
+	}
+	return s.api.dial()
+}
 
 func (s *server) dialSteve(context.Context, string, string) (net.Conn, error) { return s.steve.dial() }
 

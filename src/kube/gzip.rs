@@ -1,0 +1,205 @@
+//! Large answers are compressed for clients that accept it, as a kube-apiserver does.
+
+use super::listing::Listing;
+use super::{Body, Cluster, Progress, Response};
+use crate::http1::Request;
+use flate2::{Compress, Compression, FlushCompress};
+use jiff::Timestamp;
+use std::cell::RefCell;
+
+impl Cluster {
+    /// The answer to `request`, compressed if it is larger than [`THRESHOLD_BYTES`] and the client accepts gzip. Watches and logs are
+    /// passed on as they come.
+    pub(super) fn compressed(&self, request: &Request, mut response: Response, now: Timestamp) -> Response {
+        if !accepts_gzip(request) {
+            return response;
+        }
+        let (body, is_compressed) = match response.body {
+            Body::Bytes(bytes) if bytes.len() > THRESHOLD_BYTES => (Body::Bytes(Gzip::whole(&bytes)), true),
+            Body::Shared(bytes) if bytes.len() > THRESHOLD_BYTES => (Body::Bytes(Gzip::whole(&bytes)), true),
+            Body::Streaming(mut streaming) if streaming.is_listing() => {
+                let mut begun = Vec::new();
+                let budget = THRESHOLD_BYTES + 1;
+                match streaming.poll(self, now, &mut begun, budget) {
+                    Progress::Done if begun.len() < budget => (Body::Bytes(begun), false),
+                    Progress::Done => (Body::Bytes(Gzip::whole(&begun)), true),
+                    Progress::More | Progress::Idle => (Body::Streaming(streaming.packed(&begun)), true),
+                }
+            }
+            body => (body, false),
+        };
+        if is_compressed {
+            response.headers.push("Content-Encoding", "gzip");
+            response.headers.push("Vary", "Accept-Encoding");
+        }
+        Response { body, ..response }
+    }
+}
+
+/// A list that is compressed on its way out.
+#[derive(Debug)]
+pub(super) struct Packed {
+    listing: Listing,
+    gzip: Gzip,
+    /// Compressed already.
+    ahead: Vec<u8>,
+}
+
+impl Packed {
+    /// The rest of a list, of which `begun` has been made.
+    pub(super) fn new(listing: Listing, begun: &[u8]) -> Packed {
+        let (mut gzip, mut ahead) = (Gzip::default(), Vec::new());
+        gzip.piece(begun, false, &mut ahead);
+        Packed { listing, gzip, ahead }
+    }
+
+    /// Appends one compressed piece, and what was compressed before.
+    pub(super) fn poll(&mut self, cluster: &Cluster, out: &mut Vec<u8>) -> Progress {
+        out.append(&mut std::mem::take(&mut self.ahead));
+        let mut plain = Vec::with_capacity(PIECE_BYTES + PIECE_BYTES / 4);
+        let progress = self.listing.poll(cluster, &mut plain, PIECE_BYTES);
+        self.gzip.piece(&plain, progress == Progress::Done, out);
+        progress
+    }
+}
+
+/// A gzip stream (RFC 1952) under way. Each piece is deflated by itself and ends at a byte, so that between two pieces nothing is kept
+/// but what the trailer needs: a compressor takes some 300 KB, which thousands of lists under way could not have each.
+#[derive(Debug, Default)]
+struct Gzip {
+    checksum: crc32fast::Hasher,
+    /// Modulo 2³², as the trailer has it.
+    plain_bytes: u32,
+    is_begun: bool,
+}
+
+impl Gzip {
+    fn whole(plain: &[u8]) -> Vec<u8> {
+        let (mut gzip, mut out) = (Gzip::default(), Vec::with_capacity(plain.len() / 4));
+        let mut pieces = plain.chunks(PIECE_BYTES).peekable();
+        while let Some(piece) = pieces.next() {
+            gzip.piece(piece, pieces.peek().is_none(), &mut out);
+        }
+        out.shrink_to_fit();
+        out
+    }
+
+    fn piece(&mut self, plain: &[u8], is_last: bool, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.is_begun, true) {
+            out.extend_from_slice(&HEADER);
+        }
+        self.checksum.update(plain);
+        self.plain_bytes = self.plain_bytes.wrapping_add(plain.len() as u32);
+        deflate(plain, if is_last { FlushCompress::Finish } else { FlushCompress::Sync }, out);
+        if is_last {
+            out.extend_from_slice(&self.checksum.clone().finalize().to_le_bytes());
+            out.extend_from_slice(&self.plain_bytes.to_le_bytes());
+        }
+    }
+}
+
+/// Appends `plain` as DEFLATE blocks that refer to nothing before them.
+fn deflate(plain: &[u8], flush: FlushCompress, out: &mut Vec<u8>) {
+    COMPRESSOR.with_borrow_mut(|compressor| {
+        compressor.reset();
+        loop {
+            let used = compressor.total_in() as usize;
+            out.reserve(DEFLATED_BYTES);
+            // It fails only on a stream that has ended.
+            let _ = compressor.compress_vec(&plain[used..], out, flush);
+            // A compressor that leaves room has nothing more to say.
+            if compressor.total_in() as usize == plain.len() && out.len() < out.capacity() {
+                return;
+            }
+        }
+    });
+}
+
+/// Whether gzip is one of the codings in `Accept-Encoding`, which a kube-apiserver looks for by its bare name.
+fn accepts_gzip(request: &Request) -> bool {
+    let accepted = request.headers.get("Accept-Encoding").unwrap_or_default();
+    accepted.split(',').any(|coding| coding.trim() == "gzip")
+}
+
+thread_local! {
+    /// The level of a kube-apiserver.
+    static COMPRESSOR: RefCell<Compress> = RefCell::new(Compress::new(Compression::fast(), false));
+}
+
+/// A body of this size is not worth it (apiserver `defaultGzipThresholdBytes`).
+const THRESHOLD_BYTES: usize = 128 * 1024;
+/// What is deflated at once: twice the window, so that little is lost at its ends.
+const PIECE_BYTES: usize = 64 * 1024;
+/// What a piece of JSON comes to, with much to spare.
+const DEFLATED_BYTES: usize = 16 * 1024;
+/// RFC 1952 §2.3: deflate, no name, no time, fastest, unknown system.
+const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http1::Method;
+    use crate::kube::testing::Bench;
+    use proptest::prelude::*;
+    use serde_json::json;
+    use std::io::Read;
+
+    fn unpacked(bytes: &[u8]) -> Vec<u8> {
+        let mut plain = Vec::new();
+        // Refuses a second member, which clients may not read.
+        let mut decoder = flate2::bufread::GzDecoder::new(bytes);
+        decoder.read_to_end(&mut plain).unwrap();
+        assert!(decoder.into_inner().is_empty());
+        plain
+    }
+
+    fn response(bench: &mut Bench, target: &str, accepted: &str) -> (Option<String>, Vec<u8>) {
+        let mut request = Request::new(Method::Get, target);
+        request.headers.push("Accept-Encoding", accepted);
+        let response = bench.send(&request);
+        let coding = response.headers.get("Content-Encoding").map(str::to_owned);
+        let bytes = match response.body {
+            Body::Bytes(bytes) => bytes,
+            Body::Shared(bytes) => bytes.to_vec(),
+            Body::Streaming(mut streaming) => {
+                let mut bytes = Vec::new();
+                while streaming.poll(&bench.cluster, bench.now, &mut bytes, 1_000) == Progress::More {}
+                bytes
+            }
+        };
+        (coding, bytes)
+    }
+
+    #[test]
+    fn large_answers_are_compressed_for_those_who_accept_it() {
+        let mut bench = Bench::new();
+        for name in ["a", "b", "c"] {
+            let object = json!({"metadata": {"name": name}, "data": {"large": "0123456789 ".repeat(6_000)}});
+            bench.post("/api/v1/namespaces/web/configmaps", object).ok();
+        }
+        let (one, all) = ("/api/v1/namespaces/web/configmaps/a", "/api/v1/namespaces/web/configmaps");
+        let (coding, plain) = response(&mut bench, all, "deflate, gzip;q=0.5, identity");
+        assert_eq!(coding, None);
+        let (coding, packed) = response(&mut bench, all, "deflate, gzip");
+        assert_eq!(coding.as_deref(), Some("gzip"));
+        assert!(packed.len() * 20 < plain.len(), "{} of {}", packed.len(), plain.len());
+        assert!(unpacked(&packed) == plain);
+        assert_eq!(response(&mut bench, one, "gzip").0, None, "not worth it");
+        let (coding, watched) = response(&mut bench, &format!("{all}?watch=1&timeoutSeconds=1"), "gzip");
+        assert!(coding.is_none() && watched.len() > plain.len());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_packed_in_pieces_unpacks_as_one(pieces in prop::collection::vec(any::<Vec<u8>>(), 1..6), times in 1usize..3_000) {
+            let (mut gzip, mut packed, mut plain) = (Gzip::default(), Vec::new(), Vec::new());
+            for (index, piece) in pieces.iter().enumerate() {
+                let piece = piece.repeat(times);
+                gzip.piece(&piece, index + 1 == pieces.len(), &mut packed);
+                plain.extend(piece);
+            }
+            prop_assert!(unpacked(&packed) == plain);
+            prop_assert!(plain.is_empty() || unpacked(&Gzip::whole(&plain)) == plain);
+        }
+    }
+}
