@@ -9,13 +9,6 @@ use std::time::Duration;
 use support::fake_rancher::FakeRancher;
 use support::{Agent, Peer, agent_command, chromium, eventually, home_for, request};
 
-/// A Rancher that calls connected clusters Active, and is asked for its opinion ten times a second.
-fn lively() -> FakeRancher {
-    let rancher = FakeRancher::start();
-    rancher.be_lively();
-    rancher
-}
-
 const OFTEN: &str = "RampPollInterval: 100ms\n";
 
 fn post(agent: &Agent, path: &str, body: &Value) -> (u16, Value) {
@@ -53,7 +46,7 @@ fn read_json(path: &Path) -> Value {
 
 #[test]
 fn clusters_start_by_the_plan_and_each_is_measured_on_its_way_to_active() {
-    let rancher = lively();
+    let rancher = FakeRancher::lively();
     let agent = Agent::start_for(&rancher, OFTEN);
     let ramp = start(&agent, &json!({"prefix": "edge-", "clusters": 20, "rate": "20/s", "template": "small"}));
     let view = await_ramp(&agent, &ramp, "the ramp is done", |view| view["state"] == "done");
@@ -74,7 +67,7 @@ fn clusters_start_by_the_plan_and_each_is_measured_on_its_way_to_active() {
 
 #[test]
 fn a_rancher_that_does_not_keep_up_is_told_so_and_its_times_count_from_the_plan() {
-    let rancher = lively();
+    let rancher = FakeRancher::lively();
     let agent = Agent::start_for(&rancher, OFTEN);
     let gate = rancher.hold("POST", "/v3/clusters");
     let ramp = start(&agent, &json!({"prefix": "edge-", "clusters": 30, "rate": "100/s"}));
@@ -93,7 +86,7 @@ fn a_rancher_that_does_not_keep_up_is_told_so_and_its_times_count_from_the_plan(
 
 #[test]
 fn a_ramp_is_paused_resumed_and_stopped() {
-    let rancher = lively();
+    let rancher = FakeRancher::lively();
     let agent = Agent::start_for(&rancher, OFTEN);
     let ramp = start(&agent, &json!({"prefix": "edge-", "stages": "1s:5/s,1h:1/s"}));
     await_ramp(&agent, &ramp, "some have started", |view| view["started"].as_u64() >= Some(2));
@@ -112,7 +105,7 @@ fn a_ramp_is_paused_resumed_and_stopped() {
 
 #[test]
 fn a_threshold_that_cannot_hold_any_more_ends_the_ramp() {
-    let rancher = lively();
+    let rancher = FakeRancher::lively();
     rancher.always("POST", "/v3/clusters", support::fake_rancher::Answer::error(422, "InvalidFormat", "no"));
     let agent = Agent::start_for(&rancher, OFTEN);
     let body = json!({
@@ -128,7 +121,7 @@ fn a_threshold_that_cannot_hold_any_more_ends_the_ramp() {
 
 #[test]
 fn what_is_wrong_with_a_plan_is_pointed_at() {
-    let rancher = lively();
+    let rancher = FakeRancher::lively();
     let agent = Agent::start_for(&rancher, "");
     for (body, status, detail) in [
         (json!({"clusters": 5, "thresholds": ["time_to_actve:p(95)<1s"]}), 400, "did you mean time_to_active?"),
@@ -146,7 +139,7 @@ fn what_is_wrong_with_a_plan_is_pointed_at() {
 
 #[test]
 fn a_ramp_of_the_command_line_leaves_its_results_and_an_exit_code() {
-    let rancher = lively();
+    let rancher = FakeRancher::lively();
     let home = home_for(&rancher, OFTEN);
     let folder = home.path().join("run");
     let args =
@@ -182,7 +175,7 @@ fn a_ramp_of_the_command_line_leaves_its_results_and_an_exit_code() {
 
 #[test]
 fn a_threshold_that_does_not_hold_is_exit_99_and_the_report_is_there() {
-    let rancher = lively();
+    let rancher = FakeRancher::lively();
     let home = home_for(&rancher, OFTEN);
     let args = ["ramp", "--clusters", "3", "--rate", "30/s", "--threshold", "time_to_active:p(50)<1ms", "--clean"];
     let output = command(&rancher, &home, &args).output().unwrap();
@@ -200,7 +193,7 @@ fn a_threshold_that_does_not_hold_is_exit_99_and_the_report_is_there() {
 
 #[test]
 fn an_interrupted_ramp_is_exit_130_with_its_report() {
-    let rancher = lively();
+    let rancher = FakeRancher::lively();
     let home = home_for(&rancher, OFTEN);
     let folder = home.path().join("run");
     let args = ["ramp", "--clusters", "4", "--rate", "40/s", "--hold", "1h", "--results", folder.to_str().unwrap()];
@@ -222,7 +215,7 @@ fn an_interrupted_ramp_is_exit_130_with_its_report() {
 
 #[test]
 fn a_running_agent_carries_out_a_ramp_for_the_command_line() {
-    let rancher = lively();
+    let rancher = FakeRancher::lively();
     let agent = Agent::start_for(&rancher, OFTEN);
     let elsewhere = tempfile::tempdir().unwrap();
     let folder = elsewhere.path().join("run");
@@ -272,7 +265,7 @@ fn clusters_of_a_real_peer_are_measured_down_to_what_its_informers_list() {
 
 #[test]
 fn a_dry_run_shows_the_plan_and_asks_nobody() {
-    let rancher = lively();
+    let rancher = FakeRancher::lively();
     let home = home_for(&rancher, "");
     let args = ["ramp", "--stages", "2m:1/s,10m:10/s,30m:hold", "--max-in-flight", "50", "--dry-run"];
     let output = command(&rancher, &home, &args).output().unwrap();
@@ -297,7 +290,7 @@ fn a_dry_run_shows_the_plan_and_asks_nobody() {
 #[test]
 fn the_report_opens_in_a_browser_light_and_dark() {
     let Some(browser) = chromium::find() else { return };
-    let rancher = lively();
+    let rancher = FakeRancher::lively();
     let home = home_for(&rancher, OFTEN);
     let folder = home.path().join("run");
     let args = [

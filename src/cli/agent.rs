@@ -75,6 +75,7 @@ impl Agent {
         let fleet = FleetConfig {
             ranchers: rancher_configs.collect(),
             instance_id: instance_id.clone(),
+            shard: settings.shard,
             epoch: kept.epoch,
             baseline,
             templates,

@@ -165,7 +165,7 @@ pub(super) struct RunScenarioArgs {
     pub(super) scale: Option<f64>,
 
     /// Play it against the embedded stand-in for a Rancher server.
-    #[arg(long, conflicts_with_all = ["agent", "clean"])]
+    #[arg(long, conflicts_with_all = ["agents", "clean"])]
     pub(super) rehearse: bool,
 
     #[command(flatten)]

@@ -8,11 +8,11 @@ use super::signals::{INTERRUPTED, Stop, stop_on_signals};
 use super::{Failure, ReportFormat, api_key, print_stdout, results, serve};
 use crate::config::{Loaded, Role};
 use crate::rancher::Trust;
-use crate::remote::{Client, Plan, drive};
+use crate::remote::{Client, Plan, ShardsError, check_shards, drive, drive_all};
 use crate::report;
 use crate::telemetry::{self, LogConfig};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -31,9 +31,10 @@ pub(super) fn run(loaded: Loaded, args: &RampArgs) -> Result<ExitCode, Failure> 
 /// Where a ramp runs and where its results go.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Target {
-    /// The running agent that is to do it, such as http://127.0.0.1:9090; without it an agent of its own, for as long as it takes.
-    #[arg(long, value_name = "URL")]
-    agent: Option<String>,
+    /// The running agent that is to do it, such as http://127.0.0.1:9090; may be repeated for agents that share a fleet, each with
+    /// a Shard of its own. Without it an agent of its own, for as long as it takes.
+    #[arg(long = "agent", value_name = "URL")]
+    agents: Vec<String>,
 
     /// Folder for the results, made if it is not there; by default one for each run in the agent's directory.
     #[arg(long, value_name = "DIR")]
@@ -52,12 +53,9 @@ pub(super) struct Target {
 pub(super) fn perform(loaded: Loaded, plan: &Plan, target: &Target) -> Result<ExitCode, Failure> {
     let folder = results::folder(target.results.as_deref(), loaded.home.path(), &plan.name)?;
     let stop = stop_on_signals()?;
-    let outcome = match &target.agent {
-        Some(url) => {
-            let client = client(Some(url), &loaded.settings)?;
-            with(&client, plan, target, &stop).map(Some)
-        }
-        None => with_own_agent(loaded, plan, target, &stop),
+    let outcome = match target.agents.is_empty() {
+        false => with_running_agents(&loaded, plan, target, &folder, &stop).map(Some),
+        true => with_own_agent(loaded, plan, target, &stop),
     };
     match outcome {
         Ok(Some(run)) => results::finish(&run, Some(&folder), target.output),
@@ -67,6 +65,34 @@ pub(super) fn perform(loaded: Loaded, plan: &Plan, target: &Target) -> Result<Ex
             nothing.map(|_| ExitCode::from(INTERRUPTED))
         }
     }
+}
+
+/// The raw results of each of several agents go beside the results of all.
+fn with_running_agents(
+    loaded: &Loaded,
+    plan: &Plan,
+    target: &Target,
+    folder: &Path,
+    stop: &Stop,
+) -> Result<report::Run, Failure> {
+    let agents = target.agents.iter().map(|url| client(Some(url), &loaded.settings)).collect::<Result<Vec<_>, _>>()?;
+    if let [agent] = agents.as_slice() {
+        return with(agent, plan, target, stop);
+    }
+    check_shards(&agents)?;
+    let mut live = Live::new(plan.spec.clusters);
+    let outcome = drive_all(&agents, plan, &stop.flag, |view| live.show(view));
+    live.finish();
+    let runs = outcome?;
+    for (number, run) in (1..).zip(&runs) {
+        let shard = run.results.spec["shard"].as_str().map(|shard| shard.replace('/', "-of-"));
+        let name = format!("shard-{}", shard.unwrap_or_else(|| number.to_string()));
+        report::write(&folder.join(name), run)?;
+    }
+    if target.clean {
+        agents.iter().zip(&runs).try_for_each(|(agent, run)| clean(agent, run))?;
+    }
+    report::merge(runs).map_err(|error| Failure::new(error.to_string()).remedy("give each agent a Shard of its own"))
 }
 
 /// Nothing if a signal comes before the agent runs.
@@ -129,6 +155,15 @@ fn clean(client: &Client, run: &report::Run) -> Result<(), Failure> {
             };
         }
         thread::sleep(CLEAN_INTERVAL);
+    }
+}
+
+impl From<ShardsError> for Failure {
+    fn from(error: ShardsError) -> Failure {
+        match error {
+            ShardsError::Agent(error) => error.into(),
+            error => Failure::new(error.to_string()).remedy(error.remedy()).usage(),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::api_keys::read_api_keys;
 use super::servers::read_servers;
-use super::{ApiKey, LogLevels, Secret, ServerSettings, Settings};
+use super::{ApiKey, LogLevels, Secret, ServerSettings, Settings, Shard};
 use jiff::SignedDuration;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,6 +32,8 @@ pub(super) enum Kind {
     Servers(Field<Vec<ServerSettings>>),
     /// A list of keys of the REST API; of the configuration file only.
     ApiKeys(Field<Vec<ApiKey>>),
+    /// A part of a fleet.
+    Shard(Field<Shard>),
     /// Log levels.
     Levels(Field<LogLevels>),
     /// One of a few names, read and set by its position.
@@ -75,6 +77,7 @@ impl Kind {
                 *field(settings) = time;
             }
             Kind::Servers(_) | Kind::ApiKeys(_) => return Err("it can be given in the configuration file only".into()),
+            Kind::Shard(field) => *field(settings) = Shard::parse(text, &host_name())?,
             Kind::Levels(field) => *field(settings) = LogLevels::parse(text)?,
             Kind::Choice { names, set, .. } => {
                 let chosen = names.iter().position(|name| name.eq_ignore_ascii_case(text));
@@ -141,6 +144,7 @@ impl Kind {
             Kind::Port(field) => field(settings).to_string(),
             Kind::Count(field, ..) => field(settings).to_string(),
             Kind::Time(field, ..) => duration_text(*field(settings)),
+            Kind::Shard(field) => field(settings).to_string(),
             Kind::Levels(field) => field(settings).to_string(),
             Kind::Choice { names, get, .. } => names.get(get(settings)).copied().unwrap_or_default().into(),
         }
@@ -163,10 +167,16 @@ impl Kind {
             Kind::Time(_, min, max) => {
                 format!("a duration from {} to {} such as 30s", duration_text(*min), duration_text(*max))
             }
+            Kind::Shard(_) => "NUMBER/COUNT such as 2/3, or auto/3".into(),
             Kind::Levels(_) => "off, error, warn, info, debug or trace, for a room as in info,engine=debug".into(),
             Kind::Choice { names, .. } => format!("one of {}", names.join(", ")),
         }
     }
+}
+
+/// What the kernel calls this host, or this pod.
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
 /// Reads a duration with its unit: `30s`, `2m`, `500ms`, `1h30m`.

@@ -1,6 +1,6 @@
 //! Every setting with its unit, default and reason.
 
-use super::{ApiKey, LogLevels, Secret, ServerSettings};
+use super::{ApiKey, LogLevels, Secret, ServerSettings, Shard};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub struct Settings {
     pub rancher_url: String,
     /// `Servers`: several Rancher servers instead of the one of `RancherURL` and the settings after it.
     pub servers: Vec<ServerSettings>,
+    /// `Shard`: which part of every ramp this agent takes, where several share a fleet; default `1/1`, all of it.
+    pub shard: Shard,
     /// `BearerToken`: Rancher API token, `token-xxxxx:<secret>`.
     pub bearer_token: Secret,
     /// `BearerTokenFile`: file that holds the token instead.
@@ -142,6 +144,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             rancher_url: String::new(),
+            shard: Shard::default(),
             servers: Vec::new(),
             bearer_token: Secret::default(),
             bearer_token_file: None,

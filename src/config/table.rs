@@ -121,6 +121,13 @@ pub static SETTINGS: &[Setting] = &[
          the share of clusters that name no server.",
     ),
     setting(
+        "Shard",
+        Kind::Shard(|s| &mut s.shard),
+        "Which clusters of a ramp or of a creation of many are this agent's, where several agents share a fleet: `2/3` is the \
+         second of each three. `auto/3` goes by the number at the end of the host's name, `agent-1` being the second, as the \
+         pods of a StatefulSet are named.",
+    ),
+    setting(
         "ListenAddress",
         Kind::Text(|s| &mut s.listen_address, "127.0.0.1"),
         "Address on which the REST API listens; beyond loopback only with APIKeys.",
@@ -396,6 +403,7 @@ mod tests {
                 Kind::Levels(_) => "warn,engine=debug".into(),
                 Kind::Count(_, min, max) => if defaults[position] == max.to_string() { *min } else { *max }.to_string(),
                 Kind::Port(_) => "1025".into(),
+                Kind::Shard(_) => "2/3".into(),
                 _ => "other".into(),
             };
             let mut settings = Settings::default();

@@ -304,6 +304,10 @@ pub struct HealthView {
     /// What keeps it from doing so.
     pub problems: Vec<String>,
     pub version: &'static str,
+    /// What its clusters carry in Rancher as the label `scale-cluster-agent/instance`.
+    pub instance: String,
+    /// Which part of every ramp it takes; `1/1` is all of it.
+    pub shard: String,
     pub uptime_seconds: u64,
     /// How many clusters there are in each state.
     pub clusters: BTreeMap<&'static str, usize>,

@@ -76,6 +76,8 @@ mod tests {
             status: "ok",
             problems: Vec::new(),
             version: "1",
+            instance: "0123456789abcdef".into(),
+            shard: "1/1".into(),
             uptime_seconds: 60,
             clusters: BTreeMap::from([("active", 998), ("connecting", 2), ("failed", 0)]),
             tunnels_up: 1998,

@@ -51,8 +51,8 @@ pub struct RampView {
     pub finished_at: Option<Timestamp>,
 }
 
-/// What a ramp is at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// What a ramp is at, in the order in which it gets there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RampState {
     /// More clusters are to start.

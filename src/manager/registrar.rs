@@ -3,7 +3,8 @@
 use super::job::{Called, Job, JobError, JobErrorKind, Outcome};
 use super::stats::Stats;
 use super::thread::RUN_LABEL;
-use crate::rancher::{Client, Creation, RancherError};
+use crate::config::Shard;
+use crate::rancher::{Client, Cluster, Creation, RancherError};
 use crossbeam_channel::{Receiver, Sender};
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ pub(super) struct Registrar {
     pub(super) client: Client,
     /// Label that marks what this agent created.
     pub(super) label: (&'static str, String),
+    /// Which part of a fleet is this agent's.
+    pub(super) shard: Shard,
     /// Which of the Ranchers it works for.
     pub(super) rancher: usize,
     /// Host and port to resolve.
@@ -45,16 +48,7 @@ impl Registrar {
                 let result = self.client.create_cluster(&name.to_string(), mark, run, adopt);
                 let result = match result {
                     Ok(Creation::Ours(cluster)) => Ok((cluster.id, cluster.created)),
-                    Ok(Creation::NameTaken(cluster)) => Err(JobError {
-                        message: format!(
-                            "Rancher has a cluster named {name} already ({}), which this agent did not create",
-                            cluster.id
-                        ),
-                        remedy: "choose another name, delete that cluster in Rancher, or make it this agent's with \"adopt\": true"
-                            .into(),
-                        kind: JobErrorKind::NameTaken,
-                        reached: true,
-                    }),
+                    Ok(Creation::NameTaken(cluster)) => Err(self.taken(&cluster)),
                     Ok(Creation::InUse(cluster)) => Err(JobError {
                         message: format!("the cluster {name} in Rancher ({}) cannot be adopted: it is connected", cluster.id),
                         remedy: "stop the agent in it first: two would fight over its tunnel, and a deletion here would delete it".into(),
@@ -89,6 +83,33 @@ impl Registrar {
                 }))
             }
         }
+    }
+}
+
+impl Registrar {
+    /// Somebody else has a cluster of the name; another agent, if it carries the label of one.
+    fn taken(&self, cluster: &Cluster) -> JobError {
+        let known = format!("Rancher has a cluster named {} already ({}), which", cluster.name, cluster.id);
+        let (message, remedy) = match cluster.labels.get(self.label.0) {
+            None => (
+                format!("{known} this agent did not create"),
+                "choose another name, delete that cluster in Rancher, or make it this agent's with \"adopt\": true".into(),
+            ),
+            Some(other) if self.shard.is_whole() => (
+                format!("{known} another agent created ({}={other})", self.label.0),
+                "choose another name, or delete it with that agent; where several agents share a fleet, give each a Shard of \
+                 its own; if that agent's directory is lost, make the cluster this agent's with \"adopt\": true"
+                    .into(),
+            ),
+            Some(other) => (
+                format!("{known} another agent created ({}={other}), though it is of this agent's shard", self.label.0),
+                format!(
+                    "see that no other agent has Shard {}, and that all were started with the same number of shards",
+                    self.shard
+                ),
+            ),
+        };
+        JobError { message, remedy, kind: JobErrorKind::NameTaken, reached: true }
     }
 }
 

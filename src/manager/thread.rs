@@ -98,6 +98,7 @@ impl Manager {
         let (stop, stop_queue) = bounded(1);
         let (outcomes, outcome_queue) = bounded(registrars * config.ranchers.len().max(1));
         let label = (INSTANCE_LABEL, config.fleet.instance_id.clone());
+        let shard = config.fleet.shard;
         let mut fleet = Fleet::new(config.fleet, now());
         fleet.restore(config.records, now()).map_err(std::io::Error::other)?;
         let mut desks = Vec::new();
@@ -107,6 +108,7 @@ impl Manager {
             let registrar = Registrar {
                 client: rancher.client,
                 label: label.clone(),
+                shard,
                 rancher: index,
                 server: rancher.server.next_hop(),
                 stats: fleet.stats().clone(),

@@ -1,6 +1,7 @@
 //! Which clusters start now: the schedule under the clock, with its pauses and its limit.
 
 use super::Schedule;
+use crate::config::Shard;
 use std::time::{Duration, Instant};
 
 /// Hands out the starts of a schedule as they fall due.
@@ -10,6 +11,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Pace {
     schedule: Schedule,
+    /// Which of its starts are this agent's.
+    shard: Shard,
     /// How many may be in flight.
     limit: u32,
     /// How many were handed out.
@@ -24,17 +27,17 @@ pub struct Pace {
 /// A cluster that is to start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Start {
-    /// Its position, from 0.
+    /// Its position among this agent's, from 0.
     pub position: u32,
     /// When it was to start.
     pub intended: Instant,
 }
 
 impl Pace {
-    /// Begins now; at most `limit` are in flight.
-    pub fn new(schedule: Schedule, limit: Option<u32>, now: Instant) -> Pace {
-        let limit = limit.unwrap_or(u32::MAX);
-        Pace { schedule, limit, taken: 0, began: now, shift: Duration::ZERO, paused: None, stopped: false }
+    /// Begins now with those starts that are this shard's; at most `limit` are in flight in all shards together.
+    pub fn new(schedule: Schedule, shard: Shard, limit: Option<u32>, now: Instant) -> Pace {
+        let limit = limit.map_or(u32::MAX, |limit| shard.share(limit).max(1));
+        Pace { schedule, shard, limit, taken: 0, began: now, shift: Duration::ZERO, paused: None, stopped: false }
     }
 
     /// The next start that is due, if one may be made with so many in flight.
@@ -45,7 +48,7 @@ impl Pace {
         let position = self.taken;
         self.taken += 1;
         let intended = match self.schedule.is_paced() {
-            true => self.began + self.shift + self.schedule.start(position),
+            true => self.began + self.shift + self.schedule.start(self.shard.position(position)),
             false => now,
         };
         Some(Start { position, intended })
@@ -56,7 +59,7 @@ impl Pace {
         if self.stopped {
             return self.taken;
         }
-        self.schedule.due(self.elapsed(now)).max(self.taken)
+        self.shard.share(self.schedule.due(self.elapsed(now))).max(self.taken)
     }
 
     /// How many are overdue.
@@ -67,7 +70,7 @@ impl Pace {
     /// When the next start falls due; none if it waits for something else, or there is none.
     pub fn next_due(&self) -> Option<Instant> {
         let waits = self.paused.is_some() || self.is_through();
-        (!waits).then(|| self.began + self.shift + self.schedule.start(self.taken))
+        (!waits).then(|| self.began + self.shift + self.schedule.start(self.shard.position(self.taken)))
     }
 
     /// How many were handed out.
@@ -77,7 +80,7 @@ impl Pace {
 
     /// Whether no further start comes.
     pub fn is_through(&self) -> bool {
-        self.stopped || self.taken == self.schedule.clusters()
+        self.stopped || self.taken == self.shard.share(self.schedule.clusters())
     }
 
     /// Whether every stage is over, those that start nothing included.
@@ -127,7 +130,7 @@ mod tests {
         fn new(limit: Option<u32>) -> Play {
             let schedule = Schedule::new(&Stages::parse("10s:1/s,10s:hold").unwrap(), 10, 0.0, 1);
             let began = Instant::now();
-            Play { pace: Pace::new(schedule, limit, began), began }
+            Play { pace: Pace::new(schedule, Shard::default(), limit, began), began }
         }
 
         fn at(&self, second: u64) -> Instant {
@@ -197,9 +200,25 @@ mod tests {
     }
 
     #[test]
+    fn a_shard_keeps_the_moments_of_the_whole_plan() {
+        let schedule = || Schedule::new(&Stages::parse("10s:1/s,10s:hold").unwrap(), 10, 0.0, 1);
+        let began = Instant::now();
+        let play =
+            |shard: &str| Play { pace: Pace::new(schedule(), Shard::parse(shard, "").unwrap(), None, began), began };
+        assert_eq!(play("1/3").starts(30, 0), [0, 3, 6, 9]);
+        assert_eq!(play("3/3").starts(30, 0), [2, 5, 8]);
+        let mut second = play("2/3");
+        assert_eq!((second.pace.next_due(), second.pace.due(second.at(4))), (Some(second.at(1)), 2));
+        assert_eq!(second.starts(6, 0), [1, 4]);
+        assert_eq!((second.pace.behind(second.at(7)), second.pace.is_through()), (1, false));
+        assert_eq!(second.starts(7, 0), [7]);
+        assert!(second.pace.is_through() && !second.pace.is_over(second.at(19)) && second.pace.is_over(second.at(20)));
+    }
+
+    #[test]
     fn without_a_plan_each_starts_as_soon_as_it_may() {
         let now = Instant::now();
-        let mut pace = Pace::new(Schedule::unpaced(5), Some(2), now);
+        let mut pace = Pace::new(Schedule::unpaced(5), Shard::default(), Some(2), now);
         let later = now + Duration::from_secs(9);
         assert_eq!(pace.next(later, 1), Some(Start { position: 0, intended: later }));
         assert_eq!(pace.next(later, 2), None);

@@ -68,6 +68,11 @@ impl Client {
         Client { key, ..self }
     }
 
+    /// Where the agent is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Starts a ramp.
     pub fn start_ramp(&self, spec: &Spec) -> Result<RampView, ClientError> {
         self.call("POST", "/ramps", Some(&spec.to_json()))

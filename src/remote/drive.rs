@@ -1,7 +1,8 @@
 //! Drives a ramp through an agent's REST API, from the plan to the results.
 
+use super::shards::together;
 use super::{Client, ClientError};
-use crate::manager::RampView;
+use crate::manager::{RampState, RampView};
 use crate::ramp::Spec;
 use crate::report::{Injected, Run};
 use serde_json::Value;
@@ -40,45 +41,110 @@ impl Plan {
 
 /// Starts the ramp, injects the faults as they fall due, and brings home the results once it has ended. `watch` is called several
 /// times a second; setting `stop` ends the ramp early, with the results there are.
-pub fn drive(
-    client: &Client,
+pub fn drive(agent: &Client, plan: &Plan, stop: &AtomicBool, watch: impl FnMut(&RampView)) -> Result<Run, ClientError> {
+    let mut parts = [Part::begin(agent, plan)?];
+    let injected = follow(plan, &mut parts, stop, watch)?;
+    parts[0].run(plan, injected)
+}
+
+/// The same with several agents, each of which takes a part of the ramp, as its shard says; the results of each.
+pub fn drive_all(
+    agents: &[Client],
     plan: &Plan,
     stop: &AtomicBool,
+    watch: impl FnMut(&RampView),
+) -> Result<Vec<Run>, ClientError> {
+    let (mut parts, mut same) = (Vec::<Part<'_>>::new(), plan.clone());
+    let begun = agents.iter().try_for_each(|agent| {
+        let part = Part::begin(agent, &same)?;
+        // The clusters of all of them are of one run.
+        same.spec.run = part.view.spec["run"].as_str().map(str::to_owned);
+        parts.push(part);
+        Ok(())
+    });
+    let outcome = begun.and_then(|()| follow(plan, &mut parts, stop, watch));
+    if outcome.is_err() {
+        // Nobody looks after the others any more.
+        for part in parts.iter().filter(|part| !part.is_lost && !part.view.state.is_over()) {
+            let _ = part.agent.stop_ramp(part.view.id);
+        }
+    }
+    let injected = outcome?;
+    parts.iter().map(|part| part.run(plan, injected.clone())).collect()
+}
+
+/// What one agent does of a ramp.
+struct Part<'a> {
+    agent: &'a Client,
+    view: RampView,
+    /// Whether it was stopped by a signal.
+    interrupted: bool,
+    /// Whether its last call failed.
+    is_lost: bool,
+}
+
+fn follow(
+    plan: &Plan,
+    parts: &mut [Part<'_>],
+    stop: &AtomicBool,
     mut watch: impl FnMut(&RampView),
-) -> Result<Run, ClientError> {
+) -> Result<Vec<Injected>, ClientError> {
     let begin = Instant::now();
-    let mut view = client.start_ramp(&plan.spec)?;
     let mut faults = plan.faults.iter().peekable();
     let mut injected = Vec::new();
-    let mut interrupted = false;
-    watch(&view);
-    while !view.state.is_over() {
-        thread::sleep(if view.clusters > LARGE { LARGE_LOOK_INTERVAL } else { LOOK_INTERVAL });
+    let mut show = |parts: &[Part<'_>]| {
+        let views: Vec<RampView> = parts.iter().map(|part| part.view.clone()).collect();
+        together(&views).iter().for_each(&mut watch);
+    };
+    show(parts);
+    while !parts.iter().all(|part| part.view.state.is_over()) {
+        thread::sleep(if plan.spec.clusters > LARGE { LARGE_LOOK_INTERVAL } else { LOOK_INTERVAL });
         while let Some(fault) = faults.next_if(|fault| begin.elapsed() >= fault.at) {
-            let problem = client.inject(&fault.body).err().map(|error| error.to_string());
+            let refused = |part: &Part<'_>| part.agent.inject(&fault.body).err().map(|error| error.to_string());
+            let problem = parts.iter().filter_map(refused).next_back();
             if let Some(problem) = &problem {
                 log::warn!("{}: {problem}", fault.text);
             }
             injected.push(Injected { at_seconds: begin.elapsed().as_secs_f64(), fault: fault.text.clone(), problem });
         }
-        view = if stop.load(Ordering::Relaxed) {
-            interrupted = true;
-            match client.stop_ramp(view.id) {
-                // It ended by itself meanwhile.
-                Err(ClientError::Refused { .. }) => client.ramp(view.id)?,
-                outcome => outcome?,
-            }
-        } else {
-            client.ramp(view.id)?
-        };
-        watch(&view);
+        let interrupted = stop.load(Ordering::Relaxed);
+        // A threshold that one part cannot meet any more ends all of them.
+        let aborted = parts.iter().any(|part| part.view.state == RampState::Aborted);
+        for part in parts.iter_mut().filter(|part| !part.view.state.is_over()) {
+            part.interrupted |= interrupted;
+            part.look(interrupted || aborted)?;
+        }
+        show(parts);
     }
-    let mut run = Run::new(plan.name.clone(), client.results(view.id)?, interrupted);
-    run.faults = injected;
-    run.refresh();
-    // An agent that does not record them has none.
-    run.requests = client.requests().unwrap_or_default();
-    Ok(run)
+    Ok(injected)
+}
+
+impl<'a> Part<'a> {
+    fn begin(agent: &'a Client, plan: &Plan) -> Result<Part<'a>, ClientError> {
+        let view = agent.start_ramp(&plan.spec)?;
+        Ok(Part { agent, view, interrupted: false, is_lost: false })
+    }
+
+    fn look(&mut self, stop: bool) -> Result<(), ClientError> {
+        let id = self.view.id;
+        let view = match if stop { self.agent.stop_ramp(id) } else { self.agent.ramp(id) } {
+            // It ended by itself meanwhile.
+            Err(ClientError::Refused { .. }) if stop => self.agent.ramp(id),
+            outcome => outcome,
+        };
+        self.is_lost = view.is_err();
+        self.view = view?;
+        Ok(())
+    }
+
+    fn run(&self, plan: &Plan, faults: Vec<Injected>) -> Result<Run, ClientError> {
+        let mut run = Run::new(plan.name.clone(), self.agent.results(self.view.id)?, self.interrupted);
+        run.faults = faults;
+        run.refresh();
+        // An agent that does not record them has none.
+        run.requests = self.agent.requests().unwrap_or_default();
+        Ok(run)
+    }
 }
 
 /// Quick enough for the eye, and nothing for the agent.

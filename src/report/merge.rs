@@ -1,6 +1,6 @@
 //! Several runs as one: the shards of a fleet that more than one agent drives.
 
-use super::{Outcome, Run};
+use super::Run;
 use crate::ramp::{End, Results};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,9 +29,14 @@ pub fn merge(runs: Vec<Run>) -> Result<Run, MergeError> {
     let mut rest = runs.into_iter();
     let mut merged = rest.next().ok_or(MergeError::Nothing)?;
     merged.results.agent = json!([merged.results.agent]);
+    if let Value::Object(spec) = &mut merged.results.spec {
+        spec.remove("shard");
+    }
     for run in rest {
-        merged.interrupted |= run.interrupted || run.outcome == Outcome::Interrupted;
-        merged.faults.extend(run.faults);
+        merged.interrupted |= run.interrupted;
+        // One command lets all of them suffer the same.
+        let faults: Vec<_> = run.faults.into_iter().filter(|fault| !merged.faults.contains(fault)).collect();
+        merged.faults.extend(faults);
         merged.complaints.extend(run.complaints);
         merged.requests = add_requests(merged.requests, run.requests);
         add(&mut merged.results, run.results);
@@ -96,6 +101,7 @@ fn add_requests(one: Vec<Value>, other: Vec<Value>) -> Vec<Value> {
 mod tests {
     use super::super::testing::passed;
     use super::*;
+    use crate::report::Outcome;
 
     fn shard(prefix: &str, offset_seconds: i64) -> Run {
         let mut run = passed();

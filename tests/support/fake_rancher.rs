@@ -126,6 +126,13 @@ impl FakeRancher {
         FakeRancher::serve(TcpListener::bind("127.0.0.1:0").unwrap(), None, String::new())
     }
 
+    /// The same, and calls clusters Active whose tunnels are both open.
+    pub fn lively() -> FakeRancher {
+        let rancher = FakeRancher::start();
+        rancher.state().lively = true;
+        rancher
+    }
+
     /// Serves HTTPS on loopback with a certificate of its own authority for `host`.
     pub fn start_tls(host: &str) -> FakeRancher {
         FakeRancher::start_tls_at("127.0.0.1", host)
@@ -256,11 +263,6 @@ impl FakeRancher {
     /// Sets its clock.
     pub fn set_clock_ahead(&self, by: jiff::SignedDuration) {
         self.state().clock_ahead = by;
-    }
-
-    /// Calls clusters Active whose tunnels are both open.
-    pub fn be_lively(&self) {
-        self.state().lively = true;
     }
 
     /// A cluster that somebody else created.

@@ -38,18 +38,20 @@ struct Entry {
 
 impl Baseline {
     /// Compiles `source` together with what a kube-apiserver creates by itself (system namespaces, bootstrap RBAC, …).
-    pub fn compile(source: Source<'_>) -> Result<Baseline, BaselineError> {
+    pub fn compile(mut source: Source<'_>) -> Result<Baseline, BaselineError> {
         let (ca_pem, kubernetes_version) = (source.ca_pem.into(), source.kubernetes_version.into());
-        let mut draft = Draft::new(&source)?;
+        let mut draft = Draft::new(&mut source)?;
         complete(&mut draft, &source)?;
-        let (objects, kinds) = draft.finish()?;
-        let entries = objects.into_iter().map(|object| Entry {
-            resource: object.resource,
-            path: object.path.into(),
-            generation: object.generation,
-            body: Arc::new(ObjectBody::compile(&object.value, Holes::Marks)),
-        });
-        let entries: Box<[Entry]> = entries.collect();
+        let mut entries = Vec::with_capacity(draft.objects.len());
+        let kinds = draft.finish(|object| {
+            entries.push(Entry {
+                resource: object.resource,
+                path: object.path.into(),
+                generation: object.generation,
+                body: Arc::new(ObjectBody::compile(&object.value, Holes::Marks)),
+            });
+        })?;
+        let entries: Box<[Entry]> = entries.into();
         let mut ranges: BTreeMap<ResourceId, Range<u32>> = BTreeMap::new();
         for (ordinal, entry) in (0..).zip(&entries) {
             ranges.entry(entry.resource).or_insert(ordinal..ordinal).end = ordinal + 1;

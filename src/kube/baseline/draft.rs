@@ -26,12 +26,16 @@ pub(super) struct Finished {
 }
 
 impl Draft {
-    /// The source's objects, and those of the control plane that it does not give itself.
-    pub(super) fn new(source: &Source<'_>) -> Result<Draft, BaselineError> {
+    /// Takes the source's objects, and makes those of the control plane that it does not give itself. A large template is tens of
+    /// megabytes of trees: there is one of each, which ends once it is compiled.
+    pub(super) fn new(source: &mut Source<'_>) -> Result<Draft, BaselineError> {
         let mut draft = Draft { objects: BTreeMap::new(), kinds: CustomKinds::default() };
-        for (position, object) in source.objects.iter().enumerate().filter(|(_, object)| is_definition(object)) {
-            let mut definition = object.clone();
-            let refuse = |problem: String| BaselineError::new(title(object, position), problem);
+        let bootstrap = bootstrap::objects(source);
+        let given = std::mem::take(&mut source.objects).into_iter().enumerate();
+        let (definitions, others): (Vec<_>, Vec<_>) = given.partition(|(_, object)| is_definition(object));
+        for (position, mut definition) in definitions {
+            let title = title(&definition, position);
+            let refuse = |problem: String| BaselineError::new(title.clone(), problem);
             crd::complete(&mut definition);
             if let Some(cause) = crd::problems(&definition).first() {
                 return Err(refuse(format!("{}: {}", cause.field, cause.message)));
@@ -40,10 +44,10 @@ impl Draft {
             draft.kinds.define(&definition).ok_or_else(|| refuse("spec.versions: too many custom kinds".into()))?;
             draft.add(definition, position)?;
         }
-        for (position, object) in source.objects.iter().enumerate().filter(|(_, object)| !is_definition(object)) {
-            draft.add(object.clone(), position)?;
+        for (position, object) in others {
+            draft.add(object, position)?;
         }
-        for object in bootstrap::objects(source) {
+        for object in bootstrap {
             draft.add_unless_given(object);
         }
         Ok(draft)
@@ -70,20 +74,17 @@ impl Draft {
         objects.map(|((_, path), value)| (path.as_str(), value))
     }
 
-    /// The objects in order, their owners' uids marked, and the custom kinds.
-    pub(super) fn finish(self) -> Result<(Vec<Finished>, CustomKinds), BaselineError> {
-        let ordinals: BTreeMap<(ResourceId, &str), u32> =
-            self.objects.keys().zip(0..).map(|((id, path), ordinal)| ((*id, path.as_str()), ordinal)).collect();
-        let mut finished = Vec::with_capacity(self.objects.len());
-        for ((resource, path), value) in &self.objects {
-            let mut value = value.clone();
+    /// Hands over the objects in order, their owners' uids marked; the custom kinds.
+    pub(super) fn finish(mut self, mut take: impl FnMut(Finished)) -> Result<CustomKinds, BaselineError> {
+        let ordinals: BTreeMap<(ResourceId, String), u32> = self.objects.keys().cloned().zip(0..).collect();
+        while let Some(((resource, path), mut value)) = self.objects.pop_first() {
             let owners = value.pointer_mut("/metadata/ownerReferences").and_then(Value::as_array_mut);
             let mut problem = None;
             for (position, owner) in
                 owners.into_iter().flatten().enumerate().filter(|(_, owner)| text(owner, "uid").is_empty())
             {
-                let owner_key = self.owner(owner, namespace_of(path));
-                let ordinal = owner_key.and_then(|(id, path)| ordinals.get(&(id, path.as_str())).copied());
+                let owner_key = self.owner(owner, namespace_of(&path));
+                let ordinal = owner_key.and_then(|key| ordinals.get(&key).copied());
                 match ordinal {
                     Some(ordinal) => tree::set(owner, &["uid"], owner_uid(ordinal)),
                     None => {
@@ -101,9 +102,9 @@ impl Draft {
             let counts = self.served(&value).is_some_and(|served| has_generation(&served));
             let given = value["metadata"]["generation"].as_u64().and_then(|given| u32::try_from(given).ok());
             let generation = given.unwrap_or(u32::from(counts));
-            finished.push(Finished { resource: *resource, path: path.clone(), value, generation });
+            take(Finished { resource, path, value, generation });
         }
-        Ok((finished, self.kinds))
+        Ok(self.kinds)
     }
 
     fn add(&mut self, object: Value, position: usize) -> Result<(), BaselineError> {

@@ -23,6 +23,7 @@ use super::job::{Job, Outcome};
 use super::record::Record;
 use super::stats::Stats;
 use super::{ClusterName, State};
+use crate::config::Shard;
 use crate::engine::{Assignment, Event};
 use crate::kube::Baseline;
 use crate::ramp::Milestone;
@@ -43,6 +44,8 @@ pub struct FleetConfig {
     pub ranchers: Vec<RancherConfig>,
     /// This agent's own id: what it creates in Rancher carries it, and every cluster's seed depends on it.
     pub instance_id: String,
+    /// Which part of every ramp is its own.
+    pub shard: Shard,
     /// How many runs of the agent came before this one.
     pub epoch: u32,
     /// The objects a cluster starts with, unless it names a template.

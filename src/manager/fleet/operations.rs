@@ -57,7 +57,7 @@ impl Fleet {
         match self.cannot_ramp(&spec) {
             Some(refusal) => reply.send(Answer::Refused(refusal)),
             None => {
-                let number = self.begin(Work::Create(Box::new(Ramp::new(spec, goal, now))), now);
+                let number = self.begin(Work::Create(Box::new(Ramp::new(spec, self.config.shard, goal, now))), now);
                 // It wants to know sooner than usual what Rancher thinks.
                 self.hasten_polls(now);
                 match goal {
@@ -73,8 +73,11 @@ impl Fleet {
             let remedy = "choose a shorter prefix of a-z, 0-9 and '-', or a smaller width";
             return Some(Refusal::new(RefusalKind::InvalidName, error.to_string(), remedy));
         }
-        let known = (0..spec.clusters).filter(|at| self.records.contains_key(spec.name(*at).as_str())).count();
-        let new = spec.clusters as usize - known;
+        let shard = self.config.shard;
+        let own = shard.share(spec.clusters);
+        let name = |at| spec.name(shard.position(at));
+        let known = (0..own).filter(|at| self.records.contains_key(name(*at).as_str())).count();
+        let new = own as usize - known;
         if self.records.len() + new > self.config.max_clusters {
             let detail = format!("{} clusters and {new} more are over MaxClusters", self.records.len());
             let remedy = "ask for fewer, raise MaxClusters, or start another agent";
@@ -247,7 +250,7 @@ impl Fleet {
     fn start_due(&mut self, number: u64, ramp: &mut Ramp, now: Now) {
         while let Some(start) = ramp.next(now) {
             // All names were checked.
-            let Ok(name) = ClusterName::parse(&ramp.spec.name(start.position)) else { continue };
+            let Ok(name) = ClusterName::parse(&ramp.name(start)) else { continue };
             if self.records.contains_key(&name) {
                 ramp.skip(name, start);
                 continue;
@@ -352,7 +355,7 @@ impl Operation {
 
     fn clusters(&self) -> u64 {
         match &self.work {
-            Work::Create(ramp) => ramp.spec.clusters.into(),
+            Work::Create(ramp) => ramp.clusters().into(),
             Work::Delete(deletion) => deletion.names.len() as u64,
         }
     }
@@ -365,7 +368,7 @@ impl Operation {
                     End::Done => OperationState::Done,
                     End::Stopped | End::Aborted => OperationState::Cancelled,
                 };
-                let (prefix, total) = (&ramp.spec.prefix, ramp.spec.clusters);
+                let (prefix, total) = (&ramp.spec.prefix, ramp.clusters());
                 ("create", prefix, total, state, ramp.finished(), &ramp.errors, ramp.counts())
             }
             Work::Delete(deletion) => {

@@ -152,6 +152,8 @@ impl Fleet {
             status: if problems.is_empty() { "ok" } else { "failing" },
             problems,
             version: env!("CARGO_PKG_VERSION"),
+            instance: self.config.instance_id.clone(),
+            shard: self.config.shard.to_string(),
             uptime_seconds: now.instant.duration_since(self.started).as_secs(),
             clusters,
             tunnels_up: self.records.values().map(Record::tunnels_up).sum(),

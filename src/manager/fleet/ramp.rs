@@ -1,6 +1,7 @@
 //! A ramp under way: its clusters, how each fares, and whether it goes on.
 
 use super::{Fleet, Now};
+use crate::config::Shard;
 use crate::manager::record::Record;
 use crate::manager::{ClusterName, FailureView, MilestoneView, RampState, RampView, State};
 use crate::ramp::{
@@ -8,13 +9,17 @@ use crate::ramp::{
     Timeline, Verdict, cause,
 };
 use jiff::Timestamp;
+use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 /// Clusters that are created by a plan, and measured.
 #[derive(Debug)]
 pub(super) struct Ramp {
+    /// The whole plan.
     pub(super) spec: Spec,
+    /// Which part of it is this agent's.
+    shard: Shard,
     /// What a cluster has to reach.
     goal: Milestone,
     pub(super) pace: Pace,
@@ -64,9 +69,10 @@ struct Census {
 
 impl Ramp {
     /// Begins now. A cluster is done once it has reached `goal`.
-    pub(super) fn new(spec: Spec, goal: Milestone, now: Now) -> Ramp {
+    pub(super) fn new(spec: Spec, shard: Shard, goal: Milestone, now: Now) -> Ramp {
         Ramp {
-            pace: Pace::new(spec.schedule(), spec.limit(), now.instant),
+            pace: Pace::new(spec.schedule(), shard, spec.limit(), now.instant),
+            shard,
             goal,
             began: now,
             members: Vec::new(),
@@ -88,6 +94,26 @@ impl Ramp {
             finished: None,
             spec,
         }
+    }
+
+    /// How many clusters of the plan are this agent's.
+    pub(super) fn clusters(&self) -> u32 {
+        self.shard.share(self.spec.clusters)
+    }
+
+    /// What the cluster that starts is called.
+    pub(super) fn name(&self, start: Start) -> String {
+        self.spec.name(self.shard.position(start.position))
+    }
+
+    /// The plan as far as it is this agent's.
+    fn own_spec(&self) -> Value {
+        let mut spec = self.spec.to_json();
+        if !self.shard.is_whole() {
+            spec["clusters"] = self.clusters().into();
+            spec["shard"] = self.shard.to_string().into();
+        }
+        spec
     }
 
     /// Whether anything is left to look after.
@@ -263,7 +289,7 @@ impl Fleet {
             ramp.judged = Some(now.instant);
             let tally = self.tally(number, ramp, now);
             ramp.verdicts = ramp.spec.thresholds.iter().map(|threshold| threshold.judge(&tally)).collect();
-            let says_something = tally.settled() >= SETTLED_TO_ABORT.min(ramp.spec.clusters.into());
+            let says_something = tally.settled() >= SETTLED_TO_ABORT.min(ramp.clusters().into());
             let failed = ramp.verdicts.iter().find(|verdict| verdict.ok == Some(false));
             if let Some(verdict) = failed.filter(|_| ramp.spec.abort_on_fail && says_something) {
                 log::warn!("ramp {number} ends: {}:{} does not hold", verdict.metric, verdict.condition);
@@ -288,7 +314,7 @@ impl Fleet {
             id: number,
             state: ramp.state(),
             prefix: ramp.spec.prefix.clone(),
-            clusters: ramp.spec.clusters,
+            clusters: ramp.clusters(),
             elapsed_seconds: ramp.pace.elapsed(now.instant).as_secs_f64(),
             due: ramp.pace.due(now.instant),
             started: ramp.pace.taken(),
@@ -308,7 +334,7 @@ impl Fleet {
             milestones: MilestoneView::all(&tally),
             failures,
             thresholds: ramp.verdicts.clone(),
-            spec: ramp.spec.to_json(),
+            spec: ramp.own_spec(),
             started_at: ramp.began.wall,
             finished_at: ramp.finished(),
         }
@@ -318,7 +344,7 @@ impl Fleet {
     pub(super) fn ramp_results(&self, number: u64, ramp: &Ramp, now: Now) -> Results {
         let end = ramp.finished.unwrap_or(now);
         Results {
-            spec: ramp.spec.to_json(),
+            spec: ramp.own_spec(),
             end: ramp.end,
             started: ramp.began.wall,
             finished: end.wall,
@@ -474,7 +500,7 @@ mod tests {
     use crate::manager::command::Action;
     use crate::manager::job::Outcome;
     use crate::rancher::ClusterPage;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn begin(play: &mut Play, spec: &Value) -> u64 {
         let spec = Spec::from_json(spec.as_object().unwrap()).unwrap();

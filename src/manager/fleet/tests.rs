@@ -1,7 +1,7 @@
 //! The registry driven by hand: the test plays operator, registrars, workers and clock.
 
 use super::*;
-use crate::config::Secret;
+use crate::config::{Secret, Shard};
 use crate::engine::{Refused, Tunnel};
 use crate::kube::Source;
 use crate::manager::Wanted;
@@ -24,6 +24,7 @@ impl Play {
         let config = FleetConfig {
             ranchers: vec![RancherConfig { name: "default".into(), url: "https://rancher.test".into(), weight: 1 }],
             instance_id: "0123456789abcdef".into(),
+            shard: Shard::default(),
             epoch: 0,
             templates: BTreeMap::new(),
             baseline: Arc::new(Baseline::compile(source).unwrap()),
