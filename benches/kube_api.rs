@@ -26,9 +26,10 @@ fn main() {
     }
     let (mut control_plane, address, token, ca) = control_plane();
     let mut reference = reference(&peer, folder.path(), (&address, &token, &ca));
-    eventually("the kube-apiserver's cluster is active", || {
-        let cluster = peer.get("/clusters/reference-00001");
-        if cluster["state"] == "active" { Ok(()) } else { Err(format!("{cluster:#}")) }
+    // It never gets active: nothing runs what is deployed in it.
+    eventually("the kube-apiserver's cluster answers", || {
+        let answer = peer.post("/clusters/reference-00001/lists?seconds=1&path=/version", "");
+        if answer["lists"].is_number() { Ok(()) } else { Err(format!("{answer:#}")) }
     });
     measure(&peer, "reference-00001", &mut table);
     println!("{}", table.join("\n"));
