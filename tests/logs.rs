@@ -71,3 +71,22 @@ fn a_line_now_and_then_says_how_the_agent_fares() {
         log => Err(log),
     });
 }
+
+#[test]
+fn a_level_without_the_performance_line_leaves_the_manager_at_rest() {
+    let rancher = FakeRancher::start();
+    let agent = Agent::start_for(&rancher, "LogLevel: warn\nPerformanceInterval: 1s\n");
+    let cpu_seconds = || {
+        let text =
+            support::http::send(&agent.url, b"GET /metrics HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\r\n").body;
+        let line = text.lines().find_map(|line| line.strip_prefix("process_cpu_seconds_total ")).unwrap().to_owned();
+        line.parse::<f64>().unwrap()
+    };
+    let uptime = || agent.call("GET", "/health").1["uptimeSeconds"].as_f64().unwrap();
+    let after = |seconds: f64| {
+        eventually("time passes", || if uptime() >= seconds { Ok(()) } else { Err(uptime().to_string()) });
+        cpu_seconds()
+    };
+    let (from, to) = (after(2.0), after(6.0));
+    assert!(to - from < 1.0, "{} s of processor time in four seconds without anything to do", to - from);
+}

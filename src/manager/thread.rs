@@ -197,7 +197,9 @@ impl Manager {
         let now = now();
         if self.performance.next_due().is_some_and(|due| due <= now.instant) {
             let (health, requests) = (self.fleet.health(now), self.fleet.all_requests());
-            log::info!("{}", self.performance.line(&health, &requests, Process::usage(), now.instant));
+            // Made whether it is logged or not: it is what makes the next one due later.
+            let line = self.performance.line(&health, &requests, Process::usage(), now.instant);
+            log::info!("{line}");
         }
     }
 

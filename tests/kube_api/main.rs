@@ -21,3 +21,4 @@ mod support;
 mod updating;
 mod watching;
 mod watching_resume;
+mod wire;

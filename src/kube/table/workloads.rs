@@ -185,6 +185,12 @@ fn count_or_percent(row: &Row<'_>, path: &str) -> String {
 /// The first two metrics; how far they are is only known for resources.
 fn targets(row: &Row<'_>) -> String {
     const SHOWN: usize = 2;
+    // The first version knows but the processor's utilisation.
+    if let Some(target) = row.at("spec.targetCPUUtilizationPercentage").as_i64() {
+        let current = row.at("status.currentCPUUtilizationPercentage").as_i64();
+        let current = current.map_or_else(|| "<unknown>".to_owned(), |percent| format!("{percent}%"));
+        return format!("cpu: {current}/{target}%");
+    }
     let metrics = row.items("spec.metrics");
     let texts: Vec<String> = metrics.iter().take(SHOWN).enumerate().map(|(i, metric)| target(row, i, metric)).collect();
     match metrics.len() {

@@ -1,11 +1,13 @@
 //! Rules that objects of the built-in kinds keep, as tables (each group's `validation.go` in Kubernetes 1.31), for the kinds that Rancher,
 //! Fleet and kubectl write. Kinds without rows are taken as their types allow.
 
+mod advice;
 mod check;
 mod frozen;
 mod rules;
 mod special;
 
+pub(super) use advice::advice;
 pub(super) use frozen::changes;
 
 use super::Cause;

@@ -25,6 +25,7 @@ impl Cluster {
         }
         // Owners are kept from the first apply on.
         tree::at(&mut object, &["metadata", "managedFields"]).take();
+        call.warnings.borrow_mut().extend(validate::advice(&call.served, &object));
         let version = self.make(&call.served, object, Keep::of(call), call.now)?;
         self.answer(201, &call.asked, &call.served, &version)
     }

@@ -38,6 +38,10 @@ impl Cluster {
         part: Part,
     ) -> Result<Response, Status> {
         let version = self.change(&call.served, before, object, part, Keep::of(call), By::Author(&call.author()))?;
+        if self.store.stamp(before).generation != self.store.stamp(&version).generation {
+            let object = self.value(&call.served, &version);
+            call.warnings.borrow_mut().extend(validate::advice(&call.served, &object));
+        }
         self.answer(200, &call.asked, &call.served, &version)
     }
 
