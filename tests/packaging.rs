@@ -108,7 +108,7 @@ fn names_and_certificates_are_those_of_the_host_and_their_absence_is_told() {
     let (status, _) = agent.call("GET", "/livez");
     eprintln!("the first request is answered {:?} after the start", begin.elapsed());
     assert_eq!(status, 200);
-    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
     assert_eq!(agent.create("edge-0001").0, 201);
     agent.await_state("edge-0001", "connected");
 }
