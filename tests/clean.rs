@@ -4,8 +4,9 @@ mod support;
 
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use support::fake_rancher::{Answer, FakeRancher};
 use support::{Agent, agent_command, eventually};
 
@@ -108,6 +109,27 @@ fn a_prefix_keeps_the_others() {
     assert_eq!(code, Some(0), "{error}");
     assert!(shown.ends_with("1 of 1 clusters deleted\n"), "{shown}");
     assert_eq!(names(&rancher), ["theirs", "one", "two"]);
+}
+
+#[test]
+fn on_a_terminal_it_asks() {
+    let (rancher, agent) = left_behind();
+    let command = format!("{} --home {} clean", env!("CARGO_BIN_EXE_scale-cluster-agent"), agent.home.path().display());
+    let answered = |answer: &str| {
+        // `script` is the terminal.
+        let mut terminal = Command::new("script");
+        terminal.args(["-qec", &command, "/dev/null"]);
+        let mut child = terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.as_mut().unwrap().write_all(answer.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, shown) = answered("n\n");
+    assert!(shown.contains("Delete these 3 clusters here and in Rancher? [y/N]"), "{shown}");
+    assert_eq!((code, names(&rancher).len()), (Some(1), 4), "{shown}");
+    let (code, shown) = answered("y\n");
+    assert!(shown.contains("3 of 3 clusters deleted"), "{shown}");
+    assert_eq!((code, names(&rancher)), (Some(0), vec!["theirs".to_owned()]), "{shown}");
 }
 
 #[test]

@@ -4,10 +4,8 @@ mod support;
 
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
-use std::process::{Command, Stdio};
 use support::fake_rancher::FakeRancher;
-use support::{Agent, eventually, http};
+use support::{Agent, eventually, http, tools};
 
 /// The value of every sample, by name and labels as they are written.
 fn samples(text: &str) -> BTreeMap<String, f64> {
@@ -38,25 +36,8 @@ fn monitoring(file: &str) -> String {
     format!("{}/config/monitoring/{file}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Runs promtool, if it is there, or fails if it has to be.
 fn promtool(arguments: &[&str], input: &str) {
-    let spawned = Command::new("promtool")
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut child = match spawned {
-        Ok(child) => child,
-        Err(error) if std::env::var_os("SCALE_AGENT_REQUIRE_PEERS").is_none() => {
-            return eprintln!("skipped: promtool cannot be started: {error}");
-        }
-        Err(error) => panic!("promtool cannot be started: {error}"),
-    };
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).join("\n");
-    assert!(output.status.success(), "{said}");
+    tools::run("promtool", arguments, ".".as_ref(), input);
 }
 
 #[test]

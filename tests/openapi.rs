@@ -3,27 +3,8 @@
 mod support;
 
 use serde_json::Value;
-use std::path::Path;
-use std::process::Command;
 use support::fake_rancher::FakeRancher;
-use support::{Agent, agent_command, http};
-
-/// Runs a Python tool, if it is there, or fails if it has to be.
-fn run_tool(name: &str, arguments: &[&str], folder_for_its_files: &Path) {
-    let folder = std::env::var("SCHEMATHESIS_BIN").unwrap_or_default();
-    let program = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
-    match Command::new(&program).args(arguments).current_dir(folder_for_its_files).output() {
-        Ok(output) => {
-            let said =
-                [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).join("\n");
-            assert!(output.status.success(), "{program} {arguments:?}:\n{said}");
-        }
-        Err(error) if std::env::var_os("SCALE_AGENT_REQUIRE_PEERS").is_none() => {
-            eprintln!("skipped: {program} cannot be started: {error}");
-        }
-        Err(error) => panic!("{program} cannot be started: {error}"),
-    }
-}
+use support::{Agent, agent_command, http, tools};
 
 fn make_key(role: &str) -> (String, String) {
     let output =
@@ -80,11 +61,11 @@ fn the_document_is_valid_and_holds_against_a_fuzzer() {
     assert!(serde_json::from_str::<Value>(&document).is_ok());
     let file = agent.home.path().join("openapi.json");
     std::fs::write(&file, document).unwrap();
-    run_tool("openapi-spec-validator", &[&file.display().to_string()], agent.home.path());
+    tools::run("openapi-spec-validator", &[&file], agent.home.path(), "");
     let settings = format!("{}/tests/support/schemathesis.toml", env!("CARGO_MANIFEST_DIR"));
     let header = format!("X-API-Key:{key}");
     let url = format!("{}/openapi.json", agent.url);
-    run_tool(
+    tools::run(
         "st",
         &[
             "--config-file",
@@ -108,6 +89,7 @@ fn the_document_is_valid_and_holds_against_a_fuzzer() {
             "off",
         ],
         agent.home.path(),
+        "",
     );
     assert_ne!(call(&agent, "GET", "/clusters", &key).status, 503, "and the agent goes on");
 }

@@ -247,6 +247,28 @@ fn a_running_agent_carries_out_a_ramp_for_the_command_line() {
 }
 
 #[test]
+fn an_agent_that_dies_leaves_the_report_of_what_it_had_measured() {
+    let rancher = FakeRancher::lively();
+    let agent = Agent::start_for(&rancher, OFTEN);
+    let home = home_for(&rancher, "");
+    let results = home.path().join("results");
+    let flags =
+        ["ramp", "--clusters", "3", "--rate", "100/s", "--hold", "1h", "--prefix", "edge-", "--agent", &agent.url];
+    let mut child =
+        command(&rancher, &home, &flags).arg("--results").arg(&results).stdout(Stdio::null()).spawn().unwrap();
+    // Long enough that its results were looked at with all three Active.
+    await_ramp(&agent, "/ramps/1", "they are held", |view| {
+        view["state"] == "holding" && view["elapsedSeconds"].as_f64() > Some(6.0)
+    });
+    drop(agent.kill());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let run = read_json(&results.join("run.json"));
+    assert_eq!((&run["outcome"], &run["figures"]["active"]), (&json!("failed"), &json!(3)), "{run:#}");
+    assert!(run["complaints"][0]["cause"].as_str().unwrap().contains("does not answer GET /ramps/1"), "{run:#}");
+    assert!(results.join("report.html").exists());
+}
+
+#[test]
 #[cfg_attr(not(has_go), ignore = "Go is not installed")]
 fn clusters_of_a_real_peer_are_measured_down_to_what_its_informers_list() {
     let peer = Peer::start(&[]);

@@ -1,9 +1,13 @@
 //! What a user sees of templates: the objects they make, and errors that name line and field.
 
 use assert_cmd::Command;
+use scale_cluster_agent::remote::parse_scenario;
+use scale_cluster_agent::{config, template};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs;
+use std::time::{Duration, Instant};
 
 /// Runs `render` in an empty HOME; exit code, standard output and standard error.
 fn render(args: &[&str]) -> (i32, String, String) {
@@ -396,4 +400,26 @@ fn a_reader_that_goes_away_is_no_error() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr), (Some(0), vec![]));
+}
+
+#[test]
+fn a_text_that_wants_to_become_more_than_it_is_gets_nowhere() {
+    let laughs = (1..40).fold("a0: &a0 ha\n".to_owned(), |text, level| {
+        let below = level - 1;
+        format!("{text}a{level}: &a{level} [*a{below}, *a{below}, *a{below}, *a{below}, *a{below}]\n")
+    });
+    let nested = format!("nodes: {}", "[".repeat(5_000));
+    let counted = "nodes: [{name: 'n-{{index}}', count: 4294967295, roles: [worker]}]\n";
+    let begin = Instant::now();
+    for hostile in [laughs.as_str(), &nested, counted] {
+        assert!(template::parse("cluster.yaml", hostile).is_err(), "{hostile:.60}");
+        assert!(parse_scenario("scenario.yaml", hostile).is_err(), "{hostile:.60}");
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("config");
+        fs::write(&file, hostile).unwrap();
+        let flags = config::Flags { config: Some(file), ..config::Flags::default() };
+        let inputs = config::Inputs { flags, user_home: None, environment: Vec::<(OsString, OsString)>::new() };
+        assert!(config::load(inputs).is_err(), "{hostile:.60}");
+    }
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
 }

@@ -5,7 +5,7 @@
 //! from tiny_http, the `api-N` threads look into them and write answers, both from one queue, so that a waiting `POST` holds up
 //! nobody.
 //!
-//! [`routes`] is the table of all routes: a new one is a row there and a function in `handlers`. Requests are checked against
+//! `routes` is the table of all routes: a new one is a row there and a function in `handlers`. Requests are checked against
 //! their row before the function sees them, and `/openapi.json` is made from the rows.
 
 mod audit;

@@ -65,6 +65,7 @@ pub(super) fn answer(answer: Answer) -> Result<Page, Problem> {
         Answer::Requests(totals) => Page::json(200, &*totals),
         Answer::Gone => Page::new(204, "", ""),
         Answer::Overview(view) => Page::json(200, &*view),
+        Answer::Alive => Page::new(200, PLAIN, "ok\n"),
         Answer::Health(view) => health(&view),
         Answer::Metrics(view) => health(&view.0),
         Answer::Refused(refusal) => return Err(refusal.into()),
@@ -100,6 +101,9 @@ pub(super) fn send(request: Request, page: Page) {
         log::debug!("an answer could not be delivered: {error}");
     }
 }
+
+/// The media type of a few words.
+pub(super) const PLAIN: &str = "text/plain; charset=utf-8";
 
 fn located(status: u16, view: &impl Serialize, location: String) -> Page {
     Page::json(status, view).with_header("Location", location)

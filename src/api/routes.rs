@@ -3,7 +3,7 @@
 use super::field::{Field, Shape, optional, required};
 use super::handlers::{about, clusters, faults, operations, ramps};
 use super::problem::Kind;
-use super::respond::{ClusterList, FaultList, OperationList, RampList};
+use super::respond::{ClusterList, FaultList, OperationList, PLAIN, RampList};
 use super::route::{Answered, Content, Route, json};
 use crate::config::Role;
 use crate::manager::{ClusterView, FaultView, HealthView, OperationView, OverviewView, RampView, State};
@@ -33,6 +33,17 @@ pub(super) static ROUTES: &[Route] = &[
         answers: &[Answered { status: 200, help: "The fleet.", content: json::<OverviewView>() }],
         problems: &[],
         handle: about::overview,
+    },
+    Route {
+        method: "GET",
+        path: "/livez",
+        role: None,
+        summary: "Whether the agent answers at all, for whoever restarts it if it does not; says nothing of Rancher or the clusters.",
+        query: &[],
+        body: None,
+        answers: &[Answered { status: 200, help: "It does.", content: Content::Text(PLAIN) }],
+        problems: &[],
+        handle: about::livez,
     },
     Route {
         method: "GET",

@@ -40,7 +40,7 @@ use crate::config::{self, Inputs, Loaded};
 use args::{RunArgs, Subcommand};
 use std::process::ExitCode;
 
-/// Parses the command line, runs the subcommand and maps its outcome to an exit code (see [`args`]).
+/// Parses the command line, runs the subcommand and maps its outcome to an exit code.
 pub fn main() -> ExitCode {
     let args = match Args::parse_from_process() {
         Ok(args) => args,

@@ -71,8 +71,7 @@ pub(super) fn options(
     template: Option<PathBuf>,
     settings: &[(String, String)],
 ) -> Result<Options, Failure> {
-    let agent =
-        std::env::current_exe().map_err(|error| Failure::new("cannot find this program's own file").cause(error))?;
+    let agent = own_program()?;
     // It holds whatever it is asked to.
     let room = ("MaxClusters".to_owned(), plan.spec.clusters.max(MOST_CLUSTERS).to_string());
     Ok(Options {
@@ -83,6 +82,16 @@ pub(super) fn options(
         threads: STAND_IN_THREADS,
         template: template.or_else(|| loaded.template_file()),
         settings: [room].into_iter().chain(settings.iter().cloned()).collect(),
+    })
+}
+
+/// This program's file. Where there is no /proc to tell it, the name it was called by will do, if it is a whole path.
+fn own_program() -> Result<PathBuf, Failure> {
+    let called = || std::env::args_os().next().map(PathBuf::from).filter(|path| path.is_absolute());
+    std::env::current_exe().or_else(|error| called().ok_or(error)).map_err(|error| {
+        Failure::new("cannot find this program's own file")
+            .cause(error)
+            .remedy("call it by its whole path, such as /usr/local/bin/scale-cluster-agent")
     })
 }
 

@@ -56,6 +56,8 @@ pub enum Answer {
     Gone,
     /// The whole fleet.
     Overview(Box<OverviewView>),
+    /// The manager is there.
+    Alive,
     /// How the agent fares.
     Health(Box<HealthView>),
     /// How the agent fares, and what was asked of all clusters.

@@ -92,6 +92,8 @@ pub enum Action {
     Requests,
     /// Show the whole fleet in one small answer.
     Overview,
+    /// Say that the manager is there.
+    Alive,
     /// Say how the agent fares.
     Health,
     /// Say how the agent fares and what was asked of the clusters.

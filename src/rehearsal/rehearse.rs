@@ -109,10 +109,10 @@ impl Stage {
             watch(view);
         };
         let outcome = drive(&self.client, plan, stop, &mut look);
-        let mut run = outcome.map_err(|error| match self.agent.exit_status() {
-            Some(status) => RehearsalError::Ended { status, log: self.agent.last_words() },
-            None => error.into(),
-        })?;
+        if let Some(status) = self.agent.exit_status() {
+            return Err(RehearsalError::Ended { status, log: self.agent.last_words() });
+        }
+        let mut run = outcome?;
         let end = Moment::now(&self.agent, &self.stand_in.fleet);
         let settled = settled.unwrap_or(end);
         let active = run.figures.active;

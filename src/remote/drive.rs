@@ -3,8 +3,8 @@
 use super::shards::together;
 use super::{Client, ClientError};
 use crate::manager::{RampState, RampView};
-use crate::ramp::Spec;
-use crate::report::{Injected, Run};
+use crate::ramp::{Results, Spec};
+use crate::report::{Failure, Injected, Run};
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -65,7 +65,7 @@ pub fn drive_all(
     let outcome = begun.and_then(|()| follow(plan, &mut parts, stop, watch));
     if outcome.is_err() {
         // Nobody looks after the others any more.
-        for part in parts.iter().filter(|part| !part.is_lost && !part.view.state.is_over()) {
+        for part in parts.iter().filter(|part| part.lost.is_none() && !part.is_over()) {
             let _ = part.agent.stop_ramp(part.view.id);
         }
     }
@@ -79,8 +79,11 @@ struct Part<'a> {
     view: RampView,
     /// Whether it was stopped by a signal.
     interrupted: bool,
-    /// Whether its last call failed.
-    is_lost: bool,
+    /// Its results when they were looked at last: what is left if it does not live to its end.
+    kept: Option<Results>,
+    next_keep: Instant,
+    /// Why its last call failed.
+    lost: Option<ClientError>,
 }
 
 fn follow(
@@ -97,7 +100,7 @@ fn follow(
         together(&views).iter().for_each(&mut watch);
     };
     show(parts);
-    while !parts.iter().all(|part| part.view.state.is_over()) {
+    while !parts.iter().all(Part::is_over) {
         thread::sleep(if plan.spec.clusters > LARGE { LARGE_LOOK_INTERVAL } else { LOOK_INTERVAL });
         while let Some(fault) = faults.next_if(|fault| begin.elapsed() >= fault.at) {
             let refused = |part: &Part<'_>| part.agent.inject(&fault.body).err().map(|error| error.to_string());
@@ -110,7 +113,7 @@ fn follow(
         let interrupted = stop.load(Ordering::Relaxed);
         // A threshold that one part cannot meet any more ends all of them.
         let aborted = parts.iter().any(|part| part.view.state == RampState::Aborted);
-        for part in parts.iter_mut().filter(|part| !part.view.state.is_over()) {
+        for part in parts.iter_mut().filter(|part| !part.is_over()) {
             part.interrupted |= interrupted;
             part.look(interrupted || aborted)?;
         }
@@ -122,7 +125,11 @@ fn follow(
 impl<'a> Part<'a> {
     fn begin(agent: &'a Client, plan: &Plan) -> Result<Part<'a>, ClientError> {
         let view = agent.start_ramp(&plan.spec)?;
-        Ok(Part { agent, view, interrupted: false, is_lost: false })
+        Ok(Part { agent, view, interrupted: false, kept: None, next_keep: Instant::now(), lost: None })
+    }
+
+    fn is_over(&self) -> bool {
+        self.lost.is_some() || self.view.state.is_over()
     }
 
     fn look(&mut self, stop: bool) -> Result<(), ClientError> {
@@ -132,13 +139,32 @@ impl<'a> Part<'a> {
             Err(ClientError::Refused { .. }) if stop => self.agent.ramp(id),
             outcome => outcome,
         };
-        self.is_lost = view.is_err();
-        self.view = view?;
+        match view {
+            Ok(view) => self.view = view,
+            Err(error) => {
+                self.lost = Some(error.clone());
+                // What it had measured by then is worth a report.
+                return if self.kept.is_some() { Ok(()) } else { Err(error) };
+            }
+        }
+        if self.next_keep <= Instant::now() {
+            self.next_keep += if self.view.clusters > LARGE { LARGE_KEEP_INTERVAL } else { KEEP_INTERVAL };
+            self.kept = self.agent.results(id).ok().or(self.kept.take());
+        }
         Ok(())
     }
 
     fn run(&self, plan: &Plan, faults: Vec<Injected>) -> Result<Run, ClientError> {
-        let mut run = Run::new(plan.name.clone(), self.agent.results(self.view.id)?, self.interrupted);
+        let results = match (&self.lost, &self.kept) {
+            (Some(_), Some(kept)) => kept.clone(),
+            _ => self.agent.results(self.view.id)?,
+        };
+        let mut run = Run::new(plan.name.clone(), results, self.interrupted);
+        run.complaints = self
+            .lost
+            .iter()
+            .map(|error| Failure { cause: error.to_string(), count: 1, examples: Vec::new() })
+            .collect();
         run.faults = faults;
         run.refresh();
         // An agent that does not record them has none.
@@ -152,3 +178,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// The figures of a large fleet cost its manager milliseconds each time.
 const LARGE_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const LARGE: u32 = 2_000;
+/// What is lost at most with an agent that dies.
+const KEEP_INTERVAL: Duration = Duration::from_secs(2);
+/// Results of a large fleet are megabytes.
+const LARGE_KEEP_INTERVAL: Duration = Duration::from_secs(30);

@@ -103,8 +103,10 @@ impl Run {
         let figures = &self.figures;
         self.outcome = if self.interrupted || self.results.end == crate::ramp::End::Stopped {
             Outcome::Interrupted
-        } else if self.faults.iter().any(|fault| fault.problem.is_some()) {
-            // What was not tried did not pass.
+        } else if self.results.end == crate::ramp::End::Running
+            || self.faults.iter().any(|fault| fault.problem.is_some())
+        {
+            // What was not brought to its end, or not tried, did not pass.
             Outcome::Failed
         } else if figures.thresholds.iter().any(|verdict| verdict.ok != Some(true)) {
             Outcome::ThresholdsFailed

@@ -7,6 +7,7 @@ pub mod browser;
 pub mod chromium;
 pub mod fake_rancher;
 pub mod http;
+pub mod tools;
 
 use fake_rancher::{API_TOKEN, FakeRancher};
 use serde_json::Value;
@@ -173,6 +174,11 @@ impl Agent {
         let agent = Agent { child, home, url: line.trim().trim_start_matches("listening on ").to_owned() };
         assert!(agent.url.starts_with("http"), "no address in {line:?}");
         agent
+    }
+
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it logged so far.

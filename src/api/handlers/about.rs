@@ -14,6 +14,10 @@ pub(in crate::api) fn overview(_: &Call<'_>) -> Result<Reaction, Problem> {
     Ok(Reaction::Ask(Action::Overview))
 }
 
+pub(in crate::api) fn livez(_: &Call<'_>) -> Result<Reaction, Problem> {
+    Ok(Reaction::Ask(Action::Alive))
+}
+
 pub(in crate::api) fn health(_: &Call<'_>) -> Result<Reaction, Problem> {
     Ok(Reaction::AskFor(Action::Health, show_health))
 }

@@ -256,6 +256,7 @@ impl Fleet {
             Action::Requests => reply.send(Answer::Requests(Box::new(self.all_requests()))),
             Action::Metrics => reply.send(Answer::Metrics(Box::new((self.health(now), self.all_requests())))),
             Action::Overview => reply.send(Answer::Overview(Box::new(self.overview(now)))),
+            Action::Alive => reply.send(Answer::Alive),
             Action::Health => reply.send(Answer::Health(Box::new(self.health(now)))),
         }
     }
