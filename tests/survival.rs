@@ -47,8 +47,8 @@ fn nothing_acknowledged_is_lost_and_nothing_is_leaked_however_often_the_agent_is
     let kills = std::env::var("SURVIVAL_KILLS").map_or(12, |kills| kills.parse().unwrap());
     let seed = std::env::var("SURVIVAL_SEED").map_or(20_261_123, |seed| seed.parse().unwrap());
     let mut random = fastrand::Rng::with_seed(seed);
-    // Each kill leaves clusters behind, and the Rancher by script holds two sockets of each.
-    rlimit::increase_nofile_limit(100 + 10 * kills as u64).unwrap();
+    // Each kill leaves clusters behind, and the Rancher by script holds several descriptors of each.
+    rlimit::increase_nofile_limit(1_000 + 40 * kills as u64).unwrap();
     let rancher = FakeRancher::start();
     let mut agent = Agent::start_for(&rancher, "ReconnectMin: 10ms\nReconnectMax: 50ms\nLogLevel: warn\n");
     let mut acknowledged = BTreeMap::new();
