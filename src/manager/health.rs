@@ -3,7 +3,7 @@
 use super::answer::RancherView;
 use super::job::{JobError, JobErrorKind};
 use jiff::Timestamp;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What is known of one Rancher.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(super) struct Reachability {
 #[derive(Debug)]
 pub(super) struct Host {
     lag_ms: Vec<u64>,
+    /// When each worker was heard of last: they tell how late they are once a second.
+    heard: Vec<Instant>,
     rss_bytes: u64,
     /// Why the state cannot be stored, if it cannot.
     not_stored: Option<String>,
@@ -76,8 +78,8 @@ impl Reachability {
 
 impl Host {
     /// A host of which nothing bad is known.
-    pub(super) fn new(workers: usize) -> Host {
-        Host { lag_ms: vec![0; workers], rss_bytes: 0, not_stored: None }
+    pub(super) fn new(workers: usize, now: Instant) -> Host {
+        Host { lag_ms: vec![0; workers], heard: vec![now; workers], rss_bytes: 0, not_stored: None }
     }
 
     /// The journal stored something, or could not for this reason.
@@ -96,18 +98,28 @@ impl Host {
     }
 
     /// A worker told how late it was.
-    pub(super) fn lagged(&mut self, worker: usize, late_by: Duration) {
+    pub(super) fn lagged(&mut self, worker: usize, late_by: Duration, now: Instant) {
+        self.heard.get_mut(worker).into_iter().for_each(|heard| *heard = now);
         if let Some(lag_ms) = self.lag_ms.get_mut(worker) {
             *lag_ms = u64::try_from(late_by.as_millis()).unwrap_or(u64::MAX);
         }
     }
 
     /// What keeps the agent from doing its job.
-    pub(super) fn problems(&self) -> Vec<String> {
+    pub(super) fn problems(&self, now: Instant) -> Vec<String> {
         let mut problems = Vec::new();
         problems.extend(self.not_stored.as_ref().map(|problem| format!("the state cannot be stored: {problem}")));
         for (worker, lag_ms) in self.lag_ms.iter().enumerate().filter(|(_, lag_ms)| **lag_ms > LAG_LIMIT_MS) {
             problems.push(format!("worker {worker} runs {lag_ms} ms late: this host is too small for the load"));
+        }
+        for (worker, heard) in self.heard.iter().enumerate() {
+            let silent = now.saturating_duration_since(*heard);
+            if silent > SILENCE_LIMIT {
+                let seconds = silent.as_secs();
+                problems.push(format!(
+                    "worker {worker} has not been heard of for {seconds} s: see the log, and start the agent again"
+                ));
+            }
         }
         problems
     }
@@ -120,6 +132,8 @@ impl Host {
 
 /// A ping that is this late is still within the deadline, but the next ones may not be.
 const LAG_LIMIT_MS: u64 = 5_000;
+/// A worker that is merely late speaks before this; one that has panicked does not speak again.
+const SILENCE_LIMIT: Duration = Duration::from_secs(15);
 
 #[cfg(test)]
 mod tests {
@@ -149,6 +163,18 @@ mod tests {
             assert_eq!(reachability.problem().as_deref(), problem, "{kind:?}");
             assert_eq!(rancher.last_answer.is_some(), reached, "{kind:?}");
         }
+    }
+
+    #[test]
+    fn a_worker_that_is_gone_is_a_problem_and_one_that_is_late_another() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut host = Host::new(2, start);
+        (1..=20).for_each(|second| host.lagged(0, Duration::from_millis(3), at(second)));
+        let silent = "worker 1 has not been heard of for 20 s: see the log, and start the agent again";
+        assert_eq!(host.problems(at(20)), [silent]);
+        host.lagged(1, Duration::from_secs(6), at(21));
+        assert_eq!(host.problems(at(21)), ["worker 1 runs 6000 ms late: this host is too small for the load"]);
     }
 
     #[test]

@@ -173,7 +173,7 @@ impl Fleet {
     pub fn new(config: FleetConfig, now: Now) -> Fleet {
         let mut fleet = Fleet {
             upstreams: config.ranchers.iter().map(|rancher| Upstream::new(rancher.clone(), now)).collect(),
-            host: Host::new(config.workers),
+            host: Host::new(config.workers, now.instant),
             operations: Operations::default(),
             injections: Injections::default(),
             curve: Curve::new(now),
@@ -336,7 +336,7 @@ impl Fleet {
             }
             Event::CleanupAsked(name) => self.cleanup_asked(&name, now),
             Event::FaultsFelt(felt) => self.injections.felt(&felt),
-            Event::Lag { worker, late_by } => self.host.lagged(worker, late_by),
+            Event::Lag { worker, late_by } => self.host.lagged(worker, late_by, now.instant),
         }
     }
 

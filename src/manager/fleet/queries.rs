@@ -144,7 +144,7 @@ impl Fleet {
             Some(if several { format!("{}: {problem}", upstream.config.name) } else { problem })
         };
         let mut problems: Vec<String> = self.upstreams.iter().filter_map(problem).collect();
-        problems.extend(self.host.problems());
+        problems.extend(self.host.problems(now.instant));
         if self.stopping {
             problems.push("the agent is stopping".into());
         }

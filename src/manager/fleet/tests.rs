@@ -129,6 +129,8 @@ impl Play {
         self.now.instant += Duration::from_secs(seconds);
         self.now.wall += Duration::from_secs(seconds);
         self.fleet.on_time(self.now);
+        // As workers do each second.
+        self.fleet.event(Event::Lag { worker: 0, late_by: Duration::ZERO }, self.now);
         self.keep();
     }
 
