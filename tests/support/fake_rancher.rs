@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::thread::JoinHandle;
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::{Role, WebSocket};
@@ -107,7 +107,7 @@ struct Shared {
     deaf: bool,
     clock_ahead: jiff::SignedDuration,
     lively: bool,
-    sockets: Vec<TcpStream>,
+    sockets: Vec<Weak<TcpStream>>,
 }
 
 struct Rule {
@@ -182,16 +182,17 @@ impl FakeRancher {
         let (shared, tls) = (self.shared.clone(), self.tls.clone());
         self.acceptor = Some(std::thread::spawn(move || {
             for socket in listener.incoming().map_while(Result::ok) {
+                let end = Arc::new(socket.try_clone().unwrap());
                 {
                     let mut shared = shared.lock().unwrap();
                     if shared.down {
                         return;
                     }
-                    shared.sockets.push(socket.try_clone().unwrap());
+                    shared.sockets.retain(|socket| socket.strong_count() > 0);
+                    shared.sockets.push(Arc::downgrade(&end));
                 }
                 let (shared, tls) = (shared.clone(), tls.clone());
                 std::thread::spawn(move || {
-                    let end = socket.try_clone().unwrap();
                     let stream: Box<dyn Stream> = match tls {
                         Some(config) => {
                             let connection = rustls::ServerConnection::new(config).unwrap();
@@ -217,7 +218,7 @@ impl FakeRancher {
         // Wakes the acceptor, which then sees that it is to end.
         let _ = TcpStream::connect(self.address);
         self.acceptor.take().into_iter().for_each(|acceptor| acceptor.join().unwrap());
-        sockets.iter().for_each(|socket| drop(socket.shutdown(Shutdown::Both)));
+        sockets.iter().filter_map(Weak::upgrade).for_each(|socket| drop(socket.shutdown(Shutdown::Both)));
     }
 
     /// Comes back at the same address with the clusters it had.
@@ -293,7 +294,7 @@ impl FakeRancher {
     /// Cuts every connection; new ones are taken.
     pub fn cut_connections(&self) {
         let sockets = std::mem::take(&mut self.state().sockets);
-        sockets.iter().for_each(|socket| drop(socket.shutdown(Shutdown::Both)));
+        sockets.iter().filter_map(Weak::upgrade).for_each(|socket| drop(socket.shutdown(Shutdown::Both)));
     }
 
     /// Forgets a cluster, as if somebody had deleted it in Rancher.
