@@ -161,7 +161,7 @@ fn bad_flags_are_refused_with_the_reason() {
         (["--clusters", "0"], "not in 1..=100000"),
         (["--timeout", "90"], "90 has no unit"),
         (["--set", "ReportInterval"], "no `=` in it"),
-        (["--profile", "/nonexistent"], "neither `rancher` nor `idle`"),
+        (["--profile", "/nonexistent"], "neither one of rancher, rancher-2.13, explorer, storm, idle nor a file"),
     ] {
         let output = rehearse(scratch.path(), &args);
         assert_eq!(output.status.code(), Some(2));
