@@ -32,6 +32,9 @@ struct Args {
     /// How long the clusters are held, in seconds.
     #[arg(long, default_value_t = 30)]
     hold_seconds: u64,
+    /// Into how many windows that time is divided, to tell growth and drift; the first one is the baseline.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    windows: u32,
     /// How long the server is away, in seconds; 0 leaves out both restarts.
     #[arg(long, default_value_t = 10)]
     outage_seconds: u64,
@@ -69,28 +72,46 @@ struct Row {
     active: usize,
     clusters_per_second: f64,
     cpu_ms_per_cluster_up: f64,
+    #[serde(flatten)]
+    memory: Memory,
+    hold: Hold,
+    after_outage: Option<Return>,
+    restart: Option<Restart>,
+}
+
+/// What a holder took before its first cluster, and for each of them.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Memory {
     base_rss_bytes: u64,
     rss_bytes_per_cluster: i64,
     pss_bytes_per_cluster: i64,
     /// Kernel memory of the sockets of both ends.
     socket_bytes_per_cluster: i64,
-    hold: Span,
-    tunnels_lost: u64,
-    /// Of the requests that the load repeats through the Kubernetes tunnel.
-    answers: Latency,
-    after_outage: Option<Return>,
-    restart: Option<Restart>,
 }
 
-/// A stretch of time with nothing new.
+/// Time with nothing new.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Span {
+struct Hold {
+    #[serde(flatten)]
+    whole: Window,
+    windows: Vec<Window>,
+}
+
+/// A stretch of it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Window {
     seconds: f64,
     cpu_percent_of_core: f64,
     /// Through the loopback device, whatever else uses it included.
     wire_bytes_per_second: f64,
-    rss_growth_bytes: i64,
+    /// At its end.
+    rss_bytes: u64,
+    tunnels_lost: u64,
+    /// Of the requests that the load repeats through the Kubernetes tunnel, in milliseconds.
+    answers: Latency,
 }
 
 /// The server was killed and came back.
@@ -150,7 +171,12 @@ fn main() -> ExitCode {
         }
     }
     match args.output {
-        Output::Text => print!("{}\n{}\n{}", costs(&rows), survival(&rows), ratios(&rows)),
+        Output::Text => {
+            print!("{}\n{}\n{}", costs(&rows), survival(&rows), ratios(&rows));
+            if args.windows > 1 {
+                print!("\n{}", drift(&rows));
+            }
+        }
         Output::Json => println!("{}", serde_json::to_string_pretty(&rows).unwrap_or_default()),
     }
     if rows.iter().all(|row| row.active == row.clusters as usize) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -187,7 +213,7 @@ fn with_agent(args: &Args, clusters: u32, profile: Profile) -> Result<Row, Box<d
     }
     let up = Moment::now(rehearsal.agent.usage());
     let fleet = rehearsal.stand_in.fleet.clone();
-    let (hold, tunnels_lost, answers) = hold(&fleet, args.hold_seconds, || rehearsal.agent.usage());
+    let hold = hold(&fleet, args, || rehearsal.agent.usage());
     let mut row = Row {
         clusters,
         load,
@@ -195,12 +221,10 @@ fn with_agent(args: &Args, clusters: u32, profile: Profile) -> Result<Row, Box<d
         active: fleet.progress().active,
         clusters_per_second: run.figures.clusters_per_second,
         cpu_ms_per_cluster_up: 1e3 * run.cpu.map_or(0.0, |cpu| cpu.seconds) / f64::from(clusters),
-        answers,
-        tunnels_lost,
+        memory: Memory::between(&before, &up, clusters),
         hold,
         after_outage: None,
         restart: None,
-        ..costs_of(clusters, &before, &up)
     };
     if args.outage_seconds > 0 {
         row.after_outage = Some(outage(&mut rehearsal.stand_in, args.outage_seconds, clusters)?);
@@ -223,7 +247,7 @@ fn with_reference(args: &Args, clusters: u32, profile: Profile, program: &Path) 
     let up = Moment::now(reference.usage());
     let cpu = up.usage.zip(before.usage).map_or(Duration::ZERO, |(up, before)| up.cpu.saturating_sub(before.cpu));
     let fleet = stand_in.fleet.clone();
-    let (hold, tunnels_lost, answers) = hold(&fleet, args.hold_seconds, || reference.usage());
+    let hold = hold(&fleet, args, || reference.usage());
     let active = fleet.progress().active;
     let mut row = Row {
         clusters,
@@ -232,12 +256,10 @@ fn with_reference(args: &Args, clusters: u32, profile: Profile, program: &Path) 
         active,
         clusters_per_second: active as f64 / came.unwrap_or(begin.elapsed()).as_secs_f64(),
         cpu_ms_per_cluster_up: 1e3 * cpu.as_secs_f64() / f64::from(clusters),
-        answers,
-        tunnels_lost,
+        memory: Memory::between(&before, &up, clusters),
         hold,
         after_outage: None,
         restart: None,
-        ..costs_of(clusters, &before, &up)
     };
     if args.outage_seconds > 0 {
         row.after_outage = Some(outage(&mut stand_in, args.outage_seconds, clusters)?);
@@ -245,46 +267,57 @@ fn with_reference(args: &Args, clusters: u32, profile: Profile, program: &Path) 
     Ok(row)
 }
 
-/// What the clusters between two moments cost in memory; the rest of the row is blank.
-fn costs_of(clusters: u32, before: &Moment, up: &Moment) -> Row {
-    let usage = |of: &Moment| of.usage.unwrap_or(Usage { rss_bytes: 0, pss_bytes: 0, cpu: Duration::ZERO });
-    let (from, to) = (usage(before), usage(up));
-    let each = |from: u64, to: u64| (to as i64 - from as i64) / i64::from(clusters.max(1));
-    Row {
-        clusters,
-        load: String::new(),
-        holder: Holder::Agent,
-        active: 0,
-        clusters_per_second: 0.0,
-        cpu_ms_per_cluster_up: 0.0,
-        base_rss_bytes: from.rss_bytes,
-        rss_bytes_per_cluster: each(from.rss_bytes, to.rss_bytes),
-        pss_bytes_per_cluster: each(from.pss_bytes, to.pss_bytes),
-        socket_bytes_per_cluster: each(before.socket_bytes, up.socket_bytes),
-        hold: Span { seconds: 0.0, cpu_percent_of_core: 0.0, wire_bytes_per_second: 0.0, rss_growth_bytes: 0 },
-        tunnels_lost: 0,
-        answers: Latency::default(),
-        after_outage: None,
-        restart: None,
+impl Memory {
+    fn between(before: &Moment, up: &Moment, clusters: u32) -> Memory {
+        let usage = |of: &Moment| of.usage.unwrap_or(Usage { rss_bytes: 0, pss_bytes: 0, cpu: Duration::ZERO });
+        let (from, to) = (usage(before), usage(up));
+        let each = |from: u64, to: u64| (to as i64 - from as i64) / i64::from(clusters.max(1));
+        Memory {
+            base_rss_bytes: from.rss_bytes,
+            rss_bytes_per_cluster: each(from.rss_bytes, to.rss_bytes),
+            pss_bytes_per_cluster: each(from.pss_bytes, to.pss_bytes),
+            socket_bytes_per_cluster: each(before.socket_bytes, up.socket_bytes),
+        }
     }
 }
 
 /// Lets time pass.
-fn hold(fleet: &Fleet, seconds: u64, usage: impl Fn() -> Option<Usage>) -> (Span, u64, Latency) {
-    let (before, lost_before) = (Moment::now(usage()), fleet.seen.counts().tunnels_lost);
+fn hold(fleet: &Fleet, args: &Args, usage: impl Fn() -> Option<Usage>) -> Hold {
+    let each = Duration::from_secs(args.hold_seconds) / args.windows;
     fleet.seen.take_answers();
-    sleep(Duration::from_secs(seconds));
-    let after = Moment::now(usage());
-    let elapsed = after.at.duration_since(before.at).as_secs_f64();
-    let usages = before.usage.zip(after.usage);
-    let cpu = usages.map_or(0.0, |(before, after)| after.cpu.saturating_sub(before.cpu).as_secs_f64());
-    let span = Span {
-        seconds: elapsed,
-        cpu_percent_of_core: 100.0 * cpu / elapsed,
-        wire_bytes_per_second: (after.wire_bytes - before.wire_bytes) as f64 / elapsed,
-        rss_growth_bytes: usages.map_or(0, |(before, after)| after.rss_bytes as i64 - before.rss_bytes as i64),
-    };
-    (span, fleet.seen.counts().tunnels_lost - lost_before, fleet.seen.take_answers())
+    let first = Moment::now(usage());
+    let lost_before = fleet.seen.counts().tunnels_lost;
+    let (mut last, mut lost, mut answers) = (first, lost_before, Latency::default());
+    let mut windows = Vec::new();
+    for _ in 0..args.windows {
+        sleep(each);
+        let (now, taken, seen) = (Moment::now(usage()), fleet.seen.take_answers(), fleet.seen.counts().tunnels_lost);
+        answers.merge(&taken);
+        windows.push(Window::between(&last, &now, seen - lost, taken));
+        (last, lost) = (now, seen);
+        if args.windows > 1 {
+            eprint!("\x1b[2K\r  window {} of {}", windows.len(), args.windows);
+        }
+    }
+    if args.windows > 1 {
+        eprintln!();
+    }
+    Hold { whole: Window::between(&first, &last, lost - lost_before, answers), windows }
+}
+
+impl Window {
+    fn between(begin: &Moment, end: &Moment, tunnels_lost: u64, answers: Latency) -> Window {
+        let seconds = end.at.duration_since(begin.at).as_secs_f64();
+        let cpu = begin.usage.zip(end.usage).map_or(Duration::ZERO, |(begin, end)| end.cpu.saturating_sub(begin.cpu));
+        Window {
+            seconds,
+            cpu_percent_of_core: 100.0 * cpu.as_secs_f64() / seconds,
+            wire_bytes_per_second: (end.wire_bytes - begin.wire_bytes) as f64 / seconds,
+            rss_bytes: end.usage.map_or(0, |usage| usage.rss_bytes),
+            tunnels_lost,
+            answers,
+        }
+    }
 }
 
 /// Kills the server, brings it back, and waits for the fleet.
@@ -404,6 +437,7 @@ impl Drop for Reference {
 }
 
 /// What was known at one moment.
+#[derive(Clone, Copy)]
 struct Moment {
     at: Instant,
     usage: Option<Usage>,
@@ -446,7 +480,6 @@ fn costs(rows: &[Row]) -> Table {
         figure("p99"),
         figure("lost"),
     ]);
-    let time = |us: u64| duration(Duration::from_micros(us));
     for row in rows {
         table.row([
             count(row.active as u64),
@@ -454,18 +487,57 @@ fn costs(rows: &[Row]) -> Table {
             format!("{:?}", row.holder).to_lowercase(),
             format!("{:.0}", row.clusters_per_second),
             format!("{:.2} ms", row.cpu_ms_per_cluster_up),
-            bytes(row.rss_bytes_per_cluster),
-            bytes(row.pss_bytes_per_cluster),
-            bytes(row.socket_bytes_per_cluster),
-            bytes(row.base_rss_bytes as i64),
-            format!("{:.1} %", row.hold.cpu_percent_of_core),
-            format!("{}/s", bytes(row.hold.wire_bytes_per_second as i64)),
-            time(row.answers.quantile_us(0.5)),
-            time(row.answers.quantile_us(0.99)),
-            count(row.tunnels_lost),
+            bytes(row.memory.rss_bytes_per_cluster),
+            bytes(row.memory.pss_bytes_per_cluster),
+            bytes(row.memory.socket_bytes_per_cluster),
+            bytes(row.memory.base_rss_bytes as i64),
+            format!("{:.1} %", row.hold.whole.cpu_percent_of_core),
+            format!("{}/s", bytes(row.hold.whole.wire_bytes_per_second as i64)),
+            micros(row.hold.whole.answers.quantile_us(0.5)),
+            micros(row.hold.whole.answers.quantile_us(0.99)),
+            count(row.hold.whole.tunnels_lost),
         ]);
     }
     table
+}
+
+/// What changed while nothing happened.
+fn drift(rows: &[Row]) -> Table {
+    let figure = |title| (title, Column::Right);
+    let mut table = Table::new([
+        figure("clusters"),
+        ("load", Column::Left),
+        ("held by", Column::Left),
+        figure("window"),
+        figure("RSS"),
+        figure("growth"),
+        figure("CPU"),
+        figure("GET p50"),
+        figure("p99"),
+        figure("lost"),
+    ]);
+    for row in rows.iter().filter(|row| row.hold.windows.len() > 1) {
+        let baseline = row.hold.windows[0].rss_bytes as f64;
+        for (index, window) in row.hold.windows.iter().enumerate() {
+            table.row([
+                count(row.clusters.into()),
+                row.load.clone(),
+                format!("{:?}", row.holder).to_lowercase(),
+                format!("{} of {}", index + 1, duration(Duration::from_secs_f64(window.seconds))),
+                bytes(window.rss_bytes as i64),
+                format!("{:+.2} %", 100.0 * (window.rss_bytes as f64 / baseline - 1.0)),
+                format!("{:.1} %", window.cpu_percent_of_core),
+                micros(window.answers.quantile_us(0.5)),
+                micros(window.answers.quantile_us(0.99)),
+                count(window.tunnels_lost),
+            ]);
+        }
+    }
+    table
+}
+
+fn micros(us: u64) -> String {
+    duration(Duration::from_micros(us))
 }
 
 fn survival(rows: &[Row]) -> Table {
@@ -518,9 +590,9 @@ fn ratios(rows: &[Row]) -> Table {
         table.row([
             count(agent.clusters.into()),
             agent.load.clone(),
-            ratio(reference.rss_bytes_per_cluster as f64, agent.rss_bytes_per_cluster as f64),
+            ratio(reference.memory.rss_bytes_per_cluster as f64, agent.memory.rss_bytes_per_cluster as f64),
             ratio(reference.cpu_ms_per_cluster_up, agent.cpu_ms_per_cluster_up),
-            ratio(reference.hold.cpu_percent_of_core, agent.hold.cpu_percent_of_core),
+            ratio(reference.hold.whole.cpu_percent_of_core, agent.hold.whole.cpu_percent_of_core),
         ]);
     }
     table

@@ -34,12 +34,9 @@ fn clean(agent: &Agent, args: &CleanArgs, stop: &Receiver<()>) -> Result<ExitCod
     let commands = agent.commands();
     let which = Which { prefix: args.prefix.clone(), run: args.run.clone() };
     let mut known = known(&commands)?;
-    let mut strays = strays(agent, &known, which.run.as_deref())?;
-    known.retain(|name, run| {
-        name.starts_with(&which.prefix) && (which.run.is_none() || which.run.as_deref() == run.as_deref())
-    });
+    let strays = strays(agent, &known, &which)?;
+    known.retain(|name, run| which.picks(name, run.as_deref()));
     let known: BTreeSet<String> = known.into_keys().collect();
-    strays.retain(|stray| stray.name.as_arc().starts_with(&which.prefix));
     let total = known.len() + strays.len();
     let names = known.iter().cloned().chain(strays.iter().map(|stray| stray.name.to_string()));
     let names: Vec<String> = names.collect();
@@ -85,8 +82,8 @@ fn known(commands: &Sender<Command>) -> Result<BTreeMap<String, Option<String>>,
     }
 }
 
-/// Clusters in Rancher with this agent's label, of this run if one is given, that the state file has lost.
-fn strays<T>(agent: &Agent, known: &BTreeMap<String, T>, run: Option<&str>) -> Result<Vec<Stray>, Failure> {
+/// Such clusters in Rancher with this agent's label that the state file has lost.
+fn strays<T>(agent: &Agent, known: &BTreeMap<String, T>, which: &Which) -> Result<Vec<Stray>, Failure> {
     let mut strays = Vec::new();
     for (server, client) in &agent.ranchers {
         let own = client.own_clusters((INSTANCE_LABEL, &agent.instance_id));
@@ -94,7 +91,7 @@ fn strays<T>(agent: &Agent, known: &BTreeMap<String, T>, run: Option<&str>) -> R
             // What Rancher calls a cluster is a name that it checked by the same rule.
             if let Ok(name) = ClusterName::parse(&cluster.name)
                 && !known.contains_key(&cluster.name)
-                && run.is_none_or(|run| cluster.has((RUN_LABEL, run)))
+                && which.picks(&cluster.name, cluster.labels.get(RUN_LABEL).map(String::as_str))
             {
                 strays.push(Stray { name, server: server.name.clone() });
             }

@@ -91,17 +91,16 @@ impl Streaming {
         matches!(self.0, Source::Watching(_))
     }
 
-    /// Whether it is a list.
-    pub(super) fn is_listing(&self) -> bool {
-        matches!(self.0, Source::Listing(_))
+    /// The list that it is, if it is one.
+    pub(super) fn into_listing(self) -> Result<Listing, Streaming> {
+        match self.0 {
+            Source::Listing(listing) => Ok(*listing),
+            source => Err(Streaming(source)),
+        }
     }
 
-    /// The same, compressed, if it is a list; `begun` has been made of it.
-    pub(super) fn packed(self, begun: &[u8]) -> Streaming {
-        match self.0 {
-            Source::Listing(listing) => Streaming(Source::Packed(Box::new(Packed::new(*listing, begun)))),
-            source => Streaming(source),
-        }
+    pub(super) fn packed(packed: Packed) -> Streaming {
+        Streaming(Source::Packed(Box::new(packed)))
     }
 
     pub(super) fn listing(listing: Listing) -> Streaming {

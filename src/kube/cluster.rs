@@ -111,7 +111,7 @@ impl Cluster {
         let mut subject = Subject::of_route(&request.method, &Route::Unknown);
         let mut response = self.dispatch(request, now, &mut subject).unwrap_or_else(Response::from);
         self.settle(now);
-        response = self.compressed(request, response, now);
+        response = self.compressed(request, response);
         if response.headers.get("Cache-Control").is_none() {
             response.headers.push("Cache-Control", "no-cache, private");
         }

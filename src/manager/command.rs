@@ -65,11 +65,11 @@ pub enum Action {
     RampResults(u64),
     /// Delete all of these clusters; answered at once with an operation.
     DeleteMany(Which),
-    /// The same, and these in Rancher that are this agent's too.
+    /// The same, and of these in Rancher that are this agent's too.
     Clean {
-        /// Those that this agent knows.
+        /// Which.
         which: Which,
-        /// Those that only Rancher knows.
+        /// Such that only Rancher knows.
         strays: Vec<Stray>,
     },
     /// Show an operation.

@@ -34,6 +34,13 @@ pub struct Stray {
     pub server: String,
 }
 
+impl Which {
+    /// Whether the cluster of this name and run is one of them.
+    pub fn picks(&self, name: &str, run: Option<&str>) -> bool {
+        name.starts_with(&self.prefix) && (self.run.is_none() || self.run.as_deref() == run)
+    }
+}
+
 impl Wanted {
     /// What a ramp wants of each of its clusters.
     pub(super) fn by(spec: &Spec) -> Wanted {

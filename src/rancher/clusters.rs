@@ -82,8 +82,7 @@ impl Cluster {
         self.conditions.iter().any(|found| found.kind == condition && found.status == "True")
     }
 
-    /// Whether it carries a label with this value.
-    pub fn has(&self, (name, value): (&str, &str)) -> bool {
+    fn has(&self, (name, value): (&str, &str)) -> bool {
         self.labels.get(name).is_some_and(|found| found == value)
     }
 }

@@ -178,7 +178,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// The figures of a large fleet cost its manager milliseconds each time.
 const LARGE_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const LARGE: u32 = 2_000;
-/// What is lost at most with an agent that dies.
-const KEEP_INTERVAL: Duration = Duration::from_secs(2);
+/// What is lost at most with an agent that dies; each look costs its manager milliseconds.
+const KEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// Results of a large fleet are megabytes.
 const LARGE_KEEP_INTERVAL: Duration = Duration::from_secs(30);

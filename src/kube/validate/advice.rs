@@ -5,15 +5,7 @@ use serde_json::Value;
 
 /// The warnings about an object that makes pods.
 pub(in crate::kube) fn advice(served: &Served, object: &Value) -> Vec<String> {
-    let path = match (served.group.as_ref(), served.plural.as_ref()) {
-        ("", "pods") => "spec",
-        ("", "podtemplates") => "template.spec",
-        ("batch", "cronjobs") => "spec.jobTemplate.spec.template.spec",
-        ("apps", "deployments" | "daemonsets" | "replicasets" | "statefulsets")
-        | ("batch", "jobs")
-        | ("", "replicationcontrollers") => "spec.template.spec",
-        _ => return Vec::new(),
-    };
+    let Some(path) = pod_spec(served) else { return Vec::new() };
     let spec = path.split('.').fold(object, |object, name| &object[name]);
     let mut warnings = Vec::new();
     for key in spec["nodeSelector"].as_object().into_iter().flatten().map(|(key, _)| key) {
@@ -32,6 +24,19 @@ pub(in crate::kube) fn advice(served: &Served, object: &Value) -> Vec<String> {
         of_term(&at, &term["preference"], &mut warnings);
     }
     warnings
+}
+
+/// Where the objects of a kind say how their pods are to be, if they make some: no others are advised on.
+pub(in crate::kube) fn pod_spec(served: &Served) -> Option<&'static str> {
+    match (served.group.as_ref(), served.plural.as_ref()) {
+        ("", "pods") => Some("spec"),
+        ("", "podtemplates") => Some("template.spec"),
+        ("batch", "cronjobs") => Some("spec.jobTemplate.spec.template.spec"),
+        ("apps", "deployments" | "daemonsets" | "replicasets" | "statefulsets")
+        | ("batch", "jobs")
+        | ("", "replicationcontrollers") => Some("spec.template.spec"),
+        _ => None,
+    }
 }
 
 fn of_term(at: &str, term: &Value, warnings: &mut Vec<String>) {

@@ -7,7 +7,7 @@ mod frozen;
 mod rules;
 mod special;
 
-pub(super) use advice::advice;
+pub(super) use advice::{advice, pod_spec};
 pub(super) use frozen::changes;
 
 use super::Cause;

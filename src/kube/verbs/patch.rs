@@ -8,7 +8,7 @@ use crate::kube::ownership::{self, Applied};
 use crate::kube::patch::{self, PatchKind};
 use crate::kube::store::Version;
 use crate::kube::strategy::{Part, in_full};
-use crate::kube::{Cause, Cluster, Response, Status, types, validate};
+use crate::kube::{Cause, Cluster, Response, Status, types};
 use serde_json::{Value, json};
 
 impl Cluster {
@@ -58,15 +58,11 @@ impl Cluster {
         };
         let object = ownership::apply(&applied, &call.author())?;
         let object = self.fitted(call, before.is_some().then_some(&live), object)?;
-        let generation = before.as_ref().map(|before| self.store.stamp(before).generation);
-        let (code, version) = match before {
-            Some(before) => (200, self.change(&call.served, &before, object, part, Keep::of(call), By::Settled)?),
+        let (code, version) = match &before {
+            Some(before) => (200, self.change(&call.served, before, object, part, Keep::of(call), By::Settled)?),
             None => (201, self.make(&call.served, object, Keep::of(call), call.now)?),
         };
-        if generation != Some(self.store.stamp(&version).generation) {
-            let object = self.value(&call.served, &version);
-            call.warnings.borrow_mut().extend(validate::advice(&call.served, &object));
-        }
+        self.advise(call, before.as_ref(), &version);
         self.answer(code, &call.asked, &call.served, &version)
     }
 

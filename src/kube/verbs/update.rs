@@ -38,11 +38,17 @@ impl Cluster {
         part: Part,
     ) -> Result<Response, Status> {
         let version = self.change(&call.served, before, object, part, Keep::of(call), By::Author(&call.author()))?;
-        if self.store.stamp(before).generation != self.store.stamp(&version).generation {
-            let object = self.value(&call.served, &version);
+        self.advise(call, Some(before), &version);
+        self.answer(200, &call.asked, &call.served, &version)
+    }
+
+    /// Warns of what an object says since this write, if it is of a kind that is advised on.
+    pub(super) fn advise(&self, call: &Call<'_>, before: Option<&Version>, version: &Version) {
+        let generation = |version| self.store.stamp(version).generation;
+        if validate::pod_spec(&call.served).is_some() && before.map(generation) != Some(generation(version)) {
+            let object = self.value(&call.served, version);
             call.warnings.borrow_mut().extend(validate::advice(&call.served, &object));
         }
-        self.answer(200, &call.asked, &call.served, &version)
     }
 
     /// Replaces `part` of an object once every check has passed.

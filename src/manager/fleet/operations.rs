@@ -1,7 +1,7 @@
 //! Work on many clusters at once: ramps, of which the plain creation of many is one, and deletions.
 
 use super::ramp::{Ramp, TICK};
-use super::{Fleet, Now, Timer};
+use super::{Fleet, Now, Record, Timer};
 use crate::manager::answer::{Answer, OperationState, OperationView, Refusal, RefusalKind};
 use crate::manager::command::{Reply, Steer};
 use crate::manager::creation::check_names;
@@ -86,17 +86,11 @@ impl Fleet {
         self.cannot_create(&Wanted::by(spec))
     }
 
-    /// Deletes clusters, and these `further` ones.
-    pub(super) fn delete_many(&mut self, which: &Which, further: &[ClusterName], reply: Reply, now: Now) {
-        let Which { prefix, run } = which;
-        let from = (std::ops::Bound::Included(prefix.as_str()), std::ops::Bound::Unbounded);
-        let matching = self.records.range::<str, _>(from).take_while(|(name, _)| name.as_arc().starts_with(prefix));
-        let matching = matching.filter(|(name, record)| {
-            run.is_none() || record.run.as_deref() == run.as_deref() || further.contains(name)
-        });
+    pub(super) fn delete_many(&mut self, which: Which, reply: Reply, now: Now) {
+        let picked = |(name, record): &(&ClusterName, &Record)| which.picks(name.as_arc(), record.run.as_deref());
         let deletion = Deletion {
-            names: matching.map(|(name, _)| name.clone()).collect(),
-            which: which.clone(),
+            names: self.records.iter().filter(picked).map(|(name, _)| name.clone()).collect(),
+            which,
             state: OperationState::Running,
             finished: None,
             taken: 0,
@@ -110,17 +104,17 @@ impl Fleet {
     }
 
     /// Deletes what this agent knows and what it knew once.
-    pub(super) fn clean(&mut self, which: &Which, strays: Vec<Stray>, reply: Reply, now: Now) {
-        let further: Vec<ClusterName> = strays.iter().map(|stray| stray.name.clone()).collect();
+    pub(super) fn clean(&mut self, which: Which, strays: Vec<Stray>, reply: Reply, now: Now) {
         for Stray { name, server } in strays {
             if !self.records.contains_key(&name) {
-                self.enlist(&name, Wanted { server: Some(server), ..Wanted::default() }, now);
+                let wanted = Wanted { server: Some(server), run: which.run.clone(), ..Wanted::default() };
+                self.enlist(&name, wanted, now);
                 if let Some(record) = self.records.get_mut(&name) {
                     record.may_exist = true;
                 }
             }
         }
-        self.delete_many(which, &further, reply, now);
+        self.delete_many(which, reply, now);
     }
 
     pub(super) fn operation(&self, number: u64, reply: Reply) {
@@ -328,7 +322,7 @@ impl Operations {
 }
 
 impl Deletion {
-    fn settle(&mut self, records: &BTreeMap<ClusterName, super::Record>) {
+    fn settle(&mut self, records: &BTreeMap<ClusterName, Record>) {
         let mut failed = Vec::new();
         self.under_way.retain(|name| match records.get(name) {
             None => false,
