@@ -38,33 +38,36 @@ pub(super) struct Channel {
 }
 
 impl Channel {
-    /// A tunnel whose upgrade just succeeded; `phase` in 0..1 spreads the pings and syncs of many tunnels.
+    /// A tunnel whose upgrade just succeeded; `phase` in 0..1 spreads the pings of many clusters, `random` the rest.
     pub(super) fn new(
         socket: WebSocket<Transport>,
         tunnel: Tunnel,
         config: &WorkerConfig,
-        now: Instant,
+        clock: &Clock,
         phase: f64,
+        random: f64,
     ) -> Channel {
         let settings = &config.settings;
         let limits = SessionLimits { connections: settings.max_streams, ..SessionLimits::default() };
-        let first_message_id = (phase * f64::from(i32::MAX)) as i64;
+        let first_message_id = (random * f64::from(i32::MAX)) as i64;
+        let in_phase = |at: Instant| clock.in_phase(at, settings.ping_interval, phase);
+        let first_sync = in_phase(clock.now + settings.sync_interval.mul_f64(1.0 + random));
         Channel {
             socket,
             tunnel,
             session: Session::new(Role::Agent, first_message_id, limits),
             streams: BTreeMap::new(),
             outbox: Outbox::new(),
-            masks: fastrand::Rng::with_seed(phase.to_bits()),
+            masks: fastrand::Rng::with_seed(random.to_bits()),
             keepalive: KeepAlive::new(
-                now,
+                clock.now,
                 settings.ping_interval,
                 settings.ping_timeout,
-                settings.ping_interval.mul_f64(phase),
+                in_phase(clock.now) - clock.now,
             ),
-            // Not within the first interval, as the reference's ticker has it: Rancher drops connections that it has just
+            // Together with a ping. Not within the first interval, as the reference's ticker has it: Rancher drops connections that it has just
             // opened and that an announcement does not name yet, and most are opened at the start.
-            next_sync: now + settings.sync_interval.mul_f64(1.0 + phase),
+            next_sync: first_sync,
             unread: true,
             choked: false,
             bytes_per_turn: settings.bytes_per_turn,
@@ -77,6 +80,11 @@ impl Channel {
                 },
             ),
         }
+    }
+
+    /// The poll has reported the socket; `is_ended`: the peer sends no more.
+    pub(super) fn ready(&mut self, is_ended: bool) {
+        self.socket.get_mut().ready(is_ended);
     }
 
     /// Reads what the socket has, up to a budget, and answers it.
@@ -142,7 +150,10 @@ impl Channel {
         }
         if self.next_sync <= clock.now {
             self.session.sync(&mut self.outbox);
-            self.next_sync = clock.now + config.settings.sync_interval;
+            // Counted from the plan, so that it stays with a ping.
+            while self.next_sync <= clock.now {
+                self.next_sync += config.settings.sync_interval;
+            }
             self.post()?;
         }
         self.pump_where(|stream| stream.wake_at().is_some_and(|at| at <= clock.wall), service, context)

@@ -21,6 +21,10 @@ use tungstenite::WebSocket;
 pub(super) struct Link {
     tunnel: Tunnel,
     state: State,
+    /// What the poll has said of its socket since that was looked at.
+    readiness: Readiness,
+    /// Of its pings: where in their interval they lie, from 0 to 1.
+    phase: f64,
     backoff: Backoff,
     /// Which of the server's addresses to try next.
     attempts: usize,
@@ -30,6 +34,14 @@ pub(super) struct Link {
     hold: Hold,
     /// How fast faults let it go.
     bytes_per_second: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Readiness {
+    Quiet,
+    Ready,
+    /// The peer sends no more.
+    Ended,
 }
 
 #[derive(Debug)]
@@ -68,11 +80,13 @@ pub(super) enum Change {
 }
 
 impl Link {
-    /// A link that is not wanted yet.
-    pub(super) fn new(tunnel: Tunnel) -> Link {
+    /// A link that is not wanted yet; `phase` (0 to 1) is where in their interval its pings lie.
+    pub(super) fn new(tunnel: Tunnel, phase: f64) -> Link {
         Link {
             tunnel,
             state: State::Idle,
+            readiness: Readiness::Quiet,
+            phase,
             backoff: Backoff::default(),
             attempts: 0,
             registered: false,
@@ -125,6 +139,7 @@ impl Link {
         if !matches!(self.state, State::Queued) {
             return None;
         }
+        self.readiness = Readiness::Quiet;
         match self.start(server, credentials, token, context) {
             Ok(dial) => {
                 self.state = State::Dialing(Box::new(dial));
@@ -164,24 +179,32 @@ impl Link {
         Ok(dial)
     }
 
+    /// The poll has reported the socket; `is_ended`: the peer sends no more.
+    pub(super) fn ready(&mut self, is_ended: bool) {
+        if self.readiness != Readiness::Ended {
+            self.readiness = if is_ended { Readiness::Ended } else { Readiness::Ready };
+        }
+    }
+
     /// The socket is ready, or work was left over.
     pub(super) fn advance(&mut self, service: &mut Service<'_>, context: &mut Context<'_>) -> Option<Change> {
         if self.is_frozen() {
             return None;
         }
         let (config, clock) = (context.config, context.clock);
+        let readiness = std::mem::replace(&mut self.readiness, Readiness::Quiet);
         match &mut self.state {
             State::Dialing(dial) => match dial.advance() {
                 Ok(None) => None,
                 Ok(Some(socket)) => {
-                    let mut channel =
-                        Box::new(Channel::new(socket, self.tunnel, config, clock.now, context.random.f64()));
+                    let random = context.random.f64();
+                    let mut channel = Channel::new(socket, self.tunnel, config, clock, self.phase, random);
                     if self.bytes_per_second.is_some() {
                         channel.set_pace(self.bytes_per_second, clock.now);
                     }
                     // The peer may have sent its first messages together with its answer.
                     let received = channel.receive(service, context).and_then(|()| channel.flush());
-                    self.state = State::Open(channel);
+                    self.state = State::Open(Box::new(channel));
                     self.backoff.up(clock.now);
                     self.registered = true;
                     match received {
@@ -192,6 +215,9 @@ impl Link {
                 Err(error) => Some(self.down(error, context)),
             },
             State::Open(channel) => {
+                if readiness != Readiness::Quiet {
+                    channel.ready(readiness == Readiness::Ended);
+                }
                 channel.keep_pace(clock.now);
                 let outcome = channel
                     .receive(service, context)
@@ -201,6 +227,9 @@ impl Link {
                 outcome.err().map(|lost| self.lost(lost, context))
             }
             State::Closing { socket, .. } => {
+                if readiness != Readiness::Quiet {
+                    socket.get_mut().ready(readiness == Readiness::Ended);
+                }
                 if is_over(socket) {
                     self.state = State::Idle;
                 }
@@ -260,9 +289,10 @@ impl Link {
         }
     }
 
-    /// Whether there is work left that no readiness report will announce.
+    /// Whether there is work: what the poll has reported, and what it will not report.
     pub(super) fn has_more(&self) -> bool {
-        !self.is_frozen() && matches!(&self.state, State::Open(channel) if channel.has_more())
+        let is_left = matches!(&self.state, State::Open(channel) if channel.has_more());
+        !self.is_frozen() && (is_left || self.readiness != Readiness::Quiet)
     }
 
     /// Lets faults have their way with the tunnel; `cause` is what people are told if that closes it.

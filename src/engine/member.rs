@@ -35,8 +35,8 @@ pub(super) struct Member {
     fed_revision: u64,
     /// The revision up to which what was written is in the journal.
     kept_revision: u64,
-    /// What the manager was told last.
-    counts: Option<Counts>,
+    /// What the manager was told last, and of which revision.
+    counts: Option<(u64, Counts)>,
     /// Whether the manager knows that Rancher takes its leave.
     farewell_told: bool,
     /// Whether the manager knows that Rancher asked for something.
@@ -69,8 +69,10 @@ impl Member {
         let name = identity.name.clone();
         let mut cluster = Cluster::restored(identity, attachment.baseline, limits, attachment.past, clock.wall)?;
         cluster.set_pod_startup(settings.pod_startup);
-        let mut api = Link::new(Tunnel::Api);
+        let phase = random.f64();
+        let mut api = Link::new(Tunnel::Api, phase);
         api.want(clock.now);
+        let first_report = clock.now + settings.report_interval.mul_f64(random.f64());
         Ok(Member {
             name,
             fed_revision: cluster.revision(),
@@ -79,9 +81,10 @@ impl Member {
             server: attachment.server,
             credentials: Credentials { registration_token: attachment.registration_token, announcement },
             api,
-            steve: Link::new(Tunnel::Steve),
+            steve: Link::new(Tunnel::Steve, phase),
             tally: Tally::default(),
-            next_report: clock.now + settings.report_interval.mul_f64(random.f64()),
+            // Together with a ping.
+            next_report: clock.in_phase(first_report, settings.ping_interval, phase),
             next_node_heartbeat: clock.now,
             counts: None,
             farewell_told: false,
@@ -156,18 +159,28 @@ impl Member {
 
     /// The counters, if they changed since the last call.
     pub(super) fn take_changed_counts(&mut self) -> Option<Counts> {
-        let counts = self.cluster.counts();
-        if self.counts == Some(counts) {
+        let (revision, told) = (self.cluster.revision(), self.counts);
+        // Counting costs more than all else that a worker does each second for a cluster where nothing happens.
+        if told.is_some_and(|(at, _)| at == revision) {
             return None;
         }
-        self.counts = Some(counts);
-        self.counts
+        let counts = self.cluster.counts();
+        self.counts = Some((revision, counts));
+        told.is_none_or(|(_, before)| before != counts).then_some(counts)
+    }
+
+    /// The poll has reported the socket of `tunnel`; `is_ended`: the peer sends no more.
+    pub(super) fn ready(&mut self, tunnel: Tunnel, is_ended: bool) {
+        self.link(tunnel).ready(is_ended);
     }
 
     /// One of the tunnels' sockets is ready, or work was left over.
     pub(super) fn on_ready(&mut self, context: &mut Context<'_>) {
         for tunnel in TUNNELS {
             let (link, mut service) = self.link_and_service(tunnel);
+            if !link.has_more() {
+                continue;
+            }
             let change = link.advance(&mut service, context);
             self.note(tunnel, change, context);
         }
@@ -323,16 +336,16 @@ impl Member {
     }
 
     fn note(&mut self, tunnel: Tunnel, change: Option<Change>, context: &mut Context<'_>) {
+        let Some(change) = change else { return };
         let name = self.name.clone();
         match change {
-            None => {}
-            Some(Change::Up) => {
+            Change::Up => {
                 // As the real agent: the second tunnel is opened by what the first one brings up.
                 self.steve.want(context.clock.now);
                 context.config.stats.of(tunnel).connects.increment();
                 context.events.push_back(Event::TunnelUp { name, tunnel });
             }
-            Some(Change::Down { cause, refused, retry_in }) => {
+            Change::Down { cause, refused, retry_in } => {
                 if tunnel == Tunnel::Api {
                     context.recorder.end_all(&mut self.tally);
                 }

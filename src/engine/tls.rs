@@ -178,7 +178,7 @@ impl Work<'_> {
                 Ok(Turn::GoOn)
             }
             ConnectionState::EncodeTlsData(mut data) => {
-                append(self.wire, |room| {
+                append(self.wire, 0, |room| {
                     data.encode(room).map_err(|error| match error {
                         EncodeError::InsufficientSize(size) => Some(size.required_size),
                         EncodeError::AlreadyEncoded => None,
@@ -220,18 +220,20 @@ fn fulfil<Data>(wish: Wish<'_>, traffic: &mut WriteTraffic<'_, Data>, wire: &mut
     };
     match wish {
         Wish::Nothing => Ok(()),
-        Wish::Send(plain) => append(wire, |room| traffic.encrypt(plain, room).map_err(short)),
-        Wish::Close => append(wire, |room| traffic.queue_close_notify(room).map_err(short)),
+        Wish::Send(plain) => {
+            append(wire, plain.len() + RECORD_OVERHEAD_BYTES, |room| traffic.encrypt(plain, room).map_err(short))
+        }
+        Wish::Close => append(wire, 0, |room| traffic.queue_close_notify(room).map_err(short)),
     }
 }
 
-/// Appends what `encode` writes into the room it is given; it says how much it needs when there is too little.
+/// Appends what `encode` writes into `room` bytes; it says how much it needs when that is too little.
 fn append(
     wire: &mut Vec<u8>,
+    mut room: usize,
     mut encode: impl FnMut(&mut [u8]) -> Result<usize, Option<usize>>,
 ) -> Result<(), rustls::Error> {
     let start = wire.len();
-    let mut room = 0;
     loop {
         wire.resize(start + room, 0);
         match encode(&mut wire[start..]) {
@@ -247,6 +249,9 @@ fn append(
         }
     }
 }
+
+/// Of one record in TLS 1.2 and 1.3 with the AEADs that there are: header, explicit nonce or content type, tag.
+const RECORD_OVERHEAD_BYTES: usize = 5 + 8 + 16;
 
 impl fmt::Debug for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

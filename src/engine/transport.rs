@@ -7,6 +7,7 @@ use super::Tls;
 use super::pace::Pace;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
+use std::cell::RefCell;
 use std::io::{self, Read, Write};
 use std::time::Instant;
 
@@ -23,12 +24,40 @@ pub struct Transport {
     sent: usize,
     /// How fast it may go, if a fault slows it down.
     pace: Option<Box<Pace>>,
+    unread: Unread,
+}
+
+/// Whether the socket has something to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unread {
+    /// Only it can tell.
+    Unknown,
+    /// The poll has reported it since a read took less than there was room for.
+    Perhaps,
+    /// Nothing, until the poll reports it.
+    Nothing,
 }
 
 impl Transport {
     /// Wraps a socket that is connected or still connecting.
     pub fn new(socket: TcpStream) -> Transport {
-        Transport { socket, tls: None, incoming: Vec::new(), read: 0, outgoing: Vec::new(), sent: 0, pace: None }
+        Transport {
+            socket,
+            tls: None,
+            incoming: Vec::new(),
+            read: 0,
+            outgoing: Vec::new(),
+            sent: 0,
+            pace: None,
+            unread: Unread::Unknown,
+        }
+    }
+
+    /// The poll has reported the socket. Whoever tells so once has to do it every time: from then on a read that takes less than there
+    /// was room for counts as the last one (epoll(7)), which spares a system call each time. `is_ended`: the peer sends no more; the
+    /// end itself is reported once only, and has to be read however much came before it.
+    pub(super) fn ready(&mut self, is_ended: bool) {
+        self.unread = if is_ended { Unread::Unknown } else { Unread::Perhaps };
     }
 
     /// Speaks TLS from now on.
@@ -128,6 +157,31 @@ impl Transport {
         let _ = self.socket.shutdown(std::net::Shutdown::Write);
     }
 
+    /// Reads once from the socket; how many bytes it had, 0 at its end.
+    fn receive(&mut self, scratch: &mut [u8]) -> io::Result<usize> {
+        let length = match &mut self.pace {
+            None => self.socket.read(scratch)?,
+            Some(pace) => pace.read(&mut self.socket, scratch)?,
+        };
+        if self.unread == Unread::Perhaps && self.pace.is_none() && length < scratch.len() {
+            self.unread = Unread::Nothing;
+        }
+        let received = &scratch[..length];
+        match &mut self.tls {
+            // Only TLS itself can tell the end of the stream from a cut.
+            Some(_) if received.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
+            None => self.incoming.extend_from_slice(received),
+            Some(tls) => {
+                if let Err(error) = tls.receive(received, &mut self.incoming, &mut self.outgoing) {
+                    // The alert that tells the peer why is queued by now; if it cannot be sent, the error still says why.
+                    let _ = self.flush_socket();
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+                }
+            }
+        }
+        Ok(length)
+    }
+
     fn compact(&mut self) {
         if self.sent >= COMPACT_ABOVE_BYTES {
             self.outgoing.drain(..self.sent);
@@ -142,24 +196,11 @@ impl Read for Transport {
             if self.tls.as_ref().is_some_and(Tls::is_ended_by_peer) {
                 return Ok(0);
             }
-            let mut bytes = [0; READ_BYTES];
-            let length = match &mut self.pace {
-                None => self.socket.read(&mut bytes)?,
-                Some(pace) => pace.read(&mut self.socket, &mut bytes)?,
-            };
-            let received = &bytes[..length];
-            match &mut self.tls {
-                // Only TLS itself can tell the end of the stream from a cut.
-                Some(_) if received.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
-                None if received.is_empty() => return Ok(0),
-                None => self.incoming.extend_from_slice(received),
-                Some(tls) => {
-                    if let Err(error) = tls.receive(received, &mut self.incoming, &mut self.outgoing) {
-                        // The alert that tells the peer why is queued by now; if it cannot be sent, the error still says why.
-                        let _ = self.flush_socket();
-                        return Err(io::Error::new(io::ErrorKind::InvalidData, error));
-                    }
-                }
+            if self.unread == Unread::Nothing {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            if SCRATCH.with_borrow_mut(|scratch| self.receive(scratch))? == 0 {
+                return Ok(0);
             }
         }
         let unread = &self.incoming[self.read..];
@@ -187,7 +228,63 @@ impl Write for Transport {
     }
 }
 
+thread_local! {
+    /// What a read fills before it is known what it is: one for all connections of a thread.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
+}
+
 /// One TLS record with its header.
 const READ_BYTES: usize = 16 * 1024 + 256;
 /// Moving the rest of the buffer forward costs a copy; not worth it for less.
 const COMPACT_ABOVE_BYTES: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream as Peer};
+
+    fn pair() -> (Transport, Peer) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = Peer::connect(listener.local_addr().unwrap()).unwrap();
+        let (socket, _) = listener.accept().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        (Transport::new(TcpStream::from_std(socket)), peer)
+    }
+
+    /// Waits until the socket has something, or its end, to read.
+    fn await_readable(transport: &Transport) {
+        while transport.socket.peek(&mut [0]).is_err() {
+            std::thread::yield_now();
+        }
+    }
+
+    fn kind(transport: &mut Transport) -> io::ErrorKind {
+        transport.read(&mut [0; 8]).unwrap_err().kind()
+    }
+
+    #[test]
+    fn after_a_short_read_only_the_poll_opens_the_socket_again() {
+        let (mut transport, mut peer) = pair();
+        peer.write_all(b"one").unwrap();
+        await_readable(&transport);
+        transport.ready(false);
+        assert_eq!(transport.read(&mut [0; 8]).unwrap(), 3);
+        peer.write_all(b"four").unwrap();
+        await_readable(&transport);
+        assert_eq!(kind(&mut transport), io::ErrorKind::WouldBlock, "not reported yet");
+        transport.ready(false);
+        assert_eq!(transport.read(&mut [0; 8]).unwrap(), 4);
+    }
+
+    #[test]
+    fn an_end_that_was_reported_with_the_last_bytes_is_read() {
+        let (mut transport, mut peer) = pair();
+        peer.write_all(b"last").unwrap();
+        drop(peer);
+        await_readable(&transport);
+        transport.ready(true);
+        assert_eq!(transport.read(&mut [0; 8]).unwrap(), 4);
+        await_readable(&transport);
+        assert_eq!(transport.read(&mut [0; 8]).unwrap(), 0);
+    }
+}

@@ -88,7 +88,7 @@ impl Worker {
             self.clock.update();
             for event in &readiness {
                 if event.token() != WAKER {
-                    self.mark_ready(event.token().0 / TUNNELS.len());
+                    self.note_readiness(event);
                 }
             }
             self.take_assignments();
@@ -285,6 +285,15 @@ impl Worker {
     fn arm(&mut self, key: usize) {
         if let Some(deadline) = self.members.get_mut(key).and_then(|member| member.arm(&self.clock)) {
             self.wheel.insert(deadline, key);
+        }
+    }
+
+    fn note_readiness(&mut self, event: &mio::event::Event) {
+        let Token(token) = event.token();
+        let key = token / TUNNELS.len();
+        if let Some(member) = self.members.get_mut(key) {
+            member.ready(TUNNELS[token % TUNNELS.len()], event.is_read_closed() || event.is_error());
+            self.mark_ready(key);
         }
     }
 

@@ -66,9 +66,10 @@ impl Schedule {
         let count = f64::from(position);
         let with = |segment: &&Segment| segment.rates != (0.0, 0.0) && segment.before <= count + 1e-9;
         let Some(segment) = self.segments.iter().rev().find(with) else { return Duration::ZERO };
-        let (seconds, rate) = segment.start(count - segment.before);
-        let shift = if self.jitter > 0.0 { self.jitter * (self.random(position) - 0.5) / rate } else { 0.0 };
-        Duration::try_from_secs_f64((seconds + shift).max(0.0)).unwrap_or(Duration::MAX)
+        // Moved along the count, not along time: where the rate changes, starts would overtake each other.
+        let shift = if self.jitter > 0.0 { self.jitter * (self.random(position) - 0.5) } else { 0.0 };
+        let moved = (count - segment.before + shift).clamp(0.0, segment.clusters());
+        Duration::try_from_secs_f64(segment.start(moved)).unwrap_or(Duration::MAX)
     }
 
     /// How many are to have started by then.
@@ -88,14 +89,18 @@ impl Schedule {
 }
 
 impl Segment {
-    /// When as many were started in it, and how many a second are at that moment.
-    fn start(&self, count: f64) -> (f64, f64) {
+    /// When as many were started in it.
+    fn start(&self, count: f64) -> f64 {
         let (from, to) = self.rates;
         // The count after t is from·t + slope·t²/2; this form of its solution does not divide by a slope of zero.
         let slope = (to - from) / self.length_s;
         let rate = (from * from + 2.0 * slope * count).max(0.0).sqrt();
         let seconds = if count <= 0.0 { 0.0 } else { 2.0 * count / (from + rate) };
-        (self.begin_s + seconds, rate.max(f64::MIN_POSITIVE))
+        self.begin_s + seconds
+    }
+
+    fn clusters(&self) -> f64 {
+        (self.rates.0 + self.rates.1) / 2.0 * self.length_s
     }
 }
 
@@ -140,6 +145,13 @@ mod tests {
             assert_eq!(schedule.due(Duration::from_millis(elapsed_ms)), due, "{elapsed_ms} ms");
         }
         assert_eq!(Schedule::unpaced(7).due(Duration::ZERO), 7);
+    }
+
+    #[test]
+    fn no_start_overtakes_another_where_the_rate_rises() {
+        let stages = Stages::parse("10s:2/s,5s:hold,10s:1/s..9/s,10s:9/s..1/s").unwrap();
+        let schedule = Schedule::new(&stages, stages.clusters(), 0.989_101_544_892_066_4, 1_083_456_451_844_405_622);
+        assert!((0..schedule.clusters()).is_sorted_by_key(|position| schedule.start(position)));
     }
 
     proptest! {
