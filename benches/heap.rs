@@ -1,9 +1,9 @@
-//! Where an agent's heap goes: what holds it at its fullest moment, per cluster.
+//! Where an agent's heap goes: which files of `src` asked for what it holds, per cluster.
 //!
 //! The agent runs in this very program, under an allocator that notes who asked for every block, so it is slow and its process larger
 //! than what is reported: bytes are those that were asked for.
 //!
-//! `cargo bench --bench heap -- --clusters 300 --load explorer`
+//! `cargo bench --bench heap -- --clusters 50 --load explorer`
 
 use clap::Parser;
 use scale_cluster_agent::ramp::{InFlightUntil, Spec};
@@ -13,11 +13,11 @@ use scale_cluster_agent::report::{Column, Outcome, Table, bytes, count};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -26,7 +26,7 @@ static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 #[derive(Debug, Parser)]
 struct Args {
     /// How many clusters.
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 50)]
     clusters: u32,
     /// Which load, by the name of its profile.
     #[arg(long, default_value = "explorer")]
@@ -47,8 +47,7 @@ fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().skip(1).collect();
     if words.first().is_some_and(|word| word == "run") {
         let home = words.iter().skip_while(|word| *word != "--home").nth(1);
-        let file = home.map_or(PROFILE_FILE.into(), |home| Path::new(home).join(PROFILE_FILE));
-        let _profiler = dhat::Profiler::builder().file_name(file).trim_backtraces(Some(FRAMES)).build();
+        profile_on_demand(home.map_or(PathBuf::from("."), PathBuf::from));
         return scale_cluster_agent::cli::main();
     }
     match measure(&Args::parse()) {
@@ -61,6 +60,18 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Notes who asks for memory until the parent asks for the profile.
+fn profile_on_demand(home: PathBuf) {
+    let builder = dhat::Profiler::builder().file_name(home.join(PROFILE_FILE));
+    let profiler = builder.trim_backtraces(Some(FRAMES)).build();
+    std::thread::spawn(move || {
+        while !home.join(DEMAND_FILE).exists() {
+            sleep(POLL_INTERVAL);
+        }
+        drop(profiler);
+    });
 }
 
 fn measure(args: &Args) -> Result<Table, Box<dyn Error>> {
@@ -83,54 +94,47 @@ fn measure(args: &Args) -> Result<Table, Box<dyn Error>> {
         settings: vec![("MaxClusters".into(), args.clusters.to_string())],
     };
     // What it holds without clusters is not theirs.
-    let without = held(Rehearsal::set(&options)?)?;
+    let without = held(&Rehearsal::set(&options)?)?;
     let mut rehearsal = Rehearsal::set(&options)?;
     let run = rehearsal.play(&options.plan, &AtomicBool::new(false), |_| {})?;
     if run.outcome != Outcome::Passed {
         return Err(run.to_string().into());
     }
     sleep(Duration::from_secs(args.hold_seconds));
-    let with = held(rehearsal)?;
+    let with = held(&rehearsal)?;
     Ok(table(&without, &with, args))
 }
 
-/// Stops the agent, which makes it write its profile; bytes by holder.
-fn held(mut rehearsal: Rehearsal) -> Result<BTreeMap<String, i64>, Box<dyn Error>> {
-    rehearsal.agent.stop();
-    let text = std::fs::read(rehearsal.agent.home().join(PROFILE_FILE))?;
-    let profile: HeapProfile = serde_json::from_slice(&text)?;
+/// What the agent holds now: bytes by the file that asked for them.
+fn held(rehearsal: &Rehearsal) -> Result<BTreeMap<String, i64>, Box<dyn Error>> {
+    let home = rehearsal.agent.home();
+    std::fs::write(home.join(DEMAND_FILE), "")?;
+    let begin = Instant::now();
+    let profile: HeapProfile = loop {
+        // Half-written JSON is none.
+        let written = std::fs::read(home.join(PROFILE_FILE)).map(|text| serde_json::from_slice(&text));
+        match written {
+            Ok(Ok(profile)) => break profile,
+            _ if begin.elapsed() > PATIENCE => return Err("the agent wrote no profile".into()),
+            _ => sleep(POLL_INTERVAL),
+        }
+    };
     let mut held = BTreeMap::new();
     for point in &profile.points {
-        let frames = point.frames.iter().filter_map(|&index| profile.frames.get(index)).map(|frame| function(frame));
-        *held.entry(holder(frames)).or_default() += point.bytes_at_fullest;
+        let frames = point.frames.iter().filter_map(|&index| profile.frames.get(index));
+        let file = frames.filter_map(|frame| file_of_ours(frame)).next();
+        *held.entry(file.unwrap_or_else(|| "threads and libraries".into())).or_default() += point.bytes;
     }
     Ok(held)
 }
 
-/// `0x5581: crate::module::Type::function (file.rs:1:2)` without its address, its place and what generics add.
-fn function(frame: &str) -> &str {
-    let name = frame.split_once(": ").map_or(frame, |(_, name)| name);
-    let name = name.split(" (").next().unwrap_or(name);
-    name.trim_start_matches(['<', '&'])
-}
-
-/// The module of ours that asked, and the library that it asked through.
-fn holder<'a>(frames: impl Iterator<Item = &'a str>) -> String {
-    let mut library = None;
-    for name in frames {
-        let mut path = name.split("::");
-        match path.next() {
-            Some("scale_cluster_agent") => {
-                let is_module = |part: &&str| part.starts_with(|first: char| first.is_ascii_lowercase());
-                let module: Vec<&str> = path.take_while(|part| is_module(&part)).take(2).collect();
-                let module = module.join("::");
-                return library.map_or(module.clone(), |library| format!("{module}, by {library}"));
-            }
-            Some(root) if library.is_none() && LIBRARIES.contains(&root) => library = Some(root.to_owned()),
-            _ => {}
-        }
-    }
-    library.unwrap_or_else(|| "threads and the standard library".into())
+/// The path in `src` of a frame such as `0x5581: function (engine/member/suffering.rs:1:2)`, if it is of this program. dhat leaves of
+/// every path the last three parts.
+fn file_of_ours(frame: &str) -> Option<String> {
+    let (_, place) = frame.rsplit_once('(')?;
+    let file = place.split(':').next()?;
+    let file = file.strip_prefix("src/").unwrap_or(file);
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).join(file).is_file().then(|| file.to_owned())
 }
 
 fn table(without: &BTreeMap<String, i64>, with: &BTreeMap<String, i64>, args: &Args) -> Table {
@@ -164,16 +168,19 @@ struct HeapProfile {
 /// A place that asks for memory.
 #[derive(Deserialize)]
 struct Point {
-    /// Of its blocks that were alive when the heap was at its fullest.
-    #[serde(rename = "gb")]
-    bytes_at_fullest: i64,
+    /// Of its blocks that are alive.
+    #[serde(rename = "eb")]
+    bytes: i64,
     /// Innermost first.
     #[serde(rename = "fs")]
     frames: Vec<usize>,
 }
 
 const PROFILE_FILE: &str = "heap.json";
-/// Deep enough for a handshake in rustls that a socket's readiness brought about.
-const FRAMES: usize = 60;
-/// Those whose memory is worth telling from that of the module that uses them.
-const LIBRARIES: [&str; 6] = ["rustls", "tungstenite", "mio", "redb", "httparse", "serde_json"];
+/// Its appearance asks for the profile.
+const DEMAND_FILE: &str = "heap.now";
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// Names for every frame are looked up then.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Deep enough for what rustls allocates in a handshake.
+const FRAMES: usize = 40;
