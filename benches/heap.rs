@@ -37,6 +37,9 @@ struct Args {
     /// How many holders are shown.
     #[arg(long, default_value_t = 25)]
     top: usize,
+    /// Tells lines of files apart.
+    #[arg(long)]
+    lines: bool,
     /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
@@ -94,19 +97,19 @@ fn measure(args: &Args) -> Result<Table, Box<dyn Error>> {
         settings: vec![("MaxClusters".into(), args.clusters.to_string())],
     };
     // What it holds without clusters is not theirs.
-    let without = held(&Rehearsal::set(&options)?)?;
+    let without = held(&Rehearsal::set(&options)?, args.lines)?;
     let mut rehearsal = Rehearsal::set(&options)?;
     let run = rehearsal.play(&options.plan, &AtomicBool::new(false), |_| {})?;
     if run.outcome != Outcome::Passed {
         return Err(run.to_string().into());
     }
     sleep(Duration::from_secs(args.hold_seconds));
-    let with = held(&rehearsal)?;
+    let with = held(&rehearsal, args.lines)?;
     Ok(table(&without, &with, args))
 }
 
 /// What the agent holds now: bytes by the file that asked for them.
-fn held(rehearsal: &Rehearsal) -> Result<BTreeMap<String, i64>, Box<dyn Error>> {
+fn held(rehearsal: &Rehearsal, with_lines: bool) -> Result<BTreeMap<String, i64>, Box<dyn Error>> {
     let home = rehearsal.agent.home();
     std::fs::write(home.join(DEMAND_FILE), "")?;
     let begin = Instant::now();
@@ -122,36 +125,50 @@ fn held(rehearsal: &Rehearsal) -> Result<BTreeMap<String, i64>, Box<dyn Error>> 
     let mut held = BTreeMap::new();
     for point in &profile.points {
         let frames = point.frames.iter().filter_map(|&index| profile.frames.get(index));
-        let file = frames.filter_map(|frame| file_of_ours(frame)).next();
-        *held.entry(file.unwrap_or_else(|| "threads and libraries".into())).or_default() += point.bytes;
+        let place = frames.filter_map(|frame| place_of_ours(frame, with_lines)).next();
+        *held.entry(place.unwrap_or_else(|| "threads and libraries".into())).or_default() += point.bytes;
     }
     Ok(held)
 }
 
 /// The path in `src` of a frame such as `0x5581: function (engine/member/suffering.rs:1:2)`, if it is of this program. dhat leaves of
 /// every path the last three parts.
-fn file_of_ours(frame: &str) -> Option<String> {
+fn place_of_ours(frame: &str, with_line: bool) -> Option<String> {
     let (_, place) = frame.rsplit_once('(')?;
-    let file = place.split(':').next()?;
+    let mut parts = place.split(':');
+    let (file, line) = (parts.next()?, parts.next()?);
     let file = file.strip_prefix("src/").unwrap_or(file);
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).join(file).is_file().then(|| file.to_owned())
+    let is_ours = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).join(file).is_file();
+    is_ours.then(|| if with_line { format!("{file}:{line}") } else { file.to_owned() })
 }
 
 fn table(without: &BTreeMap<String, i64>, with: &BTreeMap<String, i64>, args: &Args) -> Table {
     let each = |bytes: i64| bytes / i64::from(args.clusters.max(1));
-    let mut holders: Vec<(&str, i64)> =
-        with.iter().map(|(name, bytes)| (name.as_str(), bytes - without.get(name).unwrap_or(&0))).collect();
-    holders.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
-    let all: i64 = holders.iter().map(|(_, bytes)| bytes).sum();
-    let mut table =
-        Table::new([("held by", Column::Left), ("bytes a cluster", Column::Right), ("share", Column::Right)]);
-    let mut row = |name: &str, held: i64| {
-        table.row([name.to_owned(), bytes(each(held)), format!("{:.1} %", 100.0 * held as f64 / all.max(1) as f64)]);
+    let mut holders: Vec<(&str, i64, i64)> = with
+        .iter()
+        .map(|(name, &bytes)| (name.as_str(), bytes - without.get(name).unwrap_or(&0), bytes))
+        .map(|(name, more, bytes)| (name, more, bytes - more))
+        .collect();
+    holders.sort_by_key(|(_, more, base)| (std::cmp::Reverse(*more), std::cmp::Reverse(*base)));
+    let sum = |holders: &[(&str, i64, i64)]| {
+        holders.iter().fold((0, 0), |(more, base), holder| (more + holder.1, base + holder.2))
     };
-    for (name, held) in holders.iter().take(args.top) {
-        row(name, *held);
+    let all = sum(&holders);
+    let mut table = Table::new([
+        ("held by", Column::Left),
+        ("a cluster", Column::Right),
+        ("share", Column::Right),
+        ("without any", Column::Right),
+    ]);
+    let mut row = |name: &str, (more, base): (i64, i64)| {
+        let share = format!("{:.1} %", 100.0 * more as f64 / all.0.max(1) as f64);
+        table.row([name.to_owned(), bytes(each(more)), share, bytes(base)]);
+    };
+    let (shown, others) = holders.split_at(args.top.min(holders.len()));
+    for (name, more, base) in shown {
+        row(name, (*more, *base));
     }
-    row("others", holders.iter().skip(args.top).map(|(_, held)| held).sum());
+    row("others", sum(others));
     row(&format!("all, of {} clusters under {}", count(args.clusters.into()), args.load), all);
     table
 }

@@ -6,21 +6,22 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mio::net::TcpStream;
 use rustls::client::UnbufferedClientConnection;
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tungstenite::client::{ClientRequestBuilder, IntoClientRequest};
 use tungstenite::handshake::client::{ClientHandshake, Request};
 use tungstenite::handshake::{HandshakeError, MidHandshake};
-use tungstenite::protocol::WebSocketConfig;
+use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, WebSocket};
 
 /// What a cluster announces of itself with every connect of its API tunnel (rancher/rancher `pkg/agent/cluster`).
 ///
-/// All of it stays the same for the life of the cluster: Rancher restarts the cluster's controllers when any part changes.
-#[derive(Debug, Clone)]
-pub(super) struct Announcement(Arc<str>);
+/// All of it stays the same for the life of the cluster: Rancher restarts the cluster's controllers when any part changes. It is made
+/// anew for every dial, since it is long and dials are rare.
+#[derive(Debug)]
+pub(super) struct Announcement(String);
 
 impl Announcement {
     /// Encodes the value of `X-API-Tunnel-Params`; `address` is `host:port`.
@@ -28,7 +29,7 @@ impl Announcement {
         let params = serde_json::json!({
             "cluster": { "address": address, "token": service_account_token, "caCert": STANDARD.encode(ca_pem) }
         });
-        Announcement(STANDARD.encode(params.to_string()).into())
+        Announcement(STANDARD.encode(params.to_string()))
     }
 }
 
@@ -57,9 +58,44 @@ enum Phase {
     Connecting(Transport, Request),
     /// The proxy on the way was asked.
     Proxying(Transport, proxy::Handshake, Request),
-    Upgrading(MidHandshake<ClientHandshake<Transport>>),
+    Upgrading(MidHandshake<ClientHandshake<Upgrade>>),
     /// Between two phases, and after the end.
     Over,
+}
+
+/// A transport that remembers what was read: tungstenite hands the buffer of its handshake on to the websocket, which would keep its
+/// 4 KiB for life.
+#[derive(Debug)]
+struct Upgrade {
+    transport: Transport,
+    heard: Vec<u8>,
+}
+
+impl Upgrade {
+    /// The websocket on the transport, which begins with what came behind the head of Rancher's answer.
+    fn finish(self) -> WebSocket<Transport> {
+        let head = self.heard.windows(HEAD_END.len()).position(|window| window == HEAD_END);
+        let begun = head.map_or(Vec::new(), |at| self.heard[at + HEAD_END.len()..].to_vec());
+        WebSocket::from_partially_read(self.transport, begun, Role::Client, Some(websocket_config()))
+    }
+}
+
+impl Read for Upgrade {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.transport.read(buffer)?;
+        self.heard.extend_from_slice(&buffer[..length]);
+        Ok(length)
+    }
+}
+
+impl Write for Upgrade {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.transport.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.transport.flush()
+    }
 }
 
 impl Dial {
@@ -81,7 +117,7 @@ impl Dial {
     pub(super) fn transport_mut(&mut self) -> Option<&mut Transport> {
         match &mut self.phase {
             Phase::Connecting(transport, _) | Phase::Proxying(transport, ..) => Some(transport),
-            Phase::Upgrading(handshake) => Some(handshake.get_mut().get_mut()),
+            Phase::Upgrading(handshake) => Some(&mut handshake.get_mut().get_mut().transport),
             Phase::Over => None,
         }
     }
@@ -112,7 +148,7 @@ impl Dial {
                 Ok(None)
             }
             Phase::Upgrading(mut handshake) => {
-                handshake.get_mut().get_mut().flush_socket().map_err(DialError::socket)?;
+                handshake.get_mut().get_mut().flush().map_err(DialError::socket)?;
                 self.upgrade(handshake)
             }
             Phase::Over => Ok(None),
@@ -131,19 +167,20 @@ impl Dial {
             let tls = UnbufferedClientConnection::new(config.clone(), name).map_err(io::Error::other);
             transport.start_tls(Tls::client(tls.map_err(DialError::socket)?)).map_err(DialError::socket)?;
         }
-        let handshake = ClientHandshake::start(transport, request, Some(websocket_config()));
+        let upgrade = Upgrade { transport, heard: Vec::new() };
+        let handshake = ClientHandshake::start(upgrade, request, Some(websocket_config()));
         self.upgrade(handshake.map_err(DialError::websocket)?)
     }
 
     fn upgrade(
         &mut self,
-        handshake: MidHandshake<ClientHandshake<Transport>>,
+        handshake: MidHandshake<ClientHandshake<Upgrade>>,
     ) -> Result<Option<WebSocket<Transport>>, DialError> {
         match handshake.handshake() {
-            Ok((socket, _response)) => Ok(Some(socket)),
+            Ok((socket, _response)) => Ok(Some(socket.into_inner().finish())),
             Err(HandshakeError::Interrupted(mut handshake)) => {
                 // Reading queued the rest of the TLS handshake and, behind it, the request.
-                handshake.get_mut().get_mut().flush_socket().map_err(DialError::socket)?;
+                handshake.get_mut().get_mut().flush().map_err(DialError::socket)?;
                 self.phase = Phase::Upgrading(handshake);
                 Ok(None)
             }
@@ -207,7 +244,7 @@ pub(super) fn request(
     let builder = match tunnel {
         Tunnel::Api => builder
             .with_header("X-API-Tunnel-Token", registration_token.expose())
-            .with_header("X-API-Tunnel-Params", announcement.0.as_ref()),
+            .with_header("X-API-Tunnel-Params", announcement.0.as_str()),
         Tunnel::Steve => {
             builder.with_header("Authorization", format!("Bearer stv-cluster-{}", registration_token.expose()))
         }
@@ -226,6 +263,8 @@ fn websocket_config() -> WebSocketConfig {
 /// tungstenite keeps its read buffer for the life of the connection; it reads from what the transport has received, so that
 /// small pieces cost no system calls.
 const READ_BUFFER_BYTES: usize = 256;
+/// Of an HTTP head (RFC 9112 §2.1).
+const HEAD_END: &[u8] = b"\r\n\r\n";
 /// remotedialer writes 32 KiB a message; more than this is no remotedialer.
 const MAX_MESSAGE_BYTES: usize = 4 << 20;
 /// Rancher's words for a registration token of no cluster (rancher/rancher `pkg/tunnelserver/mcmauthorizer`).

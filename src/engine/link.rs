@@ -65,8 +65,8 @@ enum State {
 
 /// What a link needs to know of its cluster to dial.
 #[derive(Debug)]
-pub(super) struct Credentials {
-    pub(super) registration_token: Secret,
+pub(super) struct Credentials<'a> {
+    pub(super) registration_token: &'a Secret,
     pub(super) announcement: Announcement,
 }
 
@@ -132,7 +132,7 @@ impl Link {
     pub(super) fn dial(
         &mut self,
         server: &Arc<Server>,
-        credentials: &Credentials,
+        credentials: &Credentials<'_>,
         token: Token,
         context: &mut Context<'_>,
     ) -> Option<Change> {
@@ -152,7 +152,7 @@ impl Link {
     fn start(
         &mut self,
         server: &Arc<Server>,
-        credentials: &Credentials,
+        credentials: &Credentials<'_>,
         token: Token,
         context: &Context<'_>,
     ) -> Result<Dial, DialError> {
@@ -167,7 +167,7 @@ impl Link {
         let request = dial::request(
             server,
             self.tunnel,
-            &credentials.registration_token,
+            credentials.registration_token,
             &credentials.announcement,
             self.registered,
         )?;

@@ -24,7 +24,7 @@ pub(super) struct Member {
     cluster: Cluster,
     /// Which of the servers it connects to.
     server: usize,
-    credentials: Credentials,
+    registration_token: Secret,
     api: Link,
     steve: Link,
     /// What was asked of it.
@@ -60,7 +60,6 @@ impl Member {
     ) -> Result<Member, DurableError> {
         let settings = &config.settings;
         let identity = attachment.identity;
-        let announcement = announcement(&identity, config);
         let limits = Limits {
             watch_history: settings.watch_history,
             objects: settings.max_objects,
@@ -79,7 +78,7 @@ impl Member {
             kept_revision: cluster.start_revision(),
             cluster,
             server: attachment.server,
-            credentials: Credentials { registration_token: attachment.registration_token, announcement },
+            registration_token: attachment.registration_token,
             api,
             steve: Link::new(Tunnel::Steve, phase),
             tally: Tally::default(),
@@ -136,13 +135,12 @@ impl Member {
 
     /// Uses another registration token from the next connect on.
     pub(super) fn set_token(&mut self, token: Secret) {
-        self.credentials.registration_token = token;
+        self.registration_token = token;
     }
 
     /// Announces the service account token after its latest rotation, over new tunnels.
     pub(super) fn rotate_token(&mut self, rotation: u32, context: &mut Context<'_>) {
         self.cluster.rotate_token(rotation);
-        self.credentials.announcement = announcement(self.cluster.identity(), context.config);
         for tunnel in TUNNELS {
             let (link, _) = self.link_and_service(tunnel);
             let change = link.reopen("its service account token was rotated", context);
@@ -222,7 +220,11 @@ impl Member {
             Tunnel::Api => &mut self.api,
             Tunnel::Steve => &mut self.steve,
         };
-        let change = link.dial(server, &self.credentials, token, context);
+        let credentials = Credentials {
+            registration_token: &self.registration_token,
+            announcement: announcement(self.cluster.identity(), context.config),
+        };
+        let change = link.dial(server, &credentials, token, context);
         self.note(tunnel, change, context);
     }
 
