@@ -203,6 +203,7 @@ fn with_agent(args: &Args, clusters: u32, profile: Profile) -> Result<Row, Box<d
         settings: vec![
             ("RegistrationParallelism".into(), IN_FLIGHT.to_string()),
             ("MaxClusters".into(), clusters.to_string()),
+            ("SourceAddresses".into(), sources(clusters)),
         ],
     };
     let mut rehearsal = Rehearsal::set(&options)?;
@@ -365,6 +366,13 @@ fn await_active(fleet: &Fleet, clusters: u32) -> Option<Duration> {
     eprintln!("{} of {clusters} are Active; the stand-in complains of:", fleet.progress().active);
     problems.iter().take(PROBLEMS_SHOWN).for_each(|(problem, count)| eprintln!("  {count} x {problem}"));
     None
+}
+
+/// As many loopback addresses as the tunnels need ports.
+fn sources(clusters: u32) -> String {
+    let addresses: Vec<String> =
+        (0..=clusters / CLUSTERS_PER_SOURCE).map(|number| format!("127.0.0.{}", 1 + number)).collect();
+    addresses.join(", ")
 }
 
 /// A fleet that has made no end by then never will.
@@ -599,6 +607,8 @@ fn ratios(rows: &[Row]) -> Table {
 }
 
 const IN_FLIGHT: u32 = 16;
+/// An address has 28,232 ports to one destination (`net.ipv4.ip_local_port_range`), and a cluster two tunnels.
+const CLUSTERS_PER_SOURCE: u32 = 13_000;
 /// The most frequent say enough.
 const PROBLEMS_SHOWN: usize = 5;
 /// Over which a rate of accepts is taken.

@@ -169,6 +169,25 @@ impl Drop for Cable {
     }
 }
 
+/// Twelve clusters have twenty-four tunnels, and an address has twenty ports.
+#[test]
+#[cfg_attr(not(has_go), ignore = "Go is not installed")]
+fn more_source_addresses_make_up_for_ports_that_run_out() {
+    let Some(cable) = Cable::lay(4) else { return };
+    let there = format!("sca{}t4", std::process::id() % 10_000);
+    assert!(run(&["ip", "-n", &cable.namespace, "addr", "add", "10.213.4.3/24", "dev", &there]));
+    let range = "net.ipv4.ip_local_port_range=41000 41019";
+    assert!(run(&["ip", "netns", "exec", &cable.namespace, "sysctl", "-w", range]));
+    let peer = Peer::start(&["-steps", "none", "-listen", &format!("{}:0", cable.addresses.0)]);
+    let sources = format!("SourceAddresses: {}, 10.213.4.3\n", cable.addresses.1);
+    let names: Vec<String> = (1..=12).map(|number| format!("port-{number}")).collect();
+    let agent = cable.start_agent(home_with_ca(&peer.url, &peer.token, &peer.ca, &format!("{QUICK}{sources}")));
+    names.iter().for_each(|name| cable.create(&agent, name));
+    for name in &names {
+        cable.await_state(&agent, name, "active");
+    }
+}
+
 fn run(command: &[&str]) -> bool {
     Command::new(command[0]).args(&command[1..]).output().is_ok_and(|output| output.status.success())
 }

@@ -4,6 +4,7 @@ use super::api_keys::read_api_keys;
 use super::servers::read_servers;
 use super::{ApiKey, LogLevels, Secret, ServerSettings, Settings, Shard};
 use jiff::SignedDuration;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub(super) enum Kind {
     ApiKeys(Field<Vec<ApiKey>>),
     /// A part of a fleet.
     Shard(Field<Shard>),
+    /// Addresses of this host.
+    Addresses(Field<Vec<IpAddr>>),
     /// Log levels.
     Levels(Field<LogLevels>),
     /// One of a few names, read and set by its position.
@@ -78,6 +81,10 @@ impl Kind {
             }
             Kind::Servers(_) | Kind::ApiKeys(_) => return Err("it can be given in the configuration file only".into()),
             Kind::Shard(field) => *field(settings) = Shard::parse(text, &host_name())?,
+            Kind::Addresses(field) => {
+                let read = |text: &str| text.trim().parse().map_err(|_| format!("`{}` is no IP address", text.trim()));
+                *field(settings) = text.split(',').map(read).collect::<Result<_, _>>()?;
+            }
             Kind::Levels(field) => *field(settings) = LogLevels::parse(text)?,
             Kind::Choice { names, set, .. } => {
                 let chosen = names.iter().position(|name| name.eq_ignore_ascii_case(text));
@@ -145,6 +152,10 @@ impl Kind {
             Kind::Count(field, ..) => field(settings).to_string(),
             Kind::Time(field, ..) => duration_text(*field(settings)),
             Kind::Shard(field) => field(settings).to_string(),
+            Kind::Addresses(field) => {
+                let addresses = field(settings).iter().map(IpAddr::to_string);
+                addresses.collect::<Vec<_>>().join(", ")
+            }
             Kind::Levels(field) => field(settings).to_string(),
             Kind::Choice { names, get, .. } => names.get(get(settings)).copied().unwrap_or_default().into(),
         }
@@ -168,6 +179,7 @@ impl Kind {
                 format!("a duration from {} to {} such as 30s", duration_text(*min), duration_text(*max))
             }
             Kind::Shard(_) => "NUMBER/COUNT such as 2/3, or auto/3".into(),
+            Kind::Addresses(_) => "IP addresses of this host with commas between, such as 10.0.0.5, 10.0.0.6".into(),
             Kind::Levels(_) => "off, error, warn, info, debug or trace, for a room as in info,engine=debug".into(),
             Kind::Choice { names, .. } => format!("one of {}", names.join(", ")),
         }

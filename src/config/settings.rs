@@ -1,6 +1,7 @@
 //! Every setting with its unit, default and reason.
 
 use super::{ApiKey, LogLevels, Secret, ServerSettings, Shard};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -115,6 +116,8 @@ pub struct Settings {
     pub journal_interval: Duration,
     /// `Workers`: worker threads; default (0) one per core.
     pub workers: usize,
+    /// `SourceAddresses`: addresses of this host that tunnels are opened from, in turn; default none, which leaves it to the system.
+    pub source_addresses: Vec<IpAddr>,
     /// `DialsInFlight`: tunnels being opened at once, per worker; default 64.
     pub dials_in_flight: usize,
     /// `MaxClusters`: how many clusters this agent accepts; default 20,000.
@@ -187,6 +190,7 @@ impl Default for Settings {
             failed_retry_interval: Duration::from_secs(60),
             journal_interval: Duration::from_millis(500),
             workers: 0,
+            source_addresses: Vec::new(),
             dials_in_flight: 64,
             max_clusters: 20_000,
             max_streams: 256,

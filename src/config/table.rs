@@ -299,6 +299,11 @@ pub static SETTINGS: &[Setting] = &[
     ),
     setting("Workers", Kind::Count(|s| &mut s.workers, 0, 1024), "Worker threads; 0 is one for each core."),
     setting(
+        "SourceAddresses",
+        Kind::Addresses(|s| &mut s.source_addresses),
+        "Addresses of this host that tunnels are opened from, in turn: each has ports for about 14,000 clusters of one Rancher.",
+    ),
+    setting(
         "DialsInFlight",
         Kind::Count(|s| &mut s.dials_in_flight, 1, 65_536),
         "Tunnels that one worker opens at once.",
@@ -404,6 +409,7 @@ mod tests {
                 Kind::Count(_, min, max) => if defaults[position] == max.to_string() { *min } else { *max }.to_string(),
                 Kind::Port(_) => "1025".into(),
                 Kind::Shard(_) => "2/3".into(),
+                Kind::Addresses(_) => "10.0.0.5, fd00::5".into(),
                 _ => "other".into(),
             };
             let mut settings = Settings::default();

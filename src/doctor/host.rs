@@ -40,7 +40,8 @@ impl Host {
     pub fn findings(&self, settings: &Settings, clusters: u32) -> Vec<Finding> {
         let clusters = u64::from(clusters);
         let mut findings = vec![self.limit(settings, clusters), self.files(clusters)];
-        findings.extend(self.ephemeral_ports.map(|ports| ports_for(ports, clusters)));
+        let sources = settings.source_addresses.len().max(1) as u64;
+        findings.extend(self.ephemeral_ports.map(|ports| ports_for(ports * sources, clusters)));
         findings.extend(self.memory_bytes.map(|bytes| memory_for(bytes, clusters)));
         findings.push(self.processors(clusters));
         findings
@@ -87,8 +88,8 @@ impl Host {
 fn ports_for(ports: u64, clusters: u64) -> Finding {
     let needed = SOCKETS_PER_CLUSTER * clusters;
     let detail = format!("{} to each address of a Rancher; {} are needed", units::count(ports), units::count(needed));
-    let remedy = "widen the range (sysctl net.ipv4.ip_local_port_range=\"1024 65535\"), give Rancher's name several \
-                  addresses, or spread the fleet over several hosts";
+    let remedy = "widen the range (sysctl net.ipv4.ip_local_port_range=\"1024 65535\"), give this host more \
+                  addresses and name them in SourceAddresses, or spread the fleet over several hosts";
     match needed {
         // Connections that were closed keep their port for a minute.
         needed if needed * 10 <= ports * 8 => Finding::ok("ports", detail),
@@ -167,6 +168,9 @@ mod tests {
         assert_eq!(short(|host| host.open_files = 4_000), [("open files", Verdict::Fail)]);
         assert_eq!(short(|host| host.ephemeral_ports = Some(4_200)), [("ports", Verdict::Warn)]);
         assert_eq!(short(|host| host.ephemeral_ports = Some(3_999)), [("ports", Verdict::Fail)]);
+        let three = Settings { source_addresses: vec!["10.0.0.5".parse().unwrap(); 3], ..Settings::default() };
+        let findings = Host { ephemeral_ports: Some(1_400), ..host() }.findings(&three, 2_000);
+        assert_eq!(findings[2].verdict, Verdict::Warn, "each source address has ports of its own");
         assert_eq!(short(|host| host.memory_bytes = Some(500 << 20)), [("memory", Verdict::Warn)]);
         assert_eq!(short(|host| host.memory_bytes = Some(200 << 20)), [("memory", Verdict::Fail)]);
         assert_eq!(verdicts(&host(), 60_000)[0], ("settings", Verdict::Fail));

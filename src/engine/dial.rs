@@ -5,9 +5,11 @@ use crate::config::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mio::net::TcpStream;
+use rustix::io::Errno;
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use rustls::client::UnbufferedClientConnection;
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tungstenite::client::{ClientRequestBuilder, IntoClientRequest};
@@ -99,14 +101,19 @@ impl Write for Upgrade {
 }
 
 impl Dial {
-    /// Starts connecting to `address`. Nothing is sent before [`Dial::advance`].
+    /// Starts connecting to `address`, from `source` if one is given. Nothing is sent before [`Dial::advance`].
     pub(super) fn start(
         server: &Arc<Server>,
         address: SocketAddr,
+        source: Option<IpAddr>,
         request: Request,
         deadline: Instant,
     ) -> io::Result<Dial> {
-        let socket = TcpStream::connect(address)?;
+        let socket = match source {
+            None => TcpStream::connect(address)?,
+            Some(source) => connect_from(source, address)
+                .map_err(|error| io::Error::new(error.kind(), format!("from {source} (SourceAddresses): {error}")))?,
+        };
         // Before TLS: with Nagle's algorithm each handshake waits for a delayed acknowledgement, 40 ms a tunnel.
         socket.set_nodelay(true)?;
         let transport = Transport::new(socket);
@@ -186,6 +193,18 @@ impl Dial {
             }
             Err(HandshakeError::Failure(error)) => Err(DialError::websocket(error)),
         }
+    }
+}
+
+/// What `TcpStream::connect` does, with a source address.
+fn connect_from(source: IpAddr, address: SocketAddr) -> io::Result<TcpStream> {
+    let family = if source.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = net::socket_with(family, SocketType::STREAM, flags, Some(net::ipproto::TCP))?;
+    net::bind(&socket, &SocketAddr::new(source, 0))?;
+    match net::connect(&socket, &address) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(TcpStream::from_std(socket.into())),
+        Err(error) => Err(error.into()),
     }
 }
 

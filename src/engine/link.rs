@@ -12,6 +12,7 @@ use super::{Cause, Refused, Server, Transport, Tunnel};
 use crate::config::Secret;
 use mio::Token;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tungstenite::WebSocket;
@@ -163,6 +164,7 @@ impl Link {
             }
             count => server.addresses[self.attempts % count],
         };
+        let source = self.source(&context.config.settings.source_addresses, address);
         self.attempts += 1;
         let request = dial::request(
             server,
@@ -172,11 +174,18 @@ impl Link {
             self.registered,
         )?;
         let deadline = context.clock.now + context.config.settings.connect_timeout;
-        let mut dial = Dial::start(server, address, request, deadline).map_err(DialError::socket)?;
+        let mut dial = Dial::start(server, address, source, request, deadline).map_err(DialError::socket)?;
         if let Some(transport) = dial.transport_mut() {
             transport.register(context.registry, token).map_err(DialError::socket)?;
         }
         Ok(dial)
+    }
+
+    /// The one of these addresses that the next attempt is made from: another one for each, and spread over the clusters.
+    fn source(&self, sources: &[IpAddr], address: SocketAddr) -> Option<IpAddr> {
+        let like: Vec<IpAddr> = sources.iter().copied().filter(|ip| ip.is_ipv4() == address.is_ipv4()).collect();
+        let first = (self.phase * like.len() as f64) as usize;
+        like.get((first + self.attempts) % like.len().max(1)).copied()
     }
 
     /// The poll has reported the socket; `is_ended`: the peer sends no more.

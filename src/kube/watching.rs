@@ -108,6 +108,8 @@ impl Watching {
                 return Progress::More;
             }
         }
+        // The memory they were in goes with them: nearly all watches of a fleet are past this point.
+        self.initial = IntoIter::default();
         if std::mem::take(&mut self.ends_initial) && self.bookmarks.is_some() {
             self.bookmark(true, out);
         }
