@@ -26,7 +26,7 @@ struct Args {
     /// How many clusters; one run for each number.
     #[arg(long, value_delimiter = ',', default_value = "1000,3000,10000")]
     clusters: Vec<u32>,
-    /// Which loads, by the name of their profile; one run for each.
+    /// Which loads, by the name of their profile or its file; one run for each.
     #[arg(long, value_delimiter = ',', default_value = "idle,explorer,storm")]
     loads: Vec<String>,
     /// How long the clusters are held, in seconds.
@@ -149,10 +149,12 @@ fn main() -> ExitCode {
     for &clusters in &args.clusters {
         for load in &args.loads {
             for &holder in &args.holders {
-                let Some(profile) = Profile::named(load) else {
-                    let known: Vec<&str> = Profile::names().collect();
-                    eprintln!("error: --loads: there is no profile {load:?}; there are {}", known.join(", "));
-                    return ExitCode::from(2);
+                let profile = match Profile::read(load) {
+                    Ok(profile) => profile,
+                    Err(error) => {
+                        eprintln!("error: --loads: {error}");
+                        return ExitCode::from(2);
+                    }
                 };
                 eprintln!("{} clusters, load {load}, {holder:?}", count(clusters.into()));
                 let row = match (holder, &reference) {

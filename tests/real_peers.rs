@@ -337,3 +337,22 @@ fn a_running_cluster_is_scaled_before_the_eyes_of_informers() {
     assert_eq!(pods_listed(), 8);
     assert_eq!(items(&cluster, "paramsChanged").len(), 0, "{cluster:#}");
 }
+
+/// An announcement that is overdue when an agent wakes up names the connections that came while it slept: Rancher drops the others.
+#[test]
+#[cfg_attr(not(has_go), ignore = "Go is not installed")]
+fn a_connection_that_waits_to_be_read_is_announced() {
+    let peer = Peer::start(&["--kubectl", "0", "--steps", "none"]);
+    let agent = Agent::start(&peer, "SyncInterval: 1s\nPingInterval: 1s\n");
+    create(&agent, "sleeper");
+    agent.await_state("sleeper", "active");
+    agent.signal("STOP");
+    let list = std::thread::scope(|scope| {
+        let asked = scope.spawn(|| peer.post("/clusters/sleeper/lists?seconds=1&path=/version", ""));
+        // Not to synchronise: the announcement has to become overdue.
+        std::thread::sleep(std::time::Duration::from_millis(2_500));
+        agent.signal("CONT");
+        asked.join().unwrap()
+    });
+    assert!(list["lists"].as_u64().is_some_and(|lists| lists > 0), "{list:#}");
+}

@@ -3,7 +3,7 @@
 use super::fault;
 use super::pace::{PaceArgs, ShapeArgs};
 use super::ramp::Target;
-use super::rehearse::{parse_setting, read_profile};
+use super::rehearse::parse_setting;
 use super::run_scenario::parse_scale;
 use crate::config::{Flags, Role, SETTINGS};
 use crate::ramp::parse_run;
@@ -124,7 +124,7 @@ pub struct RehearseArgs {
     pub template: Option<PathBuf>,
 
     /// What the stand-in asks of each cluster: `rancher`, `idle`, or a YAML file like those in config/profiles.
-    #[arg(long, value_name = "PROFILE", default_value = "rancher", value_parser = read_profile)]
+    #[arg(long, value_name = "PROFILE", default_value = "rancher", value_parser = Profile::read)]
     pub profile: Profile,
 
     /// A setting of the rehearsed agent, as in its configuration file; may be repeated.

@@ -95,17 +95,6 @@ fn own_program() -> Result<PathBuf, Failure> {
     })
 }
 
-/// Reads the profile that a flag names.
-pub(super) fn read_profile(name: &str) -> Result<Profile, String> {
-    if let Some(profile) = Profile::named(name) {
-        return Ok(profile);
-    }
-    let known = Profile::names().collect::<Vec<_>>().join(", ");
-    let text = std::fs::read_to_string(name)
-        .map_err(|error| format!("neither one of {known} nor a file that can be read: {error}"))?;
-    Profile::from_yaml(&text).map_err(|error| error.to_string())
-}
-
 /// Splits `KEY=VALUE`.
 pub(super) fn parse_setting(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("no `=` in it; write for example ReportInterval=10s")?;
@@ -139,13 +128,3 @@ const STAND_IN_THREADS: usize = 2;
 const DESCRIPTORS_PER_CLUSTER: u64 = 2;
 /// Standard streams, listener, polls, posting connections, files.
 const DESCRIPTORS_FOR_THE_REST: u64 = 100;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    #[test]
-    fn a_profile_that_cannot_be_read_is_named() {
-        assert!(read_profile("/nonexistent/profile.yaml").unwrap_err().contains("neither"));
-        assert_eq!(read_profile("idle").unwrap().name, "idle");
-    }
-}

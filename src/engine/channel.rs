@@ -11,7 +11,7 @@ use crate::tunnel::{ConnectionId, Due, Event, KeepAlive, Outbox, Role, Session, 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tungstenite::protocol::frame::Frame;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::{Error, Message, WebSocket};
@@ -149,14 +149,23 @@ impl Channel {
             Due::Wait(_) => {}
         }
         if self.next_sync <= clock.now {
-            self.session.sync(&mut self.outbox);
-            // Counted from the plan, so that it stays with a ping.
-            while self.next_sync <= clock.now {
-                self.next_sync += config.settings.sync_interval;
+            // Rancher drops what an announcement does not name, and that would be the connections whose opening is still unread.
+            self.socket.get_mut().look_again();
+            self.receive(service, context)?;
+            if !self.unread {
+                self.sync(config.settings.sync_interval, clock.now)?;
             }
-            self.post()?;
         }
         self.pump_where(|stream| stream.wake_at().is_some_and(|at| at <= clock.wall), service, context)
+    }
+
+    fn sync(&mut self, interval: Duration, now: Instant) -> Result<(), Lost> {
+        self.session.sync(&mut self.outbox);
+        // Counted from the plan, so that it stays with a ping.
+        while self.next_sync <= now {
+            self.next_sync += interval;
+        }
+        self.post()
     }
 
     /// Carries only so many bytes a second from now on, or as many as it can.

@@ -70,6 +70,13 @@ impl Transport {
         started.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 
+    /// Lets the next read ask the socket, whatever the poll has reported.
+    pub(super) fn look_again(&mut self) {
+        if self.unread == Unread::Nothing {
+            self.unread = Unread::Perhaps;
+        }
+    }
+
     /// Makes `registry` report readiness (edge-triggered) under `token`.
     pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         registry.register(&mut self.socket, token, Interest::READABLE | Interest::WRITABLE)

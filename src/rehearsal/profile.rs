@@ -118,6 +118,9 @@ pub enum ProfileError {
     /// Not YAML, or not these keys.
     #[error(transparent)]
     Yaml(#[from] serde_yaml::Error),
+    /// It is neither built in nor a file.
+    #[error("neither one of {names} nor a file that can be read: {0}", names = BUILT_IN.map(|(name, _)| name).join(", "))]
+    Unreadable(std::io::Error),
     /// It extends one that is not there.
     #[error("extends: there is no profile {0:?}; it can be {names}", names = BUILT_IN.map(|(name, _)| name).join(", "))]
     Unknown(String),
@@ -140,9 +143,12 @@ impl Profile {
         Profile::from_yaml(text).ok()
     }
 
-    /// The names of those that are built in.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        BUILT_IN.iter().map(|(name, _)| *name)
+    /// The profile that people mean by this: one that is built in, or the one in a file.
+    pub fn read(name: &str) -> Result<Profile, ProfileError> {
+        if let Some(profile) = Profile::named(name) {
+            return Ok(profile);
+        }
+        Profile::from_yaml(&std::fs::read_to_string(name).map_err(ProfileError::Unreadable)?)
     }
 
     /// Reads a profile; errors name the place and the key.
@@ -238,6 +244,13 @@ mod tests {
         assert_eq!(profile.watches.lists.len(), 12);
         assert_eq!(profile.first[0].path, "/api/v1/namespaces/kube-system");
         assert_eq!(profile.watches.form, WatchForm::WatchList);
+    }
+
+    #[test]
+    fn what_is_no_profile_is_named_with_those_there_are() {
+        let error = Profile::read("/nonexistent/profile.yaml").unwrap_err().to_string();
+        assert!(error.starts_with("neither one of rancher, ") && error.contains("No such file"), "{error}");
+        assert_eq!(Profile::read("idle").unwrap().name, "idle");
     }
 
     #[test]
