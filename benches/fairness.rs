@@ -1,7 +1,8 @@
 //! What a cluster that lists 50 MB again and again does to its neighbours on the same worker.
 //!
-//! `cargo bench --bench fairness`
+//! `cargo bench --bench fairness -- --set BytesPerTurn=32768`
 
+use clap::Parser;
 use scale_cluster_agent::ramp::{InFlightUntil, Spec};
 use scale_cluster_agent::rehearsal::{Behaviour, Options, Profile, Rehearsal};
 use scale_cluster_agent::remote::{Client, ClientError, Plan};
@@ -29,7 +30,24 @@ nodes: [{name: \"{{cluster-name}}-{{index}}\", count: 250, roles: [worker], capa
 deployments: [{name: \"service-{{index}}\", count: 250, replicas: 100, namespace: default, image: registry.example.com/service:1}]
 ";
 
+/// Measures GETs of 200 clusters without and with one more that lists without end.
+#[derive(Debug, Parser)]
+struct Args {
+    /// A setting of the agent, such as BytesPerTurn=32768; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
+    settings: Vec<(String, String)>,
+    /// Passed by `cargo bench`.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("no `=` in it")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
+    let args = Args::parse();
     let _ = rlimit::increase_nofile_limit(2 * u64::from(CLUSTERS) + 200);
     let options = Options {
         agent: PathBuf::from(env!("CARGO_BIN_EXE_scale-cluster-agent")),
@@ -45,7 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         // The stand-in shares the host and has to be fair itself: the large cluster keeps one of these busy.
         threads: 4,
         template: None,
-        settings: vec![("Workers".into(), "1".into())],
+        settings: [("Workers".to_owned(), "1".to_owned())].into_iter().chain(args.settings).collect(),
     };
     let mut rehearsal = Rehearsal::set(&options)?;
     rehearsal.agent.stop();
