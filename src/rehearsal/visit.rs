@@ -21,6 +21,8 @@ pub struct Visit {
     informers: Vec<Informer>,
     /// For each probe of the profile, since when its answer is awaited.
     probing: Vec<Option<Instant>>,
+    /// For each, when it is due next.
+    due: Vec<Option<Instant>>,
     orders: Vec<Order>,
 }
 
@@ -83,6 +85,7 @@ impl Visit {
             script: Script::default(),
             position: Position::First(0),
             informers: Vec::new(),
+            due: probing.clone(),
             probing,
             orders: Vec::new(),
         }
@@ -329,8 +332,13 @@ impl Visit {
     }
 
     fn probe(&mut self, index: usize, now: Instant) {
-        let every = Duration::from_secs(self.profile.probes[index].every_seconds);
-        self.orders.push(Order::Wake(now + every, Alarm::Probe(index)));
+        let every = Duration::from_secs(self.profile.probes[index].every_seconds.max(1));
+        let due = self.due[index].get_or_insert(now);
+        // Counted from the plan: those of many clusters that were late together once would stay together, and become ever more.
+        while *due <= now {
+            *due += every;
+        }
+        self.orders.push(Order::Wake(*due, Alarm::Probe(index)));
         if self.probing[index].is_some() {
             self.orders.push(Order::Close(Line::Probe(index)));
             self.probe_failed(index, "no answer before the next one was due", now);
@@ -525,6 +533,18 @@ probes:
         let orders = visit.orders();
         assert_eq!(orders[1], Order::Close(Line::Probe(0)));
         assert!(matches!(orders[2], Order::Send(Line::Probe(0), _)));
+    }
+
+    #[test]
+    fn probes_that_are_late_keep_their_phase() {
+        let scene = Scene::new();
+        let mut visit = scene.visit(Channel::Steve);
+        let after = |ms| scene.now + Duration::from_millis(ms);
+        visit.orders();
+        visit.replied(Line::Probe(0), 200, b"pong", after(10));
+        visit.orders();
+        visit.woken(Alarm::Probe(0), after(15_400));
+        assert_eq!(visit.orders()[0], Order::Wake(after(30_000), Alarm::Probe(0)));
     }
 
     #[test]
