@@ -1,6 +1,6 @@
 //! What a cluster that lists 50 MB again and again does to its neighbours on the same worker.
 //!
-//! `cargo bench --bench fairness -- --set BytesPerTurn=32768`
+//! `cargo bench --bench fairness -- --bytes-per-turn 32768`
 
 use clap::Parser;
 use scale_cluster_agent::ramp::{InFlightUntil, Spec};
@@ -33,17 +33,12 @@ deployments: [{name: \"service-{{index}}\", count: 250, replicas: 100, namespace
 /// Measures GETs of 200 clusters without and with one more that lists without end.
 #[derive(Debug, Parser)]
 struct Args {
-    /// A setting of the agent, such as BytesPerTurn=32768; may be repeated.
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
-    settings: Vec<(String, String)>,
+    /// The setting BytesPerTurn; the agent's own default if not given.
+    #[arg(long)]
+    bytes_per_turn: Option<u32>,
     /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
-}
-
-fn setting(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("no `=` in it")?;
-    Ok((key.to_owned(), value.to_owned()))
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -63,7 +58,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         // The stand-in shares the host and has to be fair itself: the large cluster keeps one of these busy.
         threads: 4,
         template: None,
-        settings: [("Workers".to_owned(), "1".to_owned())].into_iter().chain(args.settings).collect(),
+        settings: std::iter::once(("Workers".into(), "1".into()))
+            .chain(args.bytes_per_turn.map(|bytes| ("BytesPerTurn".into(), bytes.to_string())))
+            .collect(),
     };
     let mut rehearsal = Rehearsal::set(&options)?;
     rehearsal.agent.stop();

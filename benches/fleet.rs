@@ -270,6 +270,13 @@ fn with_reference(args: &Args, clusters: u32, profile: Profile, program: &Path) 
     Ok(row)
 }
 
+impl Row {
+    /// What every table begins a row with.
+    fn title(&self, clusters: u64) -> [String; 3] {
+        [count(clusters), self.load.clone(), format!("{:?}", self.holder).to_lowercase()]
+    }
+}
+
 impl Memory {
     fn between(before: &Moment, up: &Moment, clusters: u32) -> Memory {
         let usage = |of: &Moment| of.usage.unwrap_or(Usage { rss_bytes: 0, pss_bytes: 0, cpu: Duration::ZERO });
@@ -491,10 +498,7 @@ fn costs(rows: &[Row]) -> Table {
         figure("lost"),
     ]);
     for row in rows {
-        table.row([
-            count(row.active as u64),
-            row.load.clone(),
-            format!("{:?}", row.holder).to_lowercase(),
+        let cells = [
             format!("{:.0}", row.clusters_per_second),
             format!("{:.2} ms", row.cpu_ms_per_cluster_up),
             bytes(row.memory.rss_bytes_per_cluster),
@@ -506,7 +510,8 @@ fn costs(rows: &[Row]) -> Table {
             micros(row.hold.whole.answers.quantile_us(0.5)),
             micros(row.hold.whole.answers.quantile_us(0.99)),
             count(row.hold.whole.tunnels_lost),
-        ]);
+        ];
+        table.row(row.title(row.active as u64).into_iter().chain(cells));
     }
     table
 }
@@ -529,10 +534,7 @@ fn drift(rows: &[Row]) -> Table {
     for row in rows.iter().filter(|row| row.hold.windows.len() > 1) {
         let baseline = row.hold.windows[0].rss_bytes as f64;
         for (index, window) in row.hold.windows.iter().enumerate() {
-            table.row([
-                count(row.clusters.into()),
-                row.load.clone(),
-                format!("{:?}", row.holder).to_lowercase(),
+            let cells = [
                 format!("{} of {}", index + 1, duration(Duration::from_secs_f64(window.seconds))),
                 bytes(window.rss_bytes as i64),
                 format!("{:+.2} %", 100.0 * (window.rss_bytes as f64 / baseline - 1.0)),
@@ -540,7 +542,8 @@ fn drift(rows: &[Row]) -> Table {
                 micros(window.answers.quantile_us(0.5)),
                 micros(window.answers.quantile_us(0.99)),
                 count(window.tunnels_lost),
-            ]);
+            ];
+            table.row(row.title(row.clusters.into()).into_iter().chain(cells));
         }
     }
     table
@@ -567,17 +570,15 @@ fn survival(rows: &[Row]) -> Table {
     for row in rows {
         let Some(back) = &row.after_outage else { continue };
         let restart = row.restart.as_ref();
-        table.row([
-            count(row.clusters.into()),
-            row.load.clone(),
-            format!("{:?}", row.holder).to_lowercase(),
+        let cells = [
             time(back.seconds),
             format!("{:.0}/s", back.most_accepted_per_second),
             count(back.accepted),
             restart.map_or(String::new(), |restart| time(Some(restart.drain_seconds))),
             restart.map_or(String::new(), |restart| time(Some(restart.load_seconds))),
             restart.map_or(String::new(), |restart| time(restart.active_seconds)),
-        ]);
+        ];
+        table.row(row.title(row.clusters.into()).into_iter().chain(cells));
     }
     table
 }

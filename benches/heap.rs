@@ -146,8 +146,10 @@ fn table(without: &BTreeMap<String, i64>, with: &BTreeMap<String, i64>, args: &A
     let each = |bytes: i64| bytes / i64::from(args.clusters.max(1));
     let mut holders: Vec<(&str, i64, i64)> = with
         .iter()
-        .map(|(name, &bytes)| (name.as_str(), bytes - without.get(name).unwrap_or(&0), bytes))
-        .map(|(name, more, bytes)| (name, more, bytes - more))
+        .map(|(name, &bytes)| {
+            let base = without.get(name).copied().unwrap_or_default();
+            (name.as_str(), bytes - base, base)
+        })
         .collect();
     holders.sort_by_key(|(_, more, base)| (std::cmp::Reverse(*more), std::cmp::Reverse(*base)));
     let sum = |holders: &[(&str, i64, i64)]| {

@@ -75,6 +75,7 @@ fn another_certificate_of_the_same_authority_changes_nothing_and_one_of_a_strang
 struct Cable {
     namespace: String,
     here: String,
+    there: String,
     /// Addresses of this host and of the other.
     addresses: (String, String),
 }
@@ -86,16 +87,17 @@ impl Cable {
         let cable = Cable {
             namespace: format!("sca{unique}-{number}"),
             here: format!("sca{unique}h{number}"),
+            there: format!("sca{unique}t{number}"),
             addresses: (format!("10.213.{number}.1"), format!("10.213.{number}.2")),
         };
-        let (namespace, here, there) = (&cable.namespace, &cable.here, format!("sca{unique}t{number}"));
+        let (namespace, here, there) = (&cable.namespace, &cable.here, &cable.there);
         let (ours, theirs) = (format!("{}/24", cable.addresses.0), format!("{}/24", cable.addresses.1));
         let made = run(&["ip", "netns", "add", namespace])
-            && run(&["ip", "link", "add", here, "type", "veth", "peer", "name", &there, "netns", namespace])
+            && run(&["ip", "link", "add", here, "type", "veth", "peer", "name", there, "netns", namespace])
             && run(&["ip", "addr", "add", &ours, "dev", here])
             && run(&["ip", "link", "set", here, "up"])
-            && run(&["ip", "-n", namespace, "addr", "add", &theirs, "dev", &there])
-            && run(&["ip", "-n", namespace, "link", "set", &there, "up"])
+            && run(&["ip", "-n", namespace, "addr", "add", &theirs, "dev", there])
+            && run(&["ip", "-n", namespace, "link", "set", there, "up"])
             && run(&["ip", "-n", namespace, "link", "set", "lo", "up"]);
         if !made {
             println!("skipped: network namespaces cannot be made here (they need root and iproute2)");
@@ -174,8 +176,7 @@ impl Drop for Cable {
 #[cfg_attr(not(has_go), ignore = "Go is not installed")]
 fn more_source_addresses_make_up_for_ports_that_run_out() {
     let Some(cable) = Cable::lay(4) else { return };
-    let there = format!("sca{}t4", std::process::id() % 10_000);
-    assert!(run(&["ip", "-n", &cable.namespace, "addr", "add", "10.213.4.3/24", "dev", &there]));
+    assert!(run(&["ip", "-n", &cable.namespace, "addr", "add", "10.213.4.3/24", "dev", &cable.there]));
     let range = "net.ipv4.ip_local_port_range=41000 41019";
     assert!(run(&["ip", "netns", "exec", &cable.namespace, "sysctl", "-w", range]));
     let peer = Peer::start(&["-steps", "none", "-listen", &format!("{}:0", cable.addresses.0)]);

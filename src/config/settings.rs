@@ -116,7 +116,8 @@ pub struct Settings {
     pub journal_interval: Duration,
     /// `Workers`: worker threads; default (0) one per core.
     pub workers: usize,
-    /// `SourceAddresses`: addresses of this host that tunnels are opened from, in turn; default none, which leaves it to the system.
+    /// `SourceAddresses`: addresses of this host that tunnels are opened from, in turn, those of the family of Rancher's own
+    /// address; default none, which leaves it to the system.
     pub source_addresses: Vec<IpAddr>,
     /// `DialsInFlight`: tunnels being opened at once, per worker; default 64.
     pub dials_in_flight: usize,
@@ -130,7 +131,8 @@ pub struct Settings {
     pub bytes_per_turn: usize,
     /// `MaxRequestBytes`: largest body accepted from an operator's request; default 1 MiB.
     pub max_request_bytes: usize,
-    /// `WatchHistory`: events a cluster keeps for watches that resume; default 256, which is five minutes of 25 nodes.
+    /// `WatchHistory`: events a cluster keeps for watches that resume; default 256. Each report makes two for a node, its
+    /// lease and its status, so that 256 are five minutes of twelve nodes.
     pub watch_history: usize,
     /// `PodStartup`: how long pods take to become ready, about; default 2 s.
     pub pod_startup: Duration,

@@ -301,7 +301,7 @@ pub static SETTINGS: &[Setting] = &[
     setting(
         "SourceAddresses",
         Kind::Addresses(|s| &mut s.source_addresses),
-        "Addresses of this host that tunnels are opened from, in turn: each has ports for about 14,000 clusters of one Rancher.",
+        "Addresses of this host that tunnels are opened from, in turn, those of Rancher's own family (IPv4 or IPv6): each has ports for about 14,000 clusters of one Rancher.",
     ),
     setting(
         "DialsInFlight",
@@ -332,7 +332,7 @@ pub static SETTINGS: &[Setting] = &[
     setting(
         "WatchHistory",
         Kind::Count(|s| &mut s.watch_history, 1, 1_000_000),
-        "Events that a cluster keeps for watches that resume; older ones answer 410. 256 is five minutes of 25 nodes.",
+        "Events that a cluster keeps for watches that resume; older ones answer 410. Each report makes two for a node.",
     ),
     setting(
         "MaxObjects",

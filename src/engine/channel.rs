@@ -65,8 +65,8 @@ impl Channel {
                 settings.ping_timeout,
                 in_phase(clock.now) - clock.now,
             ),
-            // Together with a ping. Not within the first interval, as the reference's ticker has it: Rancher drops connections that it has just
-            // opened and that an announcement does not name yet, and most are opened at the start.
+            // Together with a ping. Not within the first interval, as the reference's ticker has it: Rancher drops connections
+            // that it has just opened and that an announcement does not name yet, and most are opened at the start.
             next_sync: first_sync,
             unread: true,
             choked: false,

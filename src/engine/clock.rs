@@ -53,7 +53,7 @@ fn http_date(wall: Timestamp) -> String {
     jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&wall).unwrap_or_default()
 }
 
-/// Two ticks of the timer wheel: at most fifty wakes a second for the pings of all clusters, and a ping is 20 ms early or late for nobody.
+/// Two ticks of the timer wheel: the pings of all clusters wake a worker fifty times a second at most.
 const PHASE_STEP: Duration = Duration::from_millis(20);
 
 #[cfg(test)]

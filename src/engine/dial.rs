@@ -76,9 +76,18 @@ struct Upgrade {
 impl Upgrade {
     /// The websocket on the transport, which begins with what came behind the head of Rancher's answer.
     fn finish(self) -> WebSocket<Transport> {
-        let head = self.heard.windows(HEAD_END.len()).position(|window| window == HEAD_END);
-        let begun = head.map_or(Vec::new(), |at| self.heard[at + HEAD_END.len()..].to_vec());
+        let begun = behind_head(&self.heard).to_vec();
         WebSocket::from_partially_read(self.transport, begun, Role::Client, Some(websocket_config()))
+    }
+}
+
+/// What follows the head of a response, by the parser that tungstenite has read it with.
+fn behind_head(heard: &[u8]) -> &[u8] {
+    let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
+    match httparse::Response::new(&mut fields).parse(heard) {
+        Ok(httparse::Status::Complete(length)) => &heard[length..],
+        // tungstenite has found it complete.
+        Ok(httparse::Status::Partial) | Err(_) => &[],
     }
 }
 
@@ -282,8 +291,8 @@ fn websocket_config() -> WebSocketConfig {
 /// tungstenite keeps its read buffer for the life of the connection; it reads from what the transport has received, so that
 /// small pieces cost no system calls.
 const READ_BUFFER_BYTES: usize = 256;
-/// Of an HTTP head (RFC 9112 §2.1).
-const HEAD_END: &[u8] = b"\r\n\r\n";
+/// As many as tungstenite accepts in a head (its `MAX_HEADERS`).
+const MAX_FIELDS: usize = 124;
 /// remotedialer writes 32 KiB a message; more than this is no remotedialer.
 const MAX_MESSAGE_BYTES: usize = 4 << 20;
 /// Rancher's words for a registration token of no cluster (rancher/rancher `pkg/tunnelserver/mcmauthorizer`).
@@ -315,6 +324,16 @@ mod tests {
     fn request_of(tunnel: Tunnel, registered: bool) -> Request {
         let announcement = Announcement::new("10.43.0.1:443", "sa-token", "PEM");
         request(&server(), tunnel, &Secret::new("regtoken"), &announcement, registered).unwrap()
+    }
+
+    #[test]
+    fn what_comes_together_with_the_upgrade_is_kept() {
+        let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
+        for head in [head.to_owned(), head.replace("\r\n", "\n")] {
+            let frame = b"\x82\x06\r\n\r\nab";
+            assert_eq!(behind_head(&[head.as_bytes(), frame].concat()), frame, "{head:?}");
+            assert_eq!(behind_head(head.as_bytes()), b"");
+        }
     }
 
     #[test]
