@@ -131,8 +131,7 @@ pub struct Settings {
     pub bytes_per_turn: usize,
     /// `MaxRequestBytes`: largest body accepted from an operator's request; default 1 MiB.
     pub max_request_bytes: usize,
-    /// `WatchHistory`: events a cluster keeps for watches that resume; default 256. Each report makes two for a node, its
-    /// lease and its status, so that 256 are five minutes of twelve nodes.
+    /// `WatchHistory`: most events a cluster keeps, of the last five to ten minutes, for watches that resume; default 1,024.
     pub watch_history: usize,
     /// `PodStartup`: how long pods take to become ready, about; default 2 s.
     pub pod_startup: Duration,
@@ -199,7 +198,7 @@ impl Default for Settings {
             messages_per_turn: 64,
             bytes_per_turn: 256 * 1024,
             max_request_bytes: 1 << 20,
-            watch_history: 256,
+            watch_history: 1_024,
             pod_startup: Duration::from_secs(2),
             max_objects: 20_000,
             api_address: "10.43.0.1:443".into(),

@@ -332,7 +332,7 @@ pub static SETTINGS: &[Setting] = &[
     setting(
         "WatchHistory",
         Kind::Count(|s| &mut s.watch_history, 1, 1_000_000),
-        "Events that a cluster keeps for watches that resume; older ones answer 410. Each report makes two for a node.",
+        "Most events that a cluster keeps, of the last five to ten minutes, for watches that resume; to older ones it answers 410.",
     ),
     setting(
         "MaxObjects",

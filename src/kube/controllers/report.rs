@@ -21,8 +21,9 @@ impl Cluster {
         }
     }
 
-    /// Renews leases, and nodes' heartbeats if asked, and sums up the pods of nodes whose pods changed.
+    /// Forgets old events, renews leases, and nodes' heartbeats if asked, and sums up the pods of nodes whose pods changed.
     pub(in crate::kube) fn renew(&mut self, heartbeat: Heartbeat, now: Timestamp) {
+        self.store.compact(now.as_second());
         let nodes = Cluster::built_in("", "nodes").map(|nodes| nodes.storage);
         let baseline = self.baseline.clone();
         for ordinal in baseline.beating() {

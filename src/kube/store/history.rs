@@ -1,4 +1,4 @@
-//! The latest changes of a cluster, in order.
+//! The latest changes of a cluster, in order: those of five to ten minutes, and no more than a number.
 
 use super::{Stored, Touched, Version};
 use crate::kube::ResourceId;
@@ -57,6 +57,8 @@ pub(super) struct History {
     start: u64,
     /// The latest forgotten revision of each resource that has one.
     forgotten: BTreeMap<ResourceId, u64>,
+    /// The revision that the next compaction goes up to, and when that is due, in seconds since 1970.
+    compaction: (u64, i64),
 }
 
 impl History {
@@ -68,6 +70,7 @@ impl History {
             capacity: capacity.max(1),
             start: revision,
             forgotten: BTreeMap::new(),
+            compaction: (revision, i64::MIN),
         }
     }
 
@@ -83,13 +86,32 @@ impl History {
 
     /// Adds the event of the next revision.
     pub(super) fn push(&mut self, event: Event) {
-        if self.events.len() == self.capacity
-            && let Some(oldest) = self.events.pop_front()
-        {
+        if self.events.len() == self.capacity {
+            self.forget_oldest();
+        }
+        self.events.push_back(event);
+    }
+
+    /// Once in [`COMPACTION_S`] forgets what was already there the time before, and gives back the room that a burst took.
+    pub(super) fn compact(&mut self, now_s: i64) {
+        let (up_to, due_s) = self.compaction;
+        if now_s < due_s {
+            return;
+        }
+        while self.first <= up_to && !self.events.is_empty() {
+            self.forget_oldest();
+        }
+        if self.events.capacity() > 4 * self.events.len() {
+            self.events.shrink_to(2 * self.events.len());
+        }
+        self.compaction = (self.revision(), now_s + COMPACTION_S);
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some(oldest) = self.events.pop_front() {
             self.forgotten.insert(oldest.resource(), self.first);
             self.first += 1;
         }
-        self.events.push_back(event);
     }
 
     /// Whether everything that happened to `resource` after `revision` is still known.
@@ -117,6 +139,10 @@ impl History {
         self.events.capacity() * size_of::<Event>()
     }
 }
+
+/// Seconds between two compactions, so that an event is known for five to ten minutes: what kube-apiserver has etcd do
+/// (`--etcd-compaction-interval`).
+const COMPACTION_S: i64 = 300;
 
 impl Event {
     /// What kind of object it is about.
@@ -176,6 +202,44 @@ mod tests {
         assert_eq!(revisions(&history, PODS, 101), [103]);
         assert_eq!(revisions(&history, PODS, 103), [0; 0]);
         assert_eq!(revisions(&history, PODS, u64::MAX), [0; 0]);
+    }
+
+    #[test]
+    fn an_event_is_known_for_five_to_ten_minutes() {
+        let mut history = History::new(100, 1_000);
+        let mut oldest_known = Vec::new();
+        // A report every half minute, from a moment that is no multiple of anything.
+        for report in 0..60 {
+            let now_s = 1_767_225_613 + 30 * report;
+            history.compact(now_s);
+            history.push(beat(LEASES));
+            let oldest = history.after(LEASES, 0).next().map(|(revision, _)| revision - 101);
+            oldest_known.push(oldest.map(|oldest| 30 * (report - oldest as i64)));
+        }
+        // Seconds since the oldest event that is left: five minutes after a compaction, almost ten before the next.
+        let steady = &oldest_known[20..];
+        assert_eq!(steady.iter().flatten().min(), Some(&300));
+        assert_eq!(steady.iter().flatten().max(), Some(&570));
+        assert!(history.size_bytes() <= 32 * size_of::<Event>(), "{} bytes", history.size_bytes());
+    }
+
+    #[test]
+    fn the_room_of_a_burst_is_given_back() {
+        let mut history = History::new(100, 1_000);
+        history.compact(0);
+        for _ in 0..900 {
+            history.push(beat(PODS));
+        }
+        history.compact(299);
+        assert_eq!(history.resumption(PODS, 100), Resumption::Possible, "not due");
+        history.compact(300);
+        assert_eq!(history.resumption(PODS, 100), Resumption::Possible, "it came after the compaction before");
+        history.compact(600);
+        assert_eq!(history.resumption(PODS, 999), Resumption::Expired { oldest: 1_000 });
+        assert_eq!(history.resumption(PODS, 1_000), Resumption::Possible);
+        assert_eq!((history.revision(), history.size_bytes()), (1_000, 0));
+        history.push(beat(PODS));
+        assert_eq!(revisions(&history, PODS, 1_000), [1_001]);
     }
 
     #[test]

@@ -229,6 +229,11 @@ impl Store {
         beside.filter(|(_, slot)| beats(slot)).map(|(path, _)| path.clone()).collect()
     }
 
+    /// Forgets events that are more than five to ten minutes old.
+    pub(in crate::kube) fn compact(&mut self, now_s: i64) {
+        self.history.compact(now_s);
+    }
+
     /// Whether everything that happened to `resource` after `revision` is still known.
     pub(in crate::kube) fn resumption(&self, resource: ResourceId, revision: u64) -> Resumption {
         self.history.resumption(resource, revision)
@@ -354,6 +359,7 @@ mod tests {
         Put(usize),
         Remove(usize),
         Beat(usize),
+        Compact,
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -361,6 +367,7 @@ mod tests {
             (0..PATHS.len()).prop_map(Step::Put),
             (0..PATHS.len()).prop_map(Step::Remove),
             (0..6_usize).prop_map(Step::Beat),
+            Just(Step::Compact),
         ];
         proptest::collection::vec(step, 0..40)
     }
@@ -401,18 +408,24 @@ mod tests {
             // The naive model: the whole state after every revision, and what each revision was about.
             let mut states = vec![state(store.list(nodes, None), &store)];
             let mut changed: Vec<ResourceId> = Vec::new();
+            // How many changes there were at each compaction; one forgets what was there at the one before.
+            let mut compactions = vec![0, 0];
             for step in steps {
                 let before = store.revision();
                 match step {
                     Step::Put(at) => put(&mut store, nodes, PATHS[at]),
                     Step::Remove(at) => _ = store.remove(nodes, PATHS[at]),
                     Step::Beat(at) => store.beat(BASELINE.beating()[at], 1_767_225_700),
+                    Step::Compact => {
+                        store.compact(300 * compactions.len() as i64);
+                        compactions.push(changed.len());
+                    }
                 }
                 prop_assert!(store.revision() <= before + 1, "one change, one revision");
                 if store.revision() > before {
                     let beat = match step {
                         Step::Beat(at) => BASELINE.resource(BASELINE.beating()[at]),
-                        Step::Put(_) | Step::Remove(_) => nodes,
+                        Step::Put(_) | Step::Remove(_) | Step::Compact => nodes,
                     };
                     changed.push(beat);
                     states.push(state(store.list(nodes, None), &store));
@@ -421,7 +434,8 @@ mod tests {
                 prop_assert!(objects.is_sorted());
                 prop_assert_eq!(store.count(nodes), objects.len());
             }
-            let forgotten = changed.len().saturating_sub(HISTORY);
+            let compacted = compactions[compactions.len() - 2];
+            let forgotten = changed.len().saturating_sub(HISTORY).max(compacted);
             let last_forgotten = changed[..forgotten].iter().rposition(|resource| *resource == nodes);
             let oldest = last_forgotten.map_or(start, |at| start + at as u64 + 1);
             for (revision, expected) in (start..).zip(&states) {
