@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct TimerWheel<T> {
     start: Instant,
+    /// How long a tick is.
+    resolution: Duration,
     /// The next tick to be processed; every entry is due at this tick or later.
     tick: u64,
     levels: [Level<T>; LEVELS],
@@ -31,10 +33,10 @@ struct Entry<T> {
 }
 
 impl<T> TimerWheel<T> {
-    /// An empty wheel whose time begins at `now`.
-    pub fn new(now: Instant) -> TimerWheel<T> {
+    /// An empty wheel whose time begins at `now` and goes by in ticks of `resolution`.
+    pub fn new(now: Instant, resolution: Duration) -> TimerWheel<T> {
         let level = || Level { slots: std::iter::repeat_with(Vec::new).take(SLOTS).collect(), occupied: 0 };
-        TimerWheel { start: now, tick: 0, levels: [level(), level(), level(), level()], len: 0 }
+        TimerWheel { start: now, resolution, tick: 0, levels: [level(), level(), level(), level()], len: 0 }
     }
 
     /// How many timers are set.
@@ -76,7 +78,7 @@ impl<T> TimerWheel<T> {
     /// be early, never late.
     pub fn next_due(&self) -> Option<Instant> {
         let tick = self.next_occupied_tick()?;
-        Some(self.start + TICK * u32::try_from(tick).unwrap_or(u32::MAX))
+        Some(self.start + Duration::from_nanos(tick.saturating_mul(self.resolution.as_nanos() as u64)))
     }
 
     /// The first tick, from the current one on, at which an occupied slot of any level comes up.
@@ -110,11 +112,11 @@ impl<T> TimerWheel<T> {
     }
 
     fn ticks_until(&self, at: Instant) -> u64 {
-        (at.saturating_duration_since(self.start).as_nanos() / TICK.as_nanos()) as u64
+        (at.saturating_duration_since(self.start).as_nanos() / self.resolution.as_nanos()) as u64
     }
 
     fn tick_at_or_after(&self, at: Instant) -> u64 {
-        at.saturating_duration_since(self.start).as_nanos().div_ceil(TICK.as_nanos()) as u64
+        at.saturating_duration_since(self.start).as_nanos().div_ceil(self.resolution.as_nanos()) as u64
     }
 }
 
@@ -130,8 +132,6 @@ fn span_of(level: usize) -> u64 {
     1 << (LEVEL_BITS * (level as u32 + 1))
 }
 
-/// The resolution: coarse enough that an idle worker with thousands of clusters wakes a hundred times a second at most.
-const TICK: Duration = Duration::from_millis(10);
 const LEVELS: usize = 4;
 const LEVEL_BITS: u32 = 6;
 const SLOTS: usize = 1 << LEVEL_BITS;
@@ -142,6 +142,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const TICK: Duration = Duration::from_millis(10);
+
     fn fired_by<T>(wheel: &mut TimerWheel<T>, now: Instant) -> Vec<T> {
         let mut fired = Vec::new();
         wheel.advance(now, &mut fired);
@@ -151,7 +153,7 @@ mod tests {
     #[test]
     fn fires_at_its_deadline_and_not_before() {
         let start = Instant::now();
-        let mut wheel = TimerWheel::new(start);
+        let mut wheel = TimerWheel::new(start, TICK);
         wheel.insert(start + Duration::from_secs(30), "report");
         assert!(fired_by(&mut wheel, start + Duration::from_millis(29_990)).is_empty());
         assert_eq!(fired_by(&mut wheel, start + Duration::from_secs(30)), ["report"]);
@@ -161,7 +163,7 @@ mod tests {
     #[test]
     fn a_deadline_in_the_past_fires_at_the_next_advance() {
         let start = Instant::now();
-        let mut wheel = TimerWheel::new(start);
+        let mut wheel = TimerWheel::new(start, TICK);
         assert!(fired_by(&mut wheel, start + Duration::from_secs(5)).is_empty());
         wheel.insert(start, "late");
         assert_eq!(fired_by(&mut wheel, start + Duration::from_millis(5_010)), ["late"]);
@@ -170,12 +172,22 @@ mod tests {
     #[test]
     fn next_due_never_sleeps_past_a_timer() {
         let start = Instant::now();
-        let mut wheel = TimerWheel::new(start);
+        let mut wheel = TimerWheel::new(start, TICK);
         assert_eq!(wheel.next_due(), None);
         wheel.insert(start + Duration::from_millis(200), ());
         assert_eq!(wheel.next_due(), Some(start + Duration::from_millis(200)));
         wheel.insert(start + Duration::from_hours(60), ());
         assert_eq!(wheel.next_due(), Some(start + Duration::from_millis(200)));
+    }
+
+    #[test]
+    fn a_year_of_milliseconds_is_no_limit() {
+        let start = Instant::now();
+        let mut wheel = TimerWheel::new(start, Duration::from_millis(1));
+        let year = Duration::from_hours(24 * 365);
+        assert!(fired_by(&mut wheel, start + year).is_empty());
+        wheel.insert(start + year + Duration::from_millis(5), ());
+        assert_eq!(wheel.next_due(), Some(start + year + Duration::from_millis(5)));
     }
 
     proptest! {
@@ -186,7 +198,7 @@ mod tests {
             steps in prop::collection::vec(0u64..30_000_000, 1..40),
         ) {
             let start = Instant::now();
-            let mut wheel = TimerWheel::new(start);
+            let mut wheel = TimerWheel::new(start, TICK);
             let mut model: Vec<(u64, u64)> = Vec::new();
             let mut now_ms = 0;
             let mut pending = timers.into_iter();

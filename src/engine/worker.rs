@@ -61,7 +61,7 @@ impl Worker {
             events: VecDeque::new(),
             members: Slab::new(),
             names: HashMap::new(),
-            wheel: TimerWheel::new(clock.now),
+            wheel: TimerWheel::new(clock.now, TICK),
             ready: VecDeque::new(),
             dials: VecDeque::new(),
             dialing: 0,
@@ -349,6 +349,8 @@ impl Worker {
 
 /// The token of the waker; no cluster reaches it.
 pub(super) const WAKER: Token = Token(usize::MAX);
+/// The timers' resolution: coarse enough that an idle worker with thousands of clusters wakes a hundred times a second at most.
+const TICK: Duration = Duration::from_millis(10);
 /// Readiness reports fetched at once.
 const READINESS_BATCH: usize = 1024;
 /// New clusters taken on before those that are there get their turn.

@@ -62,7 +62,7 @@ impl Worker {
             listener,
             peers: HashMap::new(),
             next_token: FIRST_PEER,
-            timers: TimerWheel::new(Instant::now()),
+            timers: TimerWheel::new(Instant::now(), TICK),
             unread: Vec::new(),
             scratch: vec![0; SCRATCH_BYTES].into(),
         })
@@ -195,5 +195,7 @@ const FIRST_PEER: usize = 2;
 /// How long to sleep when no timer is set.
 const IDLE_WAIT: Duration = Duration::from_secs(1);
 const EVENTS_PER_TURN: usize = 1024;
+/// As fine as epoll waits, so that the requests of a thousand clusters are spread over a second and do not come in bursts.
+const TICK: Duration = Duration::from_millis(1);
 /// One TLS record's plaintext.
 const SCRATCH_BYTES: usize = 16 * 1024;
