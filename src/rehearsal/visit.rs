@@ -333,7 +333,8 @@ impl Visit {
 
     fn probe(&mut self, index: usize, now: Instant) {
         let every = Duration::from_secs(self.profile.probes[index].every_seconds.max(1));
-        let due = self.due[index].get_or_insert(now);
+        // Clusters that came up together are not asked together ever after.
+        let due = self.due[index].get_or_insert_with(|| now + every.mul_f64(1.0 + self.random.f64()));
         // Counted from the plan: those of many clusters that were late together once would stay together, and become ever more.
         while *due <= now {
             *due += every;
@@ -467,6 +468,13 @@ probes:
         visit.orders().into_iter().filter_map(sent).collect()
     }
 
+    /// When the only probe of a visit that has just begun comes again.
+    fn second_probe(visit: &mut Visit) -> Instant {
+        let orders = visit.orders();
+        let Some(Order::Wake(second, Alarm::Probe(0))) = orders.first() else { panic!("{orders:?}") };
+        *second
+    }
+
     #[test]
     fn both_visits_together_make_a_cluster_active() {
         let scene = Scene::new();
@@ -525,8 +533,7 @@ probes:
     fn a_ping_without_an_answer_makes_the_cluster_unavailable() {
         let scene = Scene::new();
         let mut visit = scene.visit(Channel::Steve);
-        let later = scene.now + Duration::from_secs(15);
-        assert_eq!(visit.orders()[0], Order::Wake(later, Alarm::Probe(0)));
+        let later = second_probe(&mut visit);
         visit.woken(Alarm::Probe(0), later);
         assert_eq!(scene.state(), "unavailable");
         assert_eq!(scene.problems(), ["probe /ping: no answer before the next one was due"]);
@@ -539,12 +546,30 @@ probes:
     fn probes_that_are_late_keep_their_phase() {
         let scene = Scene::new();
         let mut visit = scene.visit(Channel::Steve);
-        let after = |ms| scene.now + Duration::from_millis(ms);
+        let second = second_probe(&mut visit);
+        visit.replied(Line::Probe(0), 200, b"pong", scene.now + Duration::from_millis(10));
         visit.orders();
-        visit.replied(Line::Probe(0), 200, b"pong", after(10));
-        visit.orders();
-        visit.woken(Alarm::Probe(0), after(15_400));
-        assert_eq!(visit.orders()[0], Order::Wake(after(30_000), Alarm::Probe(0)));
+        visit.woken(Alarm::Probe(0), second + Duration::from_millis(400));
+        assert_eq!(visit.orders()[0], Order::Wake(second + Duration::from_secs(15), Alarm::Probe(0)));
+    }
+
+    #[test]
+    fn clusters_that_come_up_together_are_not_probed_together() {
+        let scene = Scene::new();
+        let mut seconds: Vec<Instant> = Vec::new();
+        for seed in 0..100 {
+            let (fleet, profile) = (scene.fleet.clone(), scene.profile.clone());
+            let mut visit = Visit::new(fleet, profile, scene.cluster.clone(), Channel::Steve, seed);
+            visit.begin(scene.now);
+            seconds.push(second_probe(&mut visit));
+        }
+        let phase = |second: &Instant| second.duration_since(scene.now).as_secs_f64() / 15.0;
+        assert!(seconds.iter().all(|second| (1.0..2.0).contains(&phase(second))), "{seconds:?}");
+        for fifth in 0..5 {
+            let within = seconds.iter().filter(|second| ((phase(second) - 1.0) * 5.0) as u32 == fifth);
+            let within = within.count();
+            assert!((8..35).contains(&within), "{within} of 100 in fifth {fifth}");
+        }
     }
 
     #[test]
