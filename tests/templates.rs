@@ -1,6 +1,7 @@
 //! What a user sees of templates: the objects they make, and errors that name line and field.
 
 use assert_cmd::Command;
+use scale_cluster_agent::rehearsal::Profile;
 use scale_cluster_agent::remote::parse_scenario;
 use scale_cluster_agent::{config, template};
 use serde_json::{Value, json};
@@ -408,12 +409,13 @@ fn a_text_that_wants_to_become_more_than_it_is_gets_nowhere() {
         let below = level - 1;
         format!("{text}a{level}: &a{level} [*a{below}, *a{below}, *a{below}, *a{below}, *a{below}]\n")
     });
-    let nested = format!("nodes: {}", "[".repeat(5_000));
+    let nested = format!("nodes: {}", "[".repeat(1_000_000));
     let counted = "nodes: [{name: 'n-{{index}}', count: 4294967295, roles: [worker]}]\n";
     let begin = Instant::now();
     for hostile in [laughs.as_str(), &nested, counted] {
         assert!(template::parse("cluster.yaml", hostile).is_err(), "{hostile:.60}");
         assert!(parse_scenario("scenario.yaml", hostile).is_err(), "{hostile:.60}");
+        assert!(Profile::from_yaml(hostile).is_err(), "{hostile:.60}");
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("config");
         fs::write(&file, hostile).unwrap();

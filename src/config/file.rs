@@ -18,6 +18,10 @@ pub(super) struct Entry {
 /// Reads a file's entries in order; duplicates stay, for the caller to refuse. An empty file has none.
 pub(super) fn read_entries(path: &Path) -> Result<Vec<Entry>, ConfigError> {
     let text = read_text_file("the configuration file", path, FILE_LIMIT_BYTES)?;
+    if let Some(line) = yaml::too_deep(text.as_bytes()) {
+        let problem = format!("brackets nest more than {} deep", yaml::DEPTH_LIMIT);
+        return Err(ConfigError::Malformed { path: path.into(), line, problem });
+    }
     let malformed = |error: serde_yaml::Error| ConfigError::Malformed {
         path: path.into(),
         line: error.location().map_or(1, |location| location.line()),

@@ -2,6 +2,7 @@
 //! again and again.
 
 use super::Channel;
+use crate::yaml::{DEPTH_LIMIT, too_deep};
 use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
@@ -121,6 +122,9 @@ pub enum ProfileError {
     /// It is neither built in nor a file.
     #[error("neither one of {names} nor a file that can be read: {0}", names = BUILT_IN.map(|(name, _)| name).join(", "))]
     Unreadable(std::io::Error),
+    /// It nests too deep.
+    #[error("line {0}: brackets nest more than {DEPTH_LIMIT} deep")]
+    Deep(usize),
     /// It extends one that is not there.
     #[error("extends: there is no profile {0:?}; it can be {names}", names = BUILT_IN.map(|(name, _)| name).join(", "))]
     Unknown(String),
@@ -153,6 +157,9 @@ impl Profile {
 
     /// Reads a profile; errors name the place and the key.
     pub fn from_yaml(text: &str) -> Result<Profile, ProfileError> {
+        if let Some(line) = too_deep(text.as_bytes()) {
+            return Err(ProfileError::Deep(line));
+        }
         let written: Written = serde_yaml::from_str(text)?;
         let base = match &written.extends {
             None => Profile::empty(),

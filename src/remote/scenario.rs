@@ -12,7 +12,7 @@ use super::{Plan, Planned};
 use crate::config::{duration_text, parse_duration};
 use crate::faults::Injection;
 use crate::ramp::Spec;
-use crate::yaml::{Path, line_of, nearest};
+use crate::yaml::{DEPTH_LIMIT, Path, line_of, nearest, too_deep};
 use serde_json::{Map, Value};
 use std::fmt;
 use std::time::Duration;
@@ -34,12 +34,12 @@ pub struct ScenarioError {
 pub fn parse(file: &str, yaml: &str) -> Result<Plan, ScenarioError> {
     let text = Text { file, yaml };
     let root = Path::default();
-    let value: Value = serde_yaml::from_str(yaml).map_err(|error| ScenarioError {
-        file: file.to_owned(),
-        line: error.location().map_or(1, |location| location.line()),
-        field: String::new(),
-        problem: error.to_string(),
-    })?;
+    let whole = |line, problem| ScenarioError { file: file.to_owned(), line, field: String::new(), problem };
+    if let Some(line) = too_deep(yaml.as_bytes()) {
+        return Err(whole(line, format!("brackets nest more than {DEPTH_LIMIT} deep")));
+    }
+    let value: Value = serde_yaml::from_str(yaml)
+        .map_err(|error| whole(error.location().map_or(1, |location| location.line()), error.to_string()))?;
     let Value::Object(mut scenario) = value else { return Err(text.error(&root, "a scenario is a mapping")) };
     if let Some(unknown) = scenario.keys().find(|key| !FIELDS.contains(&key.as_str())) {
         let hint = nearest(unknown, FIELDS).map(|near| format!("; did you mean {near}?"));

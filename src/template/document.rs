@@ -2,7 +2,7 @@
 
 use super::TemplateError;
 use super::placeholder::{has_literal_cluster_name, has_mark, mask, unknown, unmask};
-use crate::yaml::{Path, line_of, nearest};
+use crate::yaml::{DEPTH_LIMIT, Path, line_of, nearest, too_deep};
 use serde::Deserialize;
 use serde_yaml::Value;
 use std::collections::HashSet;
@@ -26,6 +26,10 @@ impl Text {
             let line = yaml.lines().position(has_mark).map_or(1, |before| before + 1);
             let problem = "it has a character from U+10FFF0 to U+10FFF3".into();
             return Err(text.at_line(line, "", problem, "text without them".into()));
+        }
+        if let Some(line) = too_deep(yaml.as_bytes()) {
+            let problem = format!("brackets nest more than {DEPTH_LIMIT} deep");
+            return Err(text.at_line(line, "", problem, "fewer levels".into()));
         }
         Ok(text)
     }

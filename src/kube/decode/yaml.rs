@@ -1,28 +1,15 @@
 //! YAML into JSON trees, as sigs.k8s.io/yaml does: keys that are no strings become strings.
 
+use crate::yaml::{DEPTH_LIMIT, too_deep};
 use serde_json::{Map, Value};
 
 /// The first document of `bytes`; an error is the parser's message.
 pub(crate) fn from_yaml(bytes: &[u8]) -> Result<Value, String> {
-    if flow_depth(bytes) > DEPTH_LIMIT {
+    if too_deep(bytes).is_some() {
         return Err(format!("exceeded a nesting depth of {DEPTH_LIMIT}"));
     }
     let value: serde_yaml::Value = serde_yaml::from_slice(bytes).map_err(|error| error.to_string())?;
     json(value)
-}
-
-/// How deep flow collections may nest in `bytes`: brackets inside of strings count, so it may be less.
-fn flow_depth(bytes: &[u8]) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    for byte in bytes {
-        match byte {
-            b'[' | b'{' => depth += 1,
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        deepest = deepest.max(depth);
-    }
-    deepest
 }
 
 fn json(value: serde_yaml::Value) -> Result<Value, String> {
@@ -49,7 +36,3 @@ fn text(key: serde_yaml::Value) -> Result<String, String> {
         _ => Err("unsupported map key".into()),
     }
 }
-
-/// The scanner's work grows with the square of the depth, and no more than this would be accepted anyway. Brackets in strings are rarely
-/// as unbalanced.
-const DEPTH_LIMIT: usize = 1000;
