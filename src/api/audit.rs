@@ -1,15 +1,16 @@
 //! The audit log: who did what to which cluster from where with what outcome; a JSON line for each request that changes
 //! something and for each that is refused.
 
-use super::auth::Caller;
+use super::auth::{Caller, Unrecorded};
+use crate::config::make_private;
 use crate::telemetry::{Counter, Exposition, Source};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde::Serialize;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -73,6 +74,19 @@ struct Record<'a> {
     took_ms: u64,
 }
 
+/// The line for refusals that have none of their own.
+#[derive(Serialize)]
+struct Summary<'a> {
+    ts: Timestamp,
+    outcome: &'static str,
+    /// How many there were.
+    refusals: u64,
+    /// Where the last of them came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<IpAddr>,
+    detail: &'a str,
+}
+
 /// The line after a gap.
 #[derive(Serialize)]
 struct Gap<'a> {
@@ -106,11 +120,22 @@ impl AuditLog {
                 _ => "refused",
             },
             status,
-            detail,
+            detail: detail.map(clip),
             took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         };
+        self.record(&record);
+    }
+
+    /// Writes a line for all the refusals that were too many for one each.
+    pub(super) fn sum_up(&self, unrecorded: &Unrecorded) {
+        let detail = "more refusals than are recorded one by one";
+        let Unrecorded { count, last } = unrecorded;
+        self.record(&Summary { ts: Timestamp::now(), outcome: "refused", refusals: *count, source: *last, detail });
+    }
+
+    fn record(&self, record: &impl Serialize) {
         let mut state = self.state.lock();
-        match self.append(&mut state, &record) {
+        match self.append(&mut state, record) {
             Ok(()) => self.written.increment(),
             Err(error) => {
                 self.lost.increment();
@@ -132,9 +157,9 @@ impl AuditLog {
         Some(format!("the audit log cannot be written, {} records are lost: {problem}", state.lost))
     }
 
-    fn append(&self, state: &mut State, record: &Record<'_>) -> io::Result<()> {
+    fn append(&self, state: &mut State, record: &impl Serialize) -> io::Result<()> {
         if let Some(problem) = &state.problem {
-            let gap = Gap { ts: record.ts, lost: state.lost, detail: problem };
+            let gap = Gap { ts: Timestamp::now(), lost: state.lost, detail: problem };
             let line = line(&gap)?;
             self.append_line(state, &line)?;
             log::info!("the audit log is written again");
@@ -145,7 +170,8 @@ impl AuditLog {
     }
 
     fn append_line(&self, state: &mut State, line: &[u8]) -> io::Result<()> {
-        let (mut file, mut size) = match state.file.take() {
+        // Somebody may have moved or deleted the file: what is written there nobody finds.
+        let (mut file, mut size) = match state.file.take().filter(|(file, _)| is_at(file, &self.config.path)) {
             Some(open) => open,
             None => open(&self.config.path)?,
         };
@@ -188,8 +214,17 @@ impl Source for AuditLog {
 
 fn open(path: &Path) -> io::Result<(File, u64)> {
     let file = File::options().create(true).append(true).mode(0o600).open(path)?;
+    if make_private(&file)? {
+        log::warn!("{} could be read by others; not any more", path.display());
+    }
     let size = file.metadata()?.len();
     Ok((file, size))
+}
+
+/// Whether a path still leads to an open file.
+fn is_at(file: &File, path: &Path) -> bool {
+    let same = |open: Metadata, there: Metadata| (open.dev(), open.ino()) == (there.dev(), there.ino());
+    file.metadata().and_then(|open| Ok(same(open, std::fs::metadata(path)?))).unwrap_or(false)
 }
 
 fn line(record: &impl Serialize) -> io::Result<Vec<u8>> {
@@ -260,6 +295,32 @@ mod tests {
         let expected: Vec<String> = (12 - names.len()..12).map(|number| format!("edge-{number}")).collect();
         assert_eq!(names, expected, "the latest, in order, without a gap");
         assert!(std::fs::metadata(path(".1")).unwrap().len() <= 500);
+    }
+
+    #[test]
+    fn a_file_that_was_moved_away_is_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = log(folder.path(), 1 << 20, 3);
+        let (path, moved) = (folder.path().join("audit.log"), folder.path().join("audit.log-2026"));
+        log.write(&deed("edge-1"), 201, None, Duration::ZERO);
+        std::fs::rename(&path, &moved).unwrap();
+        log.write(&deed("edge-2"), 201, None, Duration::ZERO);
+        std::fs::remove_file(&path).unwrap();
+        log.write(&deed("edge-3"), 201, Some(&"x".repeat(1_000_000)), Duration::ZERO);
+        let clusters = |path| lines(path).iter().map(|line| line["cluster"].clone()).collect::<Vec<_>>();
+        assert_eq!((clusters(moved), clusters(path.clone())), (vec!["edge-1".into()], vec!["edge-3".into()]));
+        assert!(std::fs::metadata(path).unwrap().len() < 1_000, "what others say is clipped");
+    }
+
+    #[test]
+    fn many_refusals_are_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = log(folder.path(), 1 << 20, 3);
+        log.sum_up(&Unrecorded { count: 4_321, last: Some(IpAddr::from([192, 0, 2, 9])) });
+        let lines = lines(folder.path().join("audit.log"));
+        let [line] = lines.as_slice() else { panic!("{lines:?}") };
+        assert_eq!((&line["refusals"], &line["source"]), (&4_321.into(), &"192.0.2.9".into()), "{line}");
+        assert_eq!(line["outcome"], "refused");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tiny_http::Request;
 /// The keys, and who failed to show one lately.
 pub(super) struct Auth {
     keys: RwLock<Vec<ApiKey>>,
-    failures: Mutex<HashMap<IpAddr, Failures>>,
+    refusals: Mutex<Refusals>,
 }
 
 /// Whoever sent a request.
@@ -28,10 +28,32 @@ pub(super) struct Caller {
     pub(super) role: Option<Role>,
 }
 
-/// Failures of one address.
-struct Failures {
-    since: Instant,
-    count: u32,
+/// Who was refused within the present minute.
+#[derive(Default)]
+struct Refusals {
+    since: Option<Instant>,
+    /// How often, by address.
+    by_source: HashMap<IpAddr, u32>,
+    /// How many of them are on record.
+    recorded: u32,
+    /// Those that are not, of this minute and of earlier ones that nobody has asked for yet.
+    unrecorded: Unrecorded,
+}
+
+/// Refusals that were not put on record one by one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Unrecorded {
+    /// How many.
+    pub(super) count: u64,
+    /// The address that the last of them came from.
+    pub(super) last: Option<IpAddr>,
+}
+
+/// How an address stands after one more refusal.
+struct Standing {
+    /// How long it has to wait, if it was refused too often.
+    wait: Option<Duration>,
+    is_worth_a_record: bool,
 }
 
 /// A caller that is turned away.
@@ -40,7 +62,7 @@ pub(super) struct Refused {
     pub(super) caller: Caller,
     pub(super) denial: Denial,
     pub(super) problem: Problem,
-    /// False for the many that follow one that was recorded.
+    /// False where so many were recorded lately that more would push what matters out of the audit log: those are summed up.
     pub(super) is_worth_a_record: bool,
 }
 
@@ -62,7 +84,7 @@ pub(super) enum Denial {
 impl Auth {
     /// One with these keys; without any, everybody may do everything.
     pub(super) fn new(keys: Vec<ApiKey>) -> Auth {
-        Auth { keys: RwLock::new(keys), failures: Mutex::default() }
+        Auth { keys: RwLock::new(keys), refusals: Mutex::default() }
     }
 
     /// Uses these keys from now on.
@@ -79,10 +101,13 @@ impl Auth {
         now: Instant,
     ) -> Result<Caller, Box<Refused>> {
         let stranger = || Caller { name: NOBODY.into(), role: None };
-        let refused = |caller, denial, problem| Box::new(Refused { caller, denial, problem, is_worth_a_record: true });
+        let refused = |caller, denial, problem, standing: &Standing| {
+            Box::new(Refused { caller, denial, problem, is_worth_a_record: standing.is_worth_a_record })
+        };
         let is_open = self.keys.read().is_empty();
         if let Some(problem) = cross_site(request, is_open) {
-            return Err(refused(stranger(), Denial::CrossSite, problem));
+            let standing = self.refusals.lock().count(source, now);
+            return Err(refused(stranger(), Denial::CrossSite, problem, &standing));
         }
         let Some(needed) = role else { return Ok(stranger()) };
         if is_open {
@@ -92,18 +117,19 @@ impl Auth {
         let caller = shown.as_deref().and_then(|key| self.holder(key));
         let Some(caller) = caller else {
             let denial = if shown.is_some() { Denial::Wrong } else { Denial::Missing };
-            return Err(match self.failed(source, now) {
-                Some((wait, is_first)) => {
-                    let refused = refused(stranger(), Denial::Limited, limited(wait));
-                    Box::new(Refused { is_worth_a_record: is_first, ..*refused })
-                }
-                None => refused(stranger(), denial, unauthorized(denial)),
+            // Whoever has a key is never kept waiting by others at the same address: a key has 256 random bits, so the limit is there to
+            // spare the logs, not to stop guessing.
+            let standing = self.refusals.lock().count(source, now);
+            return Err(match standing.wait {
+                Some(wait) => refused(stranger(), Denial::Limited, limited(wait), &standing),
+                None => refused(stranger(), denial, unauthorized(denial), &standing),
             });
         };
         if caller.role < Some(needed) {
             let detail = format!("the key {} is a {}'s", caller.name, caller.role.map_or("", Role::as_str));
             let remedy = format!("use a key whose role is {needed}");
-            return Err(refused(caller, Denial::Role, Problem::new(Kind::Forbidden, detail, remedy)));
+            let standing = self.refusals.lock().count(source, now);
+            return Err(refused(caller, Denial::Role, Problem::new(Kind::Forbidden, detail, remedy), &standing));
         }
         Ok(caller)
     }
@@ -120,24 +146,55 @@ impl Auth {
         found
     }
 
-    /// Counts a failure; how long the address has to wait, if it failed too often, and whether it is told so first. Whoever has a key is never kept waiting by
-    /// others at the same address: a key has 256 random bits, so the limit is there to spare the logs, not to stop guessing.
-    fn failed(&self, source: IpAddr, now: Instant) -> Option<(Duration, bool)> {
-        let mut failures = self.failures.lock();
-        if failures.len() >= MAX_ADDRESSES {
-            failures.retain(|_, failures| now.saturating_duration_since(failures.since) < FAILURE_WINDOW);
-            if failures.len() >= MAX_ADDRESSES {
-                return Some((FAILURE_WINDOW, false));
-            }
+    /// What was refused and not recorded until a minute ago; each is told once. With `all`, up to now.
+    pub(super) fn unrecorded(&self, now: Instant, all: bool) -> Option<Unrecorded> {
+        let mut refusals = self.refusals.lock();
+        if !all && refusals.since.is_some_and(|since| now.saturating_duration_since(since) < WINDOW) {
+            return None;
         }
-        let own = failures.entry(source).or_insert(Failures { since: now, count: 0 });
-        if now.saturating_duration_since(own.since) >= FAILURE_WINDOW {
-            *own = Failures { since: now, count: 0 };
+        refusals.begin(now);
+        Some(std::mem::take(&mut refusals.unrecorded)).filter(|unrecorded| unrecorded.count > 0)
+    }
+}
+
+impl Refusals {
+    fn count(&mut self, source: IpAddr, now: Instant) -> Standing {
+        if self.since.is_none_or(|since| now.saturating_duration_since(since) >= WINDOW) {
+            self.begin(now);
         }
-        own.count = own.count.saturating_add(1);
-        let over = own.since + FAILURE_WINDOW;
-        let is_first = own.count == FAILURES_PER_WINDOW + 1;
-        (own.count > FAILURES_PER_WINDOW).then(|| (over.saturating_duration_since(now), is_first))
+        // One who has a network of IPv6 has as many addresses as he likes.
+        let source = network(source);
+        let has_room = self.by_source.len() < MAX_ADDRESSES || self.by_source.contains_key(&source);
+        let count = if has_room {
+            let count = self.by_source.entry(source).or_default();
+            *count = count.saturating_add(1);
+            *count
+        } else {
+            1
+        };
+        let over = self.since.map_or(WINDOW, |since| (since + WINDOW).saturating_duration_since(now));
+        let is_worth_a_record = count <= REFUSALS_EACH + 1 && self.recorded < RECORDS;
+        if is_worth_a_record {
+            self.recorded += 1;
+        } else {
+            self.unrecorded.count += 1;
+            self.unrecorded.last = Some(source);
+        }
+        Standing { wait: (count > REFUSALS_EACH).then_some(over), is_worth_a_record }
+    }
+
+    fn begin(&mut self, now: Instant) {
+        self.since = Some(now);
+        self.by_source.clear();
+        self.recorded = 0;
+    }
+}
+
+/// The address itself, or the /64 it is in.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) => IpAddr::from((u128::from(v6) >> 64 << 64).to_be_bytes()),
+        v4 => v4,
     }
 }
 
@@ -226,10 +283,14 @@ const NOBODY: &str = "-";
 const ANYONE: &str = "anyone";
 /// Not Basic, though that is taken too: browsers would ask for a password before the status page can ask for the key.
 const CHALLENGE: &str = "Bearer realm=\"scale-cluster-agent\"";
-/// A person who mistypes stays below it, a script that tries does not.
-const FAILURES_PER_WINDOW: u32 = 10;
-const FAILURE_WINDOW: Duration = Duration::from_secs(60);
-/// Addresses whose failures are counted at once; beyond it a new one counts as having failed too often.
+/// Refusals of an address that are answered as what they are: a person who mistypes stays below it, a script that tries does not.
+const REFUSALS_EACH: u32 = 10;
+/// Refusals that are recorded one by one in a window, whoever they are of: the audit log keeps what was done for days rather than for
+/// as long as it takes to fill it.
+const RECORDS: u32 = 200;
+/// What these limits are for, and after which all begins again.
+const WINDOW: Duration = Duration::from_secs(60);
+/// Addresses that are counted; those of others are no reason to keep anybody waiting.
 const MAX_ADDRESSES: usize = 1024;
 
 #[cfg(test)]
@@ -293,24 +354,70 @@ mod tests {
     #[test]
     fn an_address_that_fails_often_is_told_to_wait_but_a_key_still_counts() {
         let auth = auth();
-        for _ in 0..FAILURES_PER_WINDOW {
+        for _ in 0..REFUSALS_EACH {
             assert_eq!(denied(&auth, &[("X-API-Key", "guess")], Role::Viewer), Some((401, Denial::Wrong)));
         }
         assert_eq!(denied(&auth, &[("X-API-Key", "guess")], Role::Viewer), Some((429, Denial::Limited)));
         assert_eq!(denied(&auth, &[("X-API-Key", "sca_v")], Role::Viewer), None);
-        let later = Instant::now() + FAILURE_WINDOW;
+        let later = Instant::now() + WINDOW;
         let refused = auth.admit(&request(&[]), SOURCE, Some(Role::Viewer), later).unwrap_err();
         assert_eq!(refused.denial, Denial::Missing, "a window later");
     }
 
     #[test]
-    fn the_table_of_failures_is_bounded() {
+    fn the_table_of_refusals_is_bounded_and_mutes_nobody() {
         let auth = auth();
         let now = Instant::now();
-        for number in 0..2 * MAX_ADDRESSES as u32 {
-            let _ = auth.admit(&request(&[]), IpAddr::from(number.to_be_bytes()), Some(Role::Viewer), now);
+        let mut recorded = 0;
+        let sources = 2 * MAX_ADDRESSES as u32;
+        for number in 0..sources {
+            let source = IpAddr::from(number.to_be_bytes());
+            let refused = auth.admit(&request(&[]), source, Some(Role::Viewer), now).unwrap_err();
+            assert_eq!(refused.denial, Denial::Missing, "the first of {source}");
+            recorded += u32::from(refused.is_worth_a_record);
         }
-        assert_eq!(auth.failures.lock().len(), MAX_ADDRESSES);
+        assert_eq!(auth.refusals.lock().by_source.len(), MAX_ADDRESSES);
+        assert_eq!(recorded, RECORDS);
+        assert_eq!(auth.unrecorded(now, false), None, "not before the minute is over");
+        let unrecorded = auth.unrecorded(now + WINDOW, false).unwrap();
+        assert_eq!(unrecorded.count, u64::from(sources - RECORDS));
+        assert_eq!(unrecorded.last, Some(IpAddr::from((sources - 1).to_be_bytes())));
+        assert_eq!(auth.unrecorded(now + 2 * WINDOW, false), None, "told once");
+        let refused = auth.admit(&request(&[]), SOURCE, Some(Role::Viewer), now + 2 * WINDOW).unwrap_err();
+        assert!(refused.is_worth_a_record, "a minute later");
+    }
+
+    #[test]
+    fn whatever_the_refusal_a_flood_is_summed_up() {
+        let auth = auth();
+        let now = Instant::now();
+        let crossing = [("Origin", "http://evil.test"), ("X-API-Key", "sca_o")];
+        let reaching = [("X-API-Key", "sca_v")];
+        for fields in [&crossing[..], &reaching[..]] {
+            for number in 0..100 {
+                let refused = auth.admit(&request(fields), SOURCE, Some(Role::Operator), now).unwrap_err();
+                assert_eq!(refused.problem.status, 403, "never 429: it is no guess");
+                if number > REFUSALS_EACH {
+                    assert!(!refused.is_worth_a_record, "{number}");
+                }
+            }
+        }
+        let unrecorded = auth.unrecorded(now, true).unwrap();
+        assert_eq!(unrecorded.count, u64::from(200 - REFUSALS_EACH - 1));
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_address() {
+        let auth = auth();
+        let now = Instant::now();
+        let mut denials = Vec::new();
+        for number in 0..=REFUSALS_EACH {
+            let source = format!("2001:db8:1:2::{number:x}").parse().unwrap();
+            denials.push(auth.admit(&request(&[]), source, Some(Role::Viewer), now).unwrap_err().denial);
+        }
+        assert_eq!(denials.last(), Some(&Denial::Limited));
+        let elsewhere = "2001:db8:1:3::1".parse().unwrap();
+        assert_eq!(auth.admit(&request(&[]), elsewhere, Some(Role::Viewer), now).unwrap_err().denial, Denial::Missing);
     }
 
     #[test]

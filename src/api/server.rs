@@ -133,8 +133,9 @@ impl Api {
         self.shared.auth.set_keys(keys);
     }
 
-    /// Reads the certificate again if its files changed.
-    pub fn reload_certificate(&self) {
+    /// Looks after what time brings: a certificate whose files changed, and refusals that are summed up in the audit log.
+    pub fn tend(&self) {
+        self.sum_up(false);
         match self.certificate.as_ref().map(|certificate| certificate.reload()) {
             Some(Ok(true)) => log::info!("the REST API shows another certificate from now on"),
             Some(Err(error)) => log::error!("the REST API's certificate stays as it was: {error}"),
@@ -146,6 +147,13 @@ impl Api {
     pub fn stop(&self) {
         self.gate.stop();
         self.server.unblock();
+        self.sum_up(true);
+    }
+
+    fn sum_up(&self, all: bool) {
+        if let Some(unrecorded) = self.shared.auth.unrecorded(Instant::now(), all) {
+            self.shared.audit.sum_up(&unrecorded);
+        }
     }
 }
 
