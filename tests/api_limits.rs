@@ -97,6 +97,29 @@ fn ten_thousand_idle_clients_hold_up_nobody() {
 }
 
 #[test]
+fn clients_that_send_or_read_drop_by_drop_hold_up_nobody() {
+    let rancher = FakeRancher::start();
+    let agent = Agent::start_for(&rancher, "MaxAPIConnections: 50\n");
+    // Answers larger than every buffer on the way, which are never read.
+    let deaf = b"GET /openapi.json HTTP/1.1\r\nHost: agent\r\n\r\n".repeat(400);
+    let slow = format!("{POST}Content-Length: 1000\r\n\r\n{{").into_bytes();
+    let mut held = Vec::new();
+    for request in [slow, deaf] {
+        for number in 0..100 {
+            let mut socket = http::connect(&agent.url);
+            socket.set_nonblocking(true).unwrap();
+            let _ = socket.write(&request);
+            held.push(socket);
+            if number % 20 == 19 {
+                assert_responsive(&agent);
+            }
+        }
+    }
+    assert!(metric(&agent, "scale_agent_api_connections_evicted_total") >= 140.0);
+    assert!(metric(&agent, "scale_agent_api_connections_open") <= 50.0);
+}
+
+#[test]
 fn a_body_of_a_gigabyte_costs_nothing() {
     let rancher = FakeRancher::start();
     let agent = Agent::start_for(&rancher, "");

@@ -21,6 +21,8 @@ pub(super) struct Client {
     http: ServerConnection,
     relay: Option<Relay>,
     phase: Phase,
+    /// Since when it is in that phase.
+    since: Instant,
     /// When the client is given up if nothing happens; never while the agent is at work for it.
     deadline: Option<Instant>,
     /// The client sends no more.
@@ -84,6 +86,7 @@ impl Client {
             relay: None,
             // It connected to ask something: the first head has no more time than the others.
             phase: Phase::Head,
+            since: now,
             deadline: Some(now + limits.header_timeout),
             is_at_end: false,
             backlog: 0,
@@ -117,9 +120,10 @@ impl Client {
         self.advance(context)
     }
 
-    /// Since when it may be closed to make room for another, if it may be: nobody is at work for it.
-    pub(super) fn idle_until(&self) -> Option<Instant> {
-        self.deadline.filter(|_| matches!(self.phase, Phase::Idle | Phase::Head))
+    /// Since when the agent waits for it, if it does: who keeps it waiting for longest makes room for others. A client that sends its
+    /// body or takes its answer drop by drop is no better than an idle one.
+    pub(super) fn waited_for_since(&self) -> Option<Instant> {
+        (self.phase != Phase::Waiting).then_some(self.since)
     }
 
     /// Bytes that are held for it.
@@ -300,6 +304,7 @@ impl Client {
 
     fn enter(&mut self, phase: Phase, time: Option<Duration>, context: &Context<'_>) {
         self.phase = phase;
+        self.since = context.now;
         self.deadline = time.map(|time| context.now + time);
     }
 }

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 /// What clients may cost.
 #[derive(Debug, Clone)]
 pub struct GateLimits {
-    /// Clients that are connected at once; the longest idle one makes room for the next.
+    /// Clients that are connected at once; the one that keeps the agent waiting for longest makes room for the next.
     pub connections: usize,
     /// From the first byte of a head to its last.
     pub header_timeout: Duration,
@@ -158,6 +158,7 @@ impl Guard {
 
     fn admit(&mut self, socket: mio::net::TcpStream, source: SocketAddr) {
         if self.clients.len() >= self.config.limits.connections && !self.evict() {
+            self.stats.turned_away.increment();
             return;
         }
         // Answers are written in one piece: waiting for more would only delay them.
@@ -182,10 +183,10 @@ impl Guard {
         self.turn(key, Client::advance);
     }
 
-    /// Closes the client that is idle for longest; false if none is.
+    /// Closes the client that the agent waits for longest; false if it is at work for all of them.
     fn evict(&mut self) -> bool {
-        let idle = self.clients.iter().filter_map(|(key, client)| Some((client.idle_until()?, key)));
-        let Some((_, key)) = idle.min() else { return false };
+        let waited_for = self.clients.iter().filter_map(|(key, client)| Some((client.waited_for_since()?, key)));
+        let Some((_, key)) = waited_for.min() else { return false };
         self.stats.evicted.increment();
         self.remove(key);
         true
