@@ -113,7 +113,12 @@ fn guesses_are_limited_and_the_holder_of_a_key_is_not() {
     assert_eq!(statuses, [[401; 10].as_slice(), &[429; 5]].concat());
     assert!(call(&agent, "GET", "/health", Some("sca_guess"), "").header("Retry-After").is_some());
     assert_eq!(call(&agent, "GET", "/health", Some(&viewer), "").status, 200);
-    assert_eq!(audit(&agent).len(), 11, "the first that is told to wait is on record, those after it are only counted");
+    assert_eq!(audit(&agent).len(), 11, "the first that is told to wait is on record, those after it are summed up");
+    agent.signal("TERM");
+    eventually("the sum is on record", || match audit(&agent).pop() {
+        Some(record) if record["refusals"] == 5 && record["source"] == "127.0.0.1" => Ok(()),
+        record => Err(format!("{record:?}")),
+    });
 }
 
 #[test]
@@ -131,7 +136,10 @@ fn keys_change_at_sighup() {
         status => Err(status.to_string()),
     });
     assert_eq!(call(&agent, "GET", "/health", Some(&old), "").status, 401);
-    assert!(agent.log().contains("in force now: APIKeys"), "{}", agent.log());
+    eventually("the log says so", || match agent.log() {
+        log if log.contains("in force now: APIKeys") => Ok(()),
+        log => Err(log),
+    });
 }
 
 #[test]
@@ -158,6 +166,20 @@ fn without_keys_other_machines_are_kept_out() {
         log => Err(log),
     });
     assert_eq!(http::send(&agent_url, b"GET /health HTTP/1.1\r\nHost: agent\r\n\r\n").status, 401);
+}
+
+#[test]
+fn a_configuration_that_is_gone_opens_no_door() {
+    let rancher = FakeRancher::start();
+    let (_, line) = make_key("viewer", "watcher");
+    let agent = Agent::start_for(&rancher, &format!("APIKeys:\n{line}\n"));
+    std::fs::remove_file(agent.home.path().join("config")).unwrap();
+    agent.signal("HUP");
+    eventually("the agent says so", || match agent.log() {
+        log if log.contains("the APIKeys stay as they were") => Ok(()),
+        log => Err(log),
+    });
+    assert_eq!(http::send(&agent.url, b"GET /health HTTP/1.1\r\nHost: agent\r\n\r\n").status, 401);
 }
 
 #[test]
@@ -234,6 +256,7 @@ fn over_tls_a_renewed_certificate_is_shown_without_a_restart() {
     let mut got = Vec::new();
     let _ = plain.read_to_end(&mut got);
     assert!(!got.starts_with(b"HTTP/"), "{got:?}");
+    assert_eq!(health(&second).as_deref(), Ok("ok"), "and harms nobody else");
 }
 
 #[test]

@@ -51,13 +51,13 @@ impl Reloader {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             self.servers.iter_mut().for_each(Watched::look);
-            self.api.reload_certificate();
+            self.api.tend();
         }
     }
 
     fn reload(&mut self) {
         telemetry::reopen();
-        let fresh = match (self.read)() {
+        let mut fresh = match (self.read)() {
             Ok(fresh) => fresh,
             Err(failure) => return log::error!("the configuration stays as it was: {failure}"),
         };
@@ -67,16 +67,20 @@ impl Reloader {
                 watched.server.bearer_token_file = server.bearer_token_file;
             }
         }
-        if fresh.settings.api_keys.is_empty() && !self.loaded.settings.listens_on_loopback() {
-            // The socket is what it was at the start, whatever the configuration says by now.
+        fresh.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+        let keeps_keys = fresh.settings.api_keys.is_empty() && !self.loaded.settings.api_keys.is_empty();
+        if keeps_keys {
+            // A file that is gone or half written names none either.
             log::error!(
-                "the APIKeys stay as they were: without any, other machines could drive this agent until it restarts"
+                "the APIKeys stay as they were: the configuration names none any more, and without any whoever reaches this agent could \
+                 drive it; restart it if that is meant"
             );
-        } else {
-            self.api.set_keys(fresh.settings.api_keys.clone());
+            fresh.settings.api_keys = self.loaded.settings.api_keys.clone();
         }
+        self.api.set_keys(fresh.settings.api_keys.clone());
         telemetry::set_levels(fresh.settings.log_level.clone());
-        let changed = self.changed(&fresh);
+        let mut changed = self.changed(&fresh);
+        changed.retain(|key| !(keeps_keys && *key == "APIKeys"));
         let (now, later): (Vec<&str>, Vec<&str>) = changed.into_iter().partition(|key| RELOADED.contains(key));
         log::info!("configuration read again; in force now: {}", list(&now));
         if !later.is_empty() {

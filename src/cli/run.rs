@@ -24,6 +24,7 @@ pub(super) fn run(
     let log =
         LogConfig { levels: settings.log_level.clone(), format: settings.log_format, file: settings.log_file.clone() };
     let _log = telemetry::init(&log).map_err(|error| Failure::new("logging cannot start").cause(error))?;
+    end_on_panic();
     loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
 
     let listener = serve::listen(&settings)?;
@@ -47,4 +48,15 @@ pub(super) fn run(
     api.stop();
     agent.stop()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Without one of its threads the agent would look alive and serve nobody. What was acknowledged is in the journal, so whoever
+/// supervises it starts it again and loses nothing.
+fn end_on_panic() {
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current();
+        log::error!("thread {} panicked, the agent ends: {panic}", thread.name().unwrap_or("without a name"));
+        log::logger().flush();
+        std::process::exit(1);
+    }));
 }

@@ -127,9 +127,9 @@ impl Tls {
             };
             used += discard;
             match (outcome, failure.take()) {
-                (Ok(Turn::GoOn), failed) => failure = failed,
+                (Ok(Turn::GoOn), None) => {}
                 (Ok(Turn::Rest), None) => break,
-                // rustls hands out the alert before it repeats the error.
+                // It hands out the alert first when it is asked again. Once more, and it would read the same bytes again.
                 (Err(error), None) => failure = Some(error),
                 (_, Some(error)) => {
                     *work.phase = Phase::Failed;

@@ -1,13 +1,14 @@
 //! The certificate of the REST API, read again when its files change.
 
+use crate::config::refuse_open_file;
 use parking_lot::RwLock;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 /// A certificate and its key, as they are in their files now.
 #[derive(Debug)]
@@ -20,9 +21,12 @@ pub struct Certificate {
 #[derive(Debug)]
 struct Current {
     key: Arc<CertifiedKey>,
-    /// When the files changed last, as far as was seen.
-    changed: Option<(SystemTime, SystemTime)>,
+    /// How the files were when they were looked at last.
+    marks: Marks,
 }
+
+/// What tells one state of the certificate's and the key's file from another: device, inode, size, and when contents and owner changed.
+type Marks = [Option<[i64; 7]>; 2];
 
 /// Why a certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -57,11 +61,11 @@ impl Certificate {
     /// Reads the files again if they changed; true if another certificate is shown from now on. What cannot be used leaves the
     /// one before in place, and is told once.
     pub fn reload(&self) -> Result<bool, CertificateError> {
-        let changed = changed(&self.certificate_file, &self.key_file);
-        if changed.is_none() || self.current.read().changed == changed {
+        let marks = marks(&self.certificate_file, &self.key_file);
+        if self.current.read().marks == marks {
             return Ok(false);
         }
-        self.current.write().changed = changed;
+        self.current.write().marks = marks;
         let fresh = read(&self.certificate_file, &self.key_file)?;
         let mut current = self.current.write();
         let is_another = current.key.cert != fresh.key.cert;
@@ -87,13 +91,14 @@ impl ResolvesServerCert for Certificate {
 
 fn read(certificate_file: &PathBuf, key_file: &PathBuf) -> Result<Current, CertificateError> {
     // Before the files are read: a change in between is seen as one later.
-    let changed = changed(certificate_file, key_file);
+    let marks = marks(certificate_file, key_file);
     let failed = |path: &PathBuf, problem: String| CertificateError::File { path: path.clone(), problem };
     let chain = CertificateDer::pem_file_iter(certificate_file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let chain = chain.map_err(|error| failed(certificate_file, error.to_string()))?;
     if chain.is_empty() {
         return Err(failed(certificate_file, "it holds no certificate in PEM".into()));
     }
+    refuse_open_file(key_file).map_err(|problem| failed(key_file, problem))?;
     let key = PrivateKeyDer::from_pem_file(key_file).map_err(|error| failed(key_file, error.to_string()))?;
     let provider = rustls::crypto::ring::default_provider();
     let key = CertifiedKey::from_der(chain, key, &provider).map_err(|problem| CertificateError::Mismatch {
@@ -101,22 +106,28 @@ fn read(certificate_file: &PathBuf, key_file: &PathBuf) -> Result<Current, Certi
         key: key_file.clone(),
         problem,
     })?;
-    Ok(Current { key: Arc::new(key), changed })
+    Ok(Current { key: Arc::new(key), marks })
 }
 
-fn changed(certificate_file: &PathBuf, key_file: &PathBuf) -> Option<(SystemTime, SystemTime)> {
-    let of = |path: &PathBuf| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    Some((of(certificate_file)?, of(key_file)?))
+fn marks(certificate_file: &Path, key_file: &Path) -> Marks {
+    [certificate_file, key_file].map(|path| {
+        let file = std::fs::metadata(path).ok()?;
+        let (device, inode, size) = (file.dev().cast_signed(), file.ino().cast_signed(), file.size().cast_signed());
+        Some([device, inode, size, file.mtime(), file.mtime_nsec(), file.ctime(), file.ctime_nsec()])
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
 
     fn write(folder: &std::path::Path, name: &str) -> Vec<u8> {
         let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
         std::fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();
         std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+        std::fs::set_permissions(folder.join("key.pem"), Permissions::from_mode(0o600)).unwrap();
         made.cert.der().to_vec()
     }
 
@@ -127,18 +138,32 @@ mod tests {
         let first = write(folder.path(), "one.test");
         let certificate = Certificate::load(path("cert.pem"), path("key.pem")).unwrap();
         let shown = || certificate.current.read().key.cert[0].to_vec();
-        let age = |name: &str, seconds| {
-            let at = SystemTime::now() + std::time::Duration::from_secs(seconds);
-            std::fs::File::options().write(true).open(path(name)).unwrap().set_modified(at).unwrap();
-        };
         assert!(shown() == first && !certificate.reload().unwrap());
         let second = write(folder.path(), "two.test");
-        age("cert.pem", 10);
         assert!(certificate.reload().unwrap() && shown() == second);
         std::fs::write(path("key.pem"), "no key").unwrap();
-        age("key.pem", 20);
         assert!(certificate.reload().unwrap_err().to_string().starts_with(&path("key.pem").display().to_string()));
         assert!(shown() == second && !certificate.reload().unwrap(), "told once");
+        std::fs::remove_file(path("cert.pem")).unwrap();
+        assert!(certificate.reload().unwrap_err().to_string().starts_with(&path("cert.pem").display().to_string()));
+        assert!(shown() == second && !certificate.reload().unwrap(), "told once");
+    }
+
+    #[test]
+    fn a_key_that_everybody_may_read_is_refused_until_it_is_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        write(folder.path(), "one.test");
+        let certificate = Certificate::load(path("cert.pem"), path("key.pem")).unwrap();
+        let second = write(folder.path(), "two.test");
+        let close = |mode| std::fs::set_permissions(path("key.pem"), Permissions::from_mode(mode)).unwrap();
+        close(0o666);
+        let error = certificate.reload().unwrap_err().to_string();
+        assert!(error.contains("every user of this host may read it"), "{error}");
+        assert!(!certificate.reload().unwrap(), "told once");
+        // Nothing but the mode changes, as when somebody gives a root's file to the agent.
+        close(0o600);
+        assert!(certificate.reload().unwrap() && certificate.current.read().key.cert[0].to_vec() == second);
     }
 
     #[test]
