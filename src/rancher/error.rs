@@ -31,7 +31,7 @@ pub enum RancherError {
     #[error("{call} is unknown there (404): the URL leads to something that is no Rancher")]
     NotARancher { call: String },
     /// Another 4xx, with norman's code and sentence.
-    #[error("Rancher answers {status} {code} to {call}{}", said(message))]
+    #[error("Rancher answers {status} {} to {call}{}", plain(code), said(message))]
     Refused { status: u16, code: String, message: String, call: String },
     /// 429 or 503: later.
     #[error("Rancher answers {status} to {call}: it is busy")]
@@ -40,10 +40,10 @@ pub enum RancherError {
     #[error("Rancher answers {status} to {call}{}", said(message))]
     Failing { status: u16, call: String, message: String },
     /// 3xx: never followed, since the token would go along.
-    #[error("Rancher redirects {call} to {location}")]
+    #[error("Rancher redirects {call} to {}", plain(location))]
     Redirected { call: String, location: String },
     /// The answer is not what the API promises.
-    #[error("the answer to {call} is no JSON of Rancher's API: {found}")]
+    #[error("the answer to {call} is no JSON of Rancher's API: {}", plain(found))]
     Unexpected { call: String, found: String },
 }
 
@@ -119,11 +119,16 @@ impl RancherError {
     }
 }
 
-/// Rancher's words in one line, however many they were.
+/// Rancher's words after a colon, if it said any.
 fn said(message: &str) -> String {
-    let words = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    let shown: String = words.chars().take(MAX_WORDS_CHARS).collect();
+    let shown = plain(message);
     if shown.is_empty() { String::new() } else { format!(": {shown}") }
+}
+
+/// What came from the other side in one line, however much it was, and without what drives a terminal.
+fn plain(text: &str) -> String {
+    let words = text.split_whitespace().flat_map(|word| [" ", word]).skip(1);
+    words.flat_map(str::chars).filter(|c| !c.is_control()).take(MAX_WORDS_CHARS).collect()
 }
 
 /// A sentence or two; what is longer is a dump.
@@ -140,5 +145,20 @@ mod tests {
         assert_eq!(forbidden("no\r\n  rights\tat all\n").to_string(), format!("{start}: no rights at all"));
         assert_eq!(forbidden(" \n").to_string(), start);
         assert_eq!(forbidden(&"ü".repeat(5_000)).to_string(), format!("{start}: {}", "ü".repeat(300)));
+        assert_eq!(forbidden("\u{1b}]0;x\u{7}red \u{1b}[31m").to_string(), format!("{start}: ]0;xred [31m"));
+    }
+
+    #[test]
+    fn a_code_is_no_way_to_write_lines_of_ones_own() {
+        let code = format!("Bad\n2026-11-26T00:00:00Z [ERROR] forged{}", "x".repeat(1_000_000));
+        let call = "POST /v3/clusters".to_owned();
+        let refused =
+            RancherError::Refused { status: 422, code: code.clone(), message: String::new(), call: call.clone() };
+        let redirected = RancherError::Redirected { call: call.clone(), location: code.clone() };
+        let unexpected = RancherError::Unexpected { call, found: code };
+        for error in [refused, redirected, unexpected] {
+            let text = error.to_string();
+            assert!(text.contains("Bad 2026") && !text.contains('\n') && text.len() < 500, "{text}");
+        }
     }
 }

@@ -115,7 +115,32 @@ fn text_logger(level: LevelFilter, writer: LineWriter) -> Box<dyn Log> {
         .set_level_padding(LevelPadding::Off)
         .add_filter_allow_str(OWN_TARGET)
         .build();
-    WriteLogger::new(level, config, writer)
+    Box::new(OneLine(WriteLogger::new(level, config, writer)))
+}
+
+/// Sees to it that a record is one line and leaves the terminal alone, whatever others had a part in its words.
+struct OneLine(Box<dyn Log>);
+
+impl Log for OneLine {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.0.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let text = record.args().to_string();
+        if text.contains(char::is_control) {
+            let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+            let line: String = text.chars().map(shown).collect();
+            let metadata = record.metadata().clone();
+            self.0.log(&Record::builder().metadata(metadata).args(format_args!("{line}")).build());
+        } else {
+            self.0.log(record);
+        }
+    }
+
+    fn flush(&self) {
+        self.0.flush();
+    }
 }
 
 /// One JSON object a line.
@@ -219,6 +244,17 @@ mod tests {
         let words: Vec<&str> = line.split_whitespace().collect();
         assert!(words[0].parse::<jiff::Timestamp>().is_ok(), "{line}");
         assert_eq!(words[1..], ["[INFO]", "scale_cluster_agent::manager:", "2", "clusters"]);
+    }
+
+    #[test]
+    fn what_others_say_writes_no_line_of_its_own() {
+        let message = "422 Bad\n2026-11-26T00:00:00Z [ERROR] scale_cluster_agent::api: forged \u{1b}[31m";
+        let line = logged(LogFormat::Text, log::Level::Warn, "scale_cluster_agent::rancher", message);
+        assert!(
+            line.ends_with("Bad\\n2026-11-26T00:00:00Z [ERROR] scale_cluster_agent::api: forged \\u{1b}[31m\n"),
+            "{line}"
+        );
+        assert_eq!(line.matches('\n').count(), 1);
     }
 
     #[test]
