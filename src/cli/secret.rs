@@ -3,9 +3,9 @@
 use super::args::{SecretArgs, SecretSubcommand};
 use super::{Failure, print_stdout};
 use crate::config::{SealError, SealKey, Secret, find_sealed, read_text_file};
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::Path;
 use std::process::ExitCode;
 use zeroize::Zeroizing;
@@ -57,12 +57,15 @@ fn reseal(old: &Path, new: &Path, path: &Path) -> Result<usize, Failure> {
     Ok(places.len())
 }
 
+/// Replaces a file, or the one that a link leads to, by one of the same owner that the same users may read.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let path = &path.canonicalize()?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let permissions: Permissions = std::fs::metadata(path)?.permissions();
+    let before = std::fs::metadata(path)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
-    file.as_file().set_permissions(permissions)?;
+    fchown(file.as_file(), Some(before.uid()), Some(before.gid()))?;
+    file.as_file().set_permissions(before.permissions())?;
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
@@ -78,6 +81,8 @@ const MAX_BYTES: u64 = 1 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_configuration_is_sealed_again_with_another_key() {
@@ -94,6 +99,15 @@ mod tests {
         let again = text.strip_prefix("Workers: 2\nBearerToken: ").unwrap().trim();
         let key = SealKey::from_file(&path("new")).unwrap();
         assert_eq!(key.unseal(again).unwrap().expose(), "token-abcde:hunter2");
+        assert!(reseal(&path("old"), &path("new"), &path("config")).is_err());
+        // Through a link, as deployments mount them: the link stays, what it leads to changes, for the same users.
+        std::os::unix::fs::symlink(path("config"), path("link")).unwrap();
+        std::fs::set_permissions(path("config"), Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(reseal(&path("new"), &path("old"), &path("link")).unwrap(), 1);
+        assert!(path("link").is_symlink());
+        assert_eq!(std::fs::metadata(path("config")).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(reseal(&path("old"), &path("new"), &path("config")).unwrap(), 1);
+        let text = std::fs::read_to_string(path("config")).unwrap();
         assert!(reseal(&path("old"), &path("new"), &path("config")).is_err());
         assert_eq!(std::fs::read_to_string(path("config")).unwrap(), text, "left as it was");
     }

@@ -33,7 +33,7 @@ pub use origin::Origin;
 pub use proxy::Proxy;
 pub use rancher_url::RancherUrl;
 pub use role::Role;
-pub use seal::{SealError, SealKey, find_sealed, is_sealed, refuse_open_file};
+pub use seal::{SealError, SealKey, find_sealed, is_sealed, make_private, refuse_open_file};
 pub use secret::Secret;
 pub use servers::ServerSettings;
 pub use settings::{HeartbeatMode, LogFormat, Settings};

@@ -5,6 +5,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
+use std::fs::{File, Permissions};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -113,9 +115,23 @@ pub fn refuse_open_file(path: &Path) -> Result<(), String> {
     }
 }
 
+/// Keeps everybody but its owner from a file that the agent made; true if others could do something with it.
+pub fn make_private(file: &File) -> io::Result<bool> {
+    let metadata = file.metadata()?;
+    let mode = metadata.permissions().mode();
+    // A device or pipe that stands in for it is not the agent's to close.
+    let was_open = metadata.is_file() && mode & !OWNERS & 0o777 != 0;
+    if was_open {
+        file.set_permissions(Permissions::from_mode(mode & OWNERS))?;
+    }
+    Ok(was_open)
+}
+
 /// Marks a sealed value and the way it is sealed; authenticated with it.
 const PREFIX: &str = "sealed:v1:";
 const KEY_BYTES: usize = 32;
+/// Reading and writing by the owner.
+const OWNERS: u32 = 0o600;
 /// Whatever others may do.
 const OTHERS: u32 = 0o007;
 
@@ -140,6 +156,16 @@ mod tests {
         damaged.replace_range(20..21, if &sealed[20..21] == "A" { "B" } else { "A" });
         for text in [damaged.as_str(), "sealed:v1:", "sealed:v1:AAAA", "sealed:v2:x", &sealed[..sealed.len() - 1]] {
             assert_eq!(one.unseal(text), Err(SealError::NotOurs), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_others_could_read_is_closed() {
+        let file = tempfile::tempfile().unwrap();
+        let mode = || file.metadata().unwrap().permissions().mode() & 0o777;
+        for (before, was_open) in [(0o666, true), (0o640, true), (0o600, false), (0o400, false)] {
+            file.set_permissions(Permissions::from_mode(before)).unwrap();
+            assert_eq!((make_private(&file).unwrap(), mode()), (was_open, before & 0o600), "{before:o}");
         }
     }
 

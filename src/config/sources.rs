@@ -182,7 +182,8 @@ fn unseal(settings: &mut Settings, origins: &[(&'static Setting, Origin)]) -> Re
         (None, true) => Err(SealError::NoKey),
     };
     let servers = settings.servers.iter_mut().map(|server| ("Servers", &mut server.bearer_token));
-    for (name, token) in [("BearerToken", &mut settings.bearer_token)].into_iter().chain(servers) {
+    let own = [("BearerToken", &mut settings.bearer_token), ("APIKey", &mut settings.api_key)];
+    for (name, token) in own.into_iter().chain(servers) {
         if is_sealed(token.expose()) {
             *token = key().and_then(|key| key.unseal(token.expose())).map_err(|error| ConfigError::BadValue {
                 origin: origin_of(origins, name),
@@ -199,14 +200,20 @@ fn unseal(settings: &mut Settings, origins: &[(&'static Setting, Origin)]) -> Re
 fn readable_secret(origins: &[(&'static Setting, Origin)], settings: &Settings) -> Vec<String> {
     let is_plain = |token: &Secret| !token.is_empty() && !is_sealed(token.expose());
     let of_a_server = settings.servers.iter().any(|server| is_plain(&server.bearer_token));
-    let held = [("BearerToken", is_plain(&settings.bearer_token)), ("Servers", of_a_server)];
+    let held = [
+        ("BearerToken", is_plain(&settings.bearer_token)),
+        ("APIKey", is_plain(&settings.api_key)),
+        ("Servers", of_a_server),
+    ];
     let files = held.iter().filter(|(_, holds)| *holds).filter_map(|(key, _)| match origin_of(origins, key) {
         Origin::File(path, _) => Some(path),
         _ => None,
     });
     let servers = settings.servers.iter().map(|server| &server.bearer_token_file);
     let token_files = servers.chain([&settings.bearer_token_file]).flatten().cloned();
-    files.chain(token_files).filter_map(|path| is_readable_by_others(&path).then(|| warning(&path))).collect()
+    let mut paths: Vec<PathBuf> = files.chain(token_files).collect();
+    paths.dedup();
+    paths.into_iter().filter_map(|path| is_readable_by_others(&path).then(|| warning(&path))).collect()
 }
 
 fn is_readable_by_others(path: &Path) -> bool {
@@ -447,7 +454,7 @@ mod tests {
 
     #[test]
     fn secrets_are_masked_and_a_readable_file_warns() {
-        let case = Case::new(Some("BearerToken: token-abcde:hunter2\n"));
+        let case = Case::new(Some("BearerToken: token-abcde:hunter2\nAPIKey: sca_x\n"));
         let path = case.user_home.path().join(".scale-cluster-agent/config");
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
         let loaded = case.load().unwrap();

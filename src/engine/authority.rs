@@ -5,6 +5,7 @@
 //! announced certificate changes.
 
 use super::EngineError;
+use crate::config::make_private;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
@@ -36,7 +37,7 @@ impl Authority {
     /// Errors name the file. Half a pair is an error: making a new one in silence would restart every cluster's controllers.
     pub fn load_or_create(dir: &Path) -> Result<Authority, EngineError> {
         let (certificate_path, key_path) = (dir.join(CERTIFICATE_FILE), dir.join(KEY_FILE));
-        match (read_if_present(&certificate_path)?, read_if_present(&key_path)?) {
+        match (read_if_present(&certificate_path)?, read_key(&key_path)?) {
             (Some(certificate_pem), Some(key_pem)) => {
                 let key = KeyPair::from_pem(&key_pem).map_err(|e| EngineError::authority(&key_path, e))?;
                 Ok(Authority { certificate_pem, key })
@@ -104,6 +105,18 @@ fn set_validity(params: &mut CertificateParams, validity: Validity) {
         Validity::Lasting => rcgen::date_time_ymd(2049, 12, 31),
         Validity::Expired => rcgen::date_time_ymd(2021, 1, 1),
     };
+}
+
+/// The key, which others may not have had from here.
+fn read_key(path: &Path) -> Result<Option<String>, EngineError> {
+    let text = read_if_present(path)?;
+    if text.is_some() {
+        let private = fs::File::open(path).and_then(|file| make_private(&file));
+        if private.map_err(|error| EngineError::authority(path, error))? {
+            log::warn!("{} could be read by others; not any more", path.display());
+        }
+    }
+    Ok(text)
 }
 
 fn read_if_present(path: &Path) -> Result<Option<String>, EngineError> {

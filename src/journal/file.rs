@@ -2,6 +2,7 @@
 
 use super::trial::Trial;
 use super::{Overlay, RecordChange};
+use crate::config::make_private;
 use crate::kube::{Durable, DurableState};
 use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, ReadableTable, StorageError, TableDefinition, WriteTransaction};
@@ -189,8 +190,13 @@ impl JournalFile {
 
     fn backend(&self) -> Result<FileBackend, JournalError> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&self.path);
-        FileBackend::new(file.map_err(|error| self.failed(StorageError::Io(error)))?)
-            .map_err(|error| self.failed(error))
+        let failed = |error| self.failed(StorageError::Io(error));
+        let file = file.map_err(failed)?;
+        // It holds tokens with which clusters are registered.
+        if make_private(&file).map_err(failed)? {
+            log::warn!("{} could be read by others; not any more", self.path.display());
+        }
+        FileBackend::new(file).map_err(|error| self.failed(error))
     }
 
     fn read(&self) -> Result<Kept, JournalError> {
