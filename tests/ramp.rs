@@ -227,6 +227,16 @@ fn a_running_agent_carries_out_a_ramp_for_the_command_line() {
     assert!(out.starts_with("passed: 4 of 4 clusters Active in "), "{out}");
     assert_eq!(agent.call("GET", "/clusters").1["count"], 4, "the agent holds them");
 
+    // All of them are there: whoever repeats it learns that nothing was measured.
+    let again = elsewhere.path().join("again");
+    let args = ["ramp", "--agent", &agent.url, "--clusters", "4", "--results", again.to_str().unwrap()];
+    let output = agent_command(elsewhere.path()).args(args).output().unwrap();
+    let (out, err) = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{out}\n{err}");
+    assert!(out.starts_with("FAILED: 0 of 0 clusters Active in "), "{out}");
+    assert!(out.contains("choose another --prefix, or delete them with `clean` first"), "{out}");
+    assert_eq!(read_json(&again.join("run.json"))["outcome"], "failed");
+
     // Shards: two runs as one, and no cluster twice.
     let more = elsewhere.path().join("more");
     let args =

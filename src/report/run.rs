@@ -51,7 +51,8 @@ pub struct Run {
 pub enum Outcome {
     /// Every threshold holds; without thresholds, every cluster became Active and stayed so.
     Passed,
-    /// There are no thresholds, and some cluster did not become Active or did not stay so; or a fault could not be injected.
+    /// There are no thresholds, and some cluster did not become Active or did not stay so; or a fault could not be injected; or every
+    /// cluster was there before, so that nothing was measured.
     Failed,
     /// A threshold does not hold.
     ThresholdsFailed,
@@ -107,6 +108,9 @@ impl Run {
             || self.faults.iter().any(|fault| fault.problem.is_some())
         {
             // What was not brought to its end, or not tried, did not pass.
+            Outcome::Failed
+        } else if figures.nothing_new() {
+            // Whatever a threshold makes of no cluster at all.
             Outcome::Failed
         } else if figures.thresholds.iter().any(|verdict| verdict.ok != Some(true)) {
             Outcome::ThresholdsFailed
