@@ -226,6 +226,9 @@ fn a_running_agent_carries_out_a_ramp_for_the_command_line() {
     assert_eq!(output.status.code(), Some(0), "{out}\n{err}");
     assert!(out.starts_with("passed: 4 of 4 clusters Active in "), "{out}");
     assert_eq!(agent.call("GET", "/clusters").1["count"], 4, "the agent holds them");
+    let run = read_json(&folder.join("run.json"))["results"]["spec"]["run"].as_str().unwrap().to_owned();
+    let clean = format!("`clean --agent {} --run {run}` deletes its clusters", agent.url);
+    assert!(out.contains(&clean), "{out}");
 
     // All of them are there: whoever repeats it learns that nothing was measured.
     let again = elsewhere.path().join("again");

@@ -146,10 +146,14 @@ pub(super) static ROUTES: &[Route] = &[
         method: "DELETE",
         path: "/clusters",
         role: Some(Role::Admin),
-        summary: "Deletes all clusters of a prefix, as an operation.",
+        summary: "Deletes all clusters of a prefix, of a run, or of both, as an operation.",
         query: &[
-            required("prefix", Shape::Text(Some(LABEL_START)), "which: DELETE /clusters?prefix=edge-"),
-            optional("run", Shape::Text(Some(LABEL_VALUE)), "of these only those of that run"),
+            optional(
+                "prefix",
+                Shape::Text(Some(LABEL_START)),
+                "those whose names begin so: DELETE /clusters?prefix=edge-",
+            ),
+            optional("run", Shape::Text(Some(LABEL_VALUE)), "those of that run; one of the two has to be given"),
         ],
         body: None,
         answers: &[Answered { status: 202, help: "The operation has begun.", content: json::<OperationView>() }],

@@ -199,6 +199,11 @@ pub(super) struct ReportArgs {
 /// Flags of `clean`.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct CleanArgs {
+    /// The running agent that is to delete them, such as http://127.0.0.1:9090, with --run or --prefix; may be repeated for agents
+    /// that share a fleet. Without it they are deleted by an agent of its own in this directory, where none may run meanwhile.
+    #[arg(long = "agent", value_name = "URL", conflicts_with = "all_mine")]
+    pub(super) agents: Vec<String>,
+
     /// Only clusters of this run, whose id a ramp shows and its results have; without it, all that this agent created.
     #[arg(long, value_name = "ID", value_parser = parse_run)]
     pub(super) run: Option<String>,

@@ -7,6 +7,7 @@ mod api_key;
 mod args;
 mod check_config;
 mod clean;
+mod clean_running;
 mod completions;
 mod doctor;
 mod failure;

@@ -22,6 +22,9 @@ pub struct Run {
     pub figures: Figures,
     /// What the ramp left behind; its clusters are in `clusters.csv`.
     pub results: Results,
+    /// The URLs of the running agents that did it; empty where an agent ran for as long as it took.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<String>,
     /// What was asked of the clusters' APIs: rows of verb, resource, code and count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<Value>,
@@ -86,6 +89,7 @@ impl Run {
             interrupted,
             figures: Figures::default(),
             results,
+            agents: Vec::new(),
             requests: Vec::new(),
             faults: Vec::new(),
             profile: None,

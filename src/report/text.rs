@@ -14,7 +14,8 @@ impl fmt::Display for Run {
         }
         // A rehearsal's clusters are gone; others are found again by this.
         if let (Some(run), None) = (self.results.spec["run"].as_str(), &self.profile) {
-            writeln!(f, "run {run}: `clean --run {run}` deletes its clusters")?;
+            let agents: String = self.agents.iter().map(|url| format!("--agent {url} ")).collect();
+            writeln!(f, "run {run}: `clean {agents}--run {run}` deletes its clusters")?;
         }
         if self.figures.behind_max > 0 {
             writeln!(f, "behind the plan by at most {}", count(self.figures.behind_max))?;
@@ -274,6 +275,16 @@ share of one core                         45.2 %
         assert!(text.starts_with("FAILED: 3 of 4 clusters Active in 9.00 s"), "{text}");
         assert!(text.contains("\nbehind the plan by at most 412\n"), "{text}");
         assert!(text.contains("\nRancher answers 500       1\nGET /version: 500        12\n"), "{text}");
+    }
+
+    #[test]
+    fn what_deletes_the_clusters_is_told_for_where_they_are() {
+        let mut run = Run { profile: None, ..passed() };
+        run.results.spec["run"] = "monday".into();
+        assert!(run.to_string().contains("\nrun monday: `clean --run monday` deletes its clusters\n"), "{run}");
+        run.agents = vec!["http://127.0.0.1:9091".into(), "http://127.0.0.1:9092".into()];
+        let expected = "`clean --agent http://127.0.0.1:9091 --agent http://127.0.0.1:9092 --run monday`";
+        assert!(run.to_string().contains(expected), "{run}");
     }
 
     #[test]
