@@ -155,6 +155,23 @@ fn a_setting_that_the_agent_refuses_is_shown_in_its_words() {
 }
 
 #[test]
+fn a_template_may_be_a_built_in_one_by_its_name() {
+    let scratch = tempfile::tempdir().unwrap();
+    let args = ["--clusters", "1", "--profile", "idle", "--template", "small", "--output", "json"];
+    let run = run_of(&rehearse(scratch.path(), &args));
+    assert_eq!((run.outcome, &run.results.spec["template"]), (Outcome::Passed, &"small".into()), "{run}");
+    // One that is not there is told before anything is started.
+    for template in ["tiny", "/nonexistent/tiny.yaml"] {
+        let output = rehearse(scratch.path(), &["--clusters", "1", "--template", template]);
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{words}");
+        assert!(words.starts_with(&format!("error: cannot read the template {template}: ")), "{words}");
+        assert!(words.contains("may be one of large, small"), "{words}");
+    }
+    assert!(is_empty(scratch.path()));
+}
+
+#[test]
 fn bad_flags_are_refused_with_the_reason() {
     let scratch = tempfile::tempdir().unwrap();
     for (args, reason) in [

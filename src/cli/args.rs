@@ -119,7 +119,7 @@ pub struct RehearseArgs {
     #[arg(long, value_name = "DIR")]
     pub results: Option<PathBuf>,
 
-    /// Cluster template instead of the configured one.
+    /// Cluster template instead of the configured one: a file, or small, large, or one of the agent's templates folder.
     #[arg(long, value_name = "FILE")]
     pub template: Option<PathBuf>,
 
@@ -407,7 +407,7 @@ pub(super) struct RenderArgs {
     /// Name of the cluster: lower-case letters, digits and `-`.
     pub(super) name: String,
 
-    /// Cluster template instead of the configured one.
+    /// Cluster template instead of the configured one: a file, or small, large, or one of the agent's templates folder.
     #[arg(long, value_name = "FILE")]
     pub(super) template: Option<PathBuf>,
 

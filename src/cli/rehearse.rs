@@ -2,7 +2,7 @@
 
 use super::live::Live;
 use super::signals::{INTERRUPTED, stop_on_signals};
-use super::{Failure, RehearseArgs, ReportFormat, print_stdout, results};
+use super::{Failure, Place, RehearseArgs, ReportFormat, find_template, load_template, print_stdout, results};
 use crate::config::Loaded;
 use crate::ramp::{InFlightUntil, Spec};
 use crate::rehearsal::{Behaviour, Options, Profile, TIMEOUT, find_max, rehearse};
@@ -71,7 +71,18 @@ pub(super) fn options(
     template: Option<PathBuf>,
     settings: &[(String, String)],
 ) -> Result<Options, Failure> {
+    let mut plan = plan;
     let agent = own_program()?;
+    // What is wrong with it is told here rather than by the agent, which has another idea of where it is.
+    load_template(template.as_deref(), loaded)?;
+    let template = match template.map(|template| find_template(&template, loaded)) {
+        Some(Place::BuiltIn(name)) => {
+            plan.spec.template = Some(name.to_owned());
+            None
+        }
+        Some(Place::File(file)) => Some(file),
+        None => loaded.template_file(),
+    };
     // It holds whatever it is asked to.
     let room = ("MaxClusters".to_owned(), plan.spec.clusters.max(MOST_CLUSTERS).to_string());
     Ok(Options {
@@ -80,7 +91,7 @@ pub(super) fn options(
         profile,
         behaviour: Behaviour::default(),
         threads: STAND_IN_THREADS,
-        template: template.or_else(|| loaded.template_file()),
+        template,
         settings: [room].into_iter().chain(settings.iter().cloned()).collect(),
     })
 }

@@ -191,7 +191,7 @@ fn write_home(dir: &Path, config: &AgentConfig) -> io::Result<fs::File> {
     set("ListenPort", 0.into());
     set("LogLevel", "warn".into());
     if let Some(template) = &config.template {
-        set("Template", fs::canonicalize(template)?.display().to_string().into());
+        set("Template", std::path::absolute(template)?.display().to_string().into());
     }
     for (key, value) in &config.settings {
         set(key, serde_yaml::from_str(value).unwrap_or_else(|_| value.as_str().into()));
