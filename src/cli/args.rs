@@ -376,8 +376,8 @@ pub(super) struct CompletionsArgs {
 /// Flags of `man`.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ManArgs {
-    /// Write a page for every subcommand into this directory.
-    #[arg(long, value_name = "DIR")]
+    /// Write a page for every subcommand into this directory, which is made if it is not there.
+    #[arg(value_name = "DIR")]
     pub(super) directory: Option<PathBuf>,
 }
 
