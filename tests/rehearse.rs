@@ -145,13 +145,25 @@ fn the_search_for_the_largest_fleet_says_what_came_first() {
 }
 
 #[test]
-fn a_setting_that_the_agent_refuses_is_shown_in_its_words() {
+fn a_wrong_setting_is_a_mistake_of_the_command_line() {
     let scratch = tempfile::tempdir().unwrap();
-    let output = rehearse(scratch.path(), &["--clusters", "1", "--set", "NoSuchKey=1"]);
-    assert_eq!(output.status.code(), Some(1));
-    let words = String::from_utf8(output.stderr).unwrap();
-    assert!(words.contains("the agent ended") && words.contains("NoSuchKey"), "{words}");
-    assert!(is_empty(scratch.path()), "the agent's home is gone");
+    for (setting, told) in [
+        ("NoSuchKey=1", "error: --set NoSuchKey: there is no such setting\n"),
+        ("ReportIntervall=1s", "did you mean `ReportInterval`?"),
+        ("ReportInterval=soon", "error: --set ReportInterval: "),
+        ("RancherURL=https://rancher.example.com", "error: --set RancherURL: the rehearsal gives it"),
+        ("BearerToken=token-a:b", "error: --set BearerToken: the rehearsal gives it"),
+        ("CAFile=/etc/ssl/ca.pem", "error: --set CAFile: the rehearsal gives it"),
+        ("ListenPort=9090", "error: --set ListenPort: the rehearsal gives it"),
+        ("Servers=[]", "error: --set Servers: the rehearsal gives it"),
+    ] {
+        let output = rehearse(scratch.path(), &["--clusters", "1", "--set", setting]);
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{setting}: {words}");
+        assert!(words.contains(told), "{setting}: {words}");
+        assert!(!words.contains(scratch.path().to_str().unwrap()), "{setting}: {words}");
+    }
+    assert!(is_empty(scratch.path()), "what it was checked in is gone");
 }
 
 #[test]
