@@ -99,8 +99,14 @@ fn a_ramp_is_paused_resumed_and_stopped() {
     await_ramp(&agent, &ramp, "it goes on", |view| view["started"].as_u64() > paused["started"].as_u64());
     let (status, stopped) = agent.call("POST", &format!("{ramp}/stop"));
     assert_eq!((status, &stopped["state"]), (200, &json!("stopped")), "{stopped:#}");
-    assert_eq!(agent.call("POST", &format!("{ramp}/pause")).0, 409);
-    assert_eq!(agent.call("GET", "/ramps/99").0, 404);
+    for (method, path, status, title) in [
+        ("POST", format!("{ramp}/pause"), 409, "Its state does not allow this"),
+        ("GET", "/ramps/99".to_owned(), 404, "There is no such ramp"),
+        ("GET", "/ramps/none".to_owned(), 404, "There is no such ramp"),
+    ] {
+        let (answered, problem) = agent.call(method, &path);
+        assert_eq!((answered, problem["title"].as_str()), (status, Some(title)), "{problem:#}");
+    }
 }
 
 #[test]

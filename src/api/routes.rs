@@ -193,7 +193,7 @@ pub(super) static ROUTES: &[Route] = &[
             optional("pods", Shape::Whole(0, MAX_SIZE), "how many pods"),
         ]),
         answers: &[Answered { status: 200, help: "It has that size.", content: json::<ClusterView>() }],
-        problems: &[Kind::UnknownCluster, Kind::OutOfReach, Kind::Conflict],
+        problems: &[Kind::UnknownCluster, Kind::OutOfReach, Kind::WrongState],
         handle: clusters::resize,
     },
     Route {
@@ -218,7 +218,7 @@ pub(super) static ROUTES: &[Route] = &[
         query: &[],
         body: None,
         answers: &[Answered { status: 202, help: "It is under way.", content: json::<ClusterView>() }],
-        problems: &[Kind::UnknownCluster, Kind::Conflict],
+        problems: &[Kind::UnknownCluster, Kind::WrongState],
         handle: clusters::retry,
     },
     Route {
@@ -229,7 +229,7 @@ pub(super) static ROUTES: &[Route] = &[
         query: &[],
         body: None,
         answers: &[Answered { status: 202, help: "It is under way.", content: json::<ClusterView>() }],
-        problems: &[Kind::UnknownCluster, Kind::Conflict],
+        problems: &[Kind::UnknownCluster, Kind::WrongState],
         handle: clusters::rotate_token,
     },
     Route {
@@ -301,7 +301,7 @@ pub(super) static ROUTES: &[Route] = &[
         query: &[],
         body: None,
         answers: &[Answered { status: 200, help: "The ramp.", content: json::<RampView>() }],
-        problems: &[Kind::UnknownOperation],
+        problems: &[Kind::UnknownRamp],
         handle: ramps::show,
     },
     Route {
@@ -312,7 +312,7 @@ pub(super) static ROUTES: &[Route] = &[
         query: &[],
         body: None,
         answers: &[Answered { status: 200, help: "Results.", content: json::<serde_json::Value>() }],
-        problems: &[Kind::UnknownOperation],
+        problems: &[Kind::UnknownRamp],
         handle: ramps::results,
     },
     Route {
@@ -323,7 +323,7 @@ pub(super) static ROUTES: &[Route] = &[
         query: &[],
         body: None,
         answers: &[Answered { status: 200, help: "The ramp.", content: json::<RampView>() }],
-        problems: &[Kind::UnknownOperation, Kind::Conflict],
+        problems: &[Kind::UnknownRamp, Kind::WrongState],
         handle: ramps::pause,
     },
     Route {
@@ -334,7 +334,7 @@ pub(super) static ROUTES: &[Route] = &[
         query: &[],
         body: None,
         answers: &[Answered { status: 200, help: "The ramp.", content: json::<RampView>() }],
-        problems: &[Kind::UnknownOperation, Kind::Conflict],
+        problems: &[Kind::UnknownRamp, Kind::WrongState],
         handle: ramps::resume,
     },
     Route {
@@ -345,7 +345,7 @@ pub(super) static ROUTES: &[Route] = &[
         query: &[],
         body: None,
         answers: &[Answered { status: 200, help: "The ramp.", content: json::<RampView>() }],
-        problems: &[Kind::UnknownOperation, Kind::Conflict],
+        problems: &[Kind::UnknownRamp, Kind::WrongState],
         handle: ramps::stop,
     },
     Route {
