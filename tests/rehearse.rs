@@ -1,9 +1,13 @@
 //! `scale-cluster-agent rehearse`, as an operator runs it.
 
 use assert_cmd::cargo::cargo_bin;
+use scale_cluster_agent::ramp::Spec;
+use scale_cluster_agent::rehearsal::{Behaviour, Options, Profile, Rehearsal};
+use scale_cluster_agent::remote::Plan;
 use scale_cluster_agent::report::{Outcome, Run};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// `rehearse` with an empty HOME and a temporary directory of its own.
@@ -142,6 +146,34 @@ fn the_search_for_the_largest_fleet_says_what_came_first() {
     let what = "the threshold time_to_active:p(50)<1ms";
     assert_eq!((&none["clusters"], &none["limit"]["what"]), (&0.into(), &what.into()), "{none:#}");
     assert!(is_empty(scratch.path()), "the agent's home is gone");
+}
+
+#[test]
+fn the_cluster_agent_that_rancher_deploys_comes_up() {
+    let spec = Spec { prefix: "edge-".into(), clusters: 1, width: 0, ..Spec::default() };
+    let options = Options {
+        agent: cargo_bin!("scale-cluster-agent").into(),
+        plan: Plan::of(spec),
+        profile: Profile::rancher(),
+        behaviour: Behaviour::immediate(),
+        threads: 1,
+        template: None,
+        settings: vec![("PodStartup".into(), "100ms".into())],
+    };
+    let mut stage = Rehearsal::set(&options).unwrap();
+    let run = stage.play(&options.plan, &AtomicBool::new(false), |_| {}).unwrap();
+    assert_eq!(run.outcome, Outcome::Passed, "{run}");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let cluster: serde_json::Value = stage.client.call("GET", "/clusters/edge-1", None).unwrap();
+        let deployments = cluster["info"]["deployments"].as_array().unwrap();
+        let agent = deployments.iter().find(|deployment| deployment["name"] == "cattle-cluster-agent").unwrap();
+        if agent["ready"] == 1 && agent["replicas"] == 1 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{agent:#}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 #[test]
