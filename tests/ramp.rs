@@ -313,6 +313,11 @@ fn a_dry_run_shows_the_plan_and_asks_nobody() {
     let (out, _) = text(&output);
     assert_eq!(output.status.code(), Some(0));
     assert!(out.starts_with("6,120 clusters, ramp-0001 to ramp-6120, template "), "{out}");
+    let output = command(&rancher, &home, &[&args[..], &["--output", "json"]].concat()).output().unwrap();
+    let plan: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output).0));
+    assert_eq!((&plan["first"], &plan["last"]), (&json!("ramp-0001"), &json!("ramp-6120")), "{plan:#}");
+    assert_eq!((&plan["ramp"]["clusters"], &plan["ramp"]["maxInFlight"]), (&json!(6120), &json!(50)), "{plan:#}");
+    assert!(plan["lastStartSeconds"].as_f64().is_some_and(|seconds| seconds > 719.0 && seconds < 720.0), "{plan:#}");
     assert_eq!(rancher.times_asked(), 0);
     for (args, mark) in [
         (

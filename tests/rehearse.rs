@@ -140,10 +140,12 @@ fn the_search_for_the_largest_fleet_says_what_came_first() {
         (&enough["clusters"], &enough["limit"]["what"]),
         (&60.into(), &"the 60 clusters that were asked for".into())
     );
+    assert_eq!(enough["atLeast"], true, "{enough:#}");
     assert_eq!(enough["steps"].as_array().map(Vec::len), Some(2), "{enough:#}");
     // Nothing is Active so soon: every step fails, and the steps get smaller.
     let none = search(&["--threshold", "time_to_active:p(50)<1ms"]);
     let what = "the threshold time_to_active:p(50)<1ms";
+    assert_eq!(none["atLeast"], false, "{none:#}");
     assert_eq!((&none["clusters"], &none["limit"]["what"]), (&0.into(), &what.into()), "{none:#}");
     assert!(is_empty(scratch.path()), "the agent's home is gone");
 }

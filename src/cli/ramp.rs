@@ -21,7 +21,10 @@ use std::time::Duration;
 pub(super) fn run(loaded: Loaded, args: &RampArgs) -> Result<ExitCode, Failure> {
     let spec = args.pace.spec(&args.shape)?;
     if args.dry_run {
-        print_stdout(&report::plan(&spec))?;
+        print_stdout(&match args.target.output {
+            ReportFormat::Text => report::plan(&spec),
+            ReportFormat::Json => format!("{:#}\n", Plan::of(spec).to_json()),
+        })?;
         return Ok(ExitCode::SUCCESS);
     }
     let plan = Plan::of(spec);
