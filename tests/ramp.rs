@@ -243,7 +243,7 @@ fn a_running_agent_carries_out_a_ramp_for_the_command_line() {
     let (out, err) = text(&output);
     assert_eq!(output.status.code(), Some(1), "{out}\n{err}");
     assert!(out.starts_with("FAILED: 0 of 0 clusters Active in "), "{out}");
-    assert!(out.contains("choose another --prefix, or delete them with `clean` first"), "{out}");
+    assert!(out.contains("choose another prefix (--prefix), or delete them with `clean` first"), "{out}");
     assert_eq!(read_json(&again.join("run.json"))["outcome"], "failed");
 
     // Shards: two runs as one, and no cluster twice.

@@ -207,8 +207,8 @@ fn percent(percent: f64) -> String {
 
 const UNKNOWN: &str = "unknown";
 /// What is told of a run in which every cluster was there before.
-pub(super) const NOTHING_NEW: &str =
-    "nothing was measured: every cluster was there before; choose another --prefix, or delete them with `clean` first";
+pub(super) const NOTHING_NEW: &str = "nothing was measured: every cluster was there before; \
+     choose another prefix (--prefix), or delete them with `clean` first";
 
 #[cfg(test)]
 mod tests {
@@ -299,7 +299,7 @@ share of one core                         45.2 %
         let text = run.to_string();
         assert!(text.starts_with("FAILED: 0 of 0 clusters Active in 9.00 s (0.00/s), 4 were there already"), "{text}");
         assert!(
-            text.contains("\nnothing was measured: every cluster was there before; choose another --prefix"),
+            text.contains("\nnothing was measured: every cluster was there before; choose another prefix (--prefix)"),
             "{text}"
         );
         let xml = super::super::junit::xml(&run);
