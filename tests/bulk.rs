@@ -52,7 +52,8 @@ fn a_prefix_is_deleted_here_and_in_rancher_and_nothing_else_is() {
     assert_eq!(agent.create("edgy").0, 201);
     done(&agent, &post(&agent, &json!({"prefix": "edge-", "count": 5})).1);
     let (status, problem) = agent.call("DELETE", "/clusters");
-    assert_eq!((status, problem["detail"].as_str()), (400, Some("the query parameter \"prefix\" is missing")));
+    assert_eq!((status, problem["detail"].as_str()), (400, Some("neither \"prefix\" nor \"run\" says which clusters")));
+    assert_eq!(agent.call("DELETE", "/clusters?prefix=").0, 400);
     let (status, operation) = agent.call("DELETE", "/clusters?prefix=edge-");
     assert_eq!((status, &operation["kind"], &operation["total"]), (202, &json!("delete"), &json!(5)));
     assert_eq!(done(&agent, &operation)["done"], 5);

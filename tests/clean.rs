@@ -96,7 +96,43 @@ fn a_running_agent_is_not_disturbed() {
     let (code, _, error) = text(&clean(agent.home.path(), &["--yes"]));
     assert_eq!(code, Some(1), "{error}");
     assert!(error.contains("another agent uses this file"), "{error}");
+    assert!(error.contains("let the agent that runs delete them: --agent http://127.0.0.1:"), "{error}");
     assert_eq!(names(&rancher), ["one"]);
+}
+
+#[test]
+fn a_running_agent_deletes_what_it_is_told_to() {
+    let rancher = FakeRancher::start();
+    let agent = Agent::start_for(&rancher, "");
+    assert_eq!(agent.create("by-hand").0, 201);
+    let ramp = json!({"prefix": "edge-", "clusters": 3, "width": 0, "run": "monday", "inFlightUntil": "created"});
+    assert_eq!(support::request("POST", &format!("{}/ramps", agent.url), Some(&ramp.to_string())).0, 202);
+    eventually("all are in Rancher", || match names(&rancher).len() {
+        4 => Ok(()),
+        known => Err(known.to_string()),
+    });
+    let elsewhere = tempfile::tempdir().unwrap();
+    // As `localhost:9090` is written without a scheme.
+    let url = agent.url.strip_prefix("http://").unwrap();
+    let run = |flags: &[&str]| text(&clean(elsewhere.path(), &[&["--agent", url], flags].concat()));
+    let (code, _, error) = run(&["--yes"]);
+    assert_eq!(code, Some(2), "{error}");
+    assert!(error.contains("add --run ID or --prefix"), "{error}");
+    let (code, shown, _) = run(&["--run", "monday", "--dry-run"]);
+    assert_eq!((code, shown.as_str()), (Some(0), "3 clusters\n  edge-1\n  edge-2\n  edge-3\n"));
+    let (code, _, error) = run(&["--run", "monday"]);
+    assert_eq!(code, Some(2), "{error}");
+    let (code, shown, error) = run(&["--run", "monday", "--prefix", "edge-3", "--yes"]);
+    assert_eq!((code, shown.as_str()), (Some(0), "1 clusters\n1 of 1 clusters deleted\n"), "{error}");
+    let (code, shown, error) = run(&["--run", "monday", "--yes", "--output", "json"]);
+    let report: Value = serde_json::from_str(&shown).unwrap_or_else(|_| panic!("{shown}{error}"));
+    assert_eq!((code, &report["deleted"], &report["clusters"]), (Some(0), &json!(2), &json!(["edge-1", "edge-2"])));
+    assert_eq!(names(&rancher), ["by-hand"]);
+    let (code, _, error) = run(&["--run", "monday", "--yes"]);
+    assert_eq!(code, Some(1), "{error}");
+    assert!(error.contains("has no such cluster of the run monday"), "{error}");
+    let (code, _, error) = run(&["--prefix", "by-", "--yes"]);
+    assert_eq!((code, names(&rancher).len()), (Some(0), 0), "{error}");
 }
 
 #[test]
@@ -154,6 +190,9 @@ fn one_run_goes_with_what_the_state_file_lost_of_it() {
     let (code, _, error) = text(&clean(home, &["--run", "no run"]));
     assert_eq!(code, Some(2), "{error}");
     assert!(error.contains("no id of a run"), "{error}");
+    let (code, _, error) = text(&clean(home, &["--run", "sunday", "--yes"]));
+    assert_eq!(code, Some(1), "{error}");
+    assert!(error.contains("has no such cluster of the run sunday"), "{error}");
     let (code, shown, error) = text(&clean(home, &["--run", "monday", "--yes"]));
     assert_eq!(code, Some(0), "{shown}{error}");
     // Two are created at once, in either order.

@@ -3,7 +3,8 @@
 mod support;
 
 use serde_json::Value;
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Output, Stdio};
 use support::fake_rancher::FakeRancher;
 use support::{Agent, agent_command};
 
@@ -59,10 +60,28 @@ fn shells_complete_it_and_man_shows_it() {
     }
     let page = run(&["man"]);
     assert!(page.contains(".TH scale-cluster-agent 1") && page.contains("RancherURL"), "{page}");
-    let directory = home.path().join("man");
-    std::fs::create_dir(&directory).unwrap();
-    run(&["man", "--directory", directory.to_str().unwrap()]);
+    let directory = home.path().join("man/pages");
+    run(&["man", directory.to_str().unwrap()]);
     for page in ["scale-cluster-agent.1", "scale-cluster-agent-doctor.1", "scale-cluster-agent-fault-start.1"] {
         assert!(directory.join(page).exists(), "{page}");
     }
+}
+
+#[test]
+fn a_status_that_is_watched_waits_for_an_agent_that_goes_away() {
+    let rancher = FakeRancher::start();
+    let agent = Agent::start_for(&rancher, "");
+    let home = tempfile::tempdir().unwrap();
+    let mut command = agent_command(home.path());
+    command.args(["status", "--watch", "--agent", &agent.url]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut shown = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(shown.next().unwrap(), "no clusters; 0 tunnels up");
+    drop(agent.kill());
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let told = told.next().unwrap();
+    assert!(told.contains("does not answer") && told.contains("asked again until it does"), "{told}");
+    assert!(child.try_wait().unwrap().is_none(), "it goes on");
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
 }

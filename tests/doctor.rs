@@ -108,6 +108,17 @@ fn a_rancher_that_is_well_gets_no_remedies() {
 }
 
 #[test]
+fn without_a_rancher_it_looks_at_the_host_alone() {
+    let doctor = Doctor::with("");
+    let (code, findings) = doctor.findings(&["--clusters", "10"]);
+    assert_eq!(code, 1, "{findings:#?}");
+    let (last, host) = findings.split_last().unwrap();
+    assert_eq!(last[..4], ["Rancher", "RancherURL", "fail", "not set"], "{findings:#?}");
+    assert!(last[4].contains("--rancher-url"), "{last:?}");
+    assert!(!host.is_empty() && host.iter().all(|finding| finding[0] == "this host"), "{findings:#?}");
+}
+
+#[test]
 fn what_keeps_it_from_rancher_is_named() {
     let rancher = FakeRancher::start_tls("127.0.0.1");
     let with_url =

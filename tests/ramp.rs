@@ -99,8 +99,14 @@ fn a_ramp_is_paused_resumed_and_stopped() {
     await_ramp(&agent, &ramp, "it goes on", |view| view["started"].as_u64() > paused["started"].as_u64());
     let (status, stopped) = agent.call("POST", &format!("{ramp}/stop"));
     assert_eq!((status, &stopped["state"]), (200, &json!("stopped")), "{stopped:#}");
-    assert_eq!(agent.call("POST", &format!("{ramp}/pause")).0, 409);
-    assert_eq!(agent.call("GET", "/ramps/99").0, 404);
+    for (method, path, status, title) in [
+        ("POST", format!("{ramp}/pause"), 409, "Its state does not allow this"),
+        ("GET", "/ramps/99".to_owned(), 404, "There is no such ramp"),
+        ("GET", "/ramps/none".to_owned(), 404, "There is no such ramp"),
+    ] {
+        let (answered, problem) = agent.call(method, &path);
+        assert_eq!((answered, problem["title"].as_str()), (status, Some(title)), "{problem:#}");
+    }
 }
 
 #[test]
@@ -226,6 +232,19 @@ fn a_running_agent_carries_out_a_ramp_for_the_command_line() {
     assert_eq!(output.status.code(), Some(0), "{out}\n{err}");
     assert!(out.starts_with("passed: 4 of 4 clusters Active in "), "{out}");
     assert_eq!(agent.call("GET", "/clusters").1["count"], 4, "the agent holds them");
+    let run = read_json(&folder.join("run.json"))["results"]["spec"]["run"].as_str().unwrap().to_owned();
+    let clean = format!("`clean --agent {} --run {run}` deletes its clusters", agent.url);
+    assert!(out.contains(&clean), "{out}");
+
+    // All of them are there: whoever repeats it learns that nothing was measured.
+    let again = elsewhere.path().join("again");
+    let args = ["ramp", "--agent", &agent.url, "--clusters", "4", "--results", again.to_str().unwrap()];
+    let output = agent_command(elsewhere.path()).args(args).output().unwrap();
+    let (out, err) = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{out}\n{err}");
+    assert!(out.starts_with("FAILED: 0 of 0 clusters Active in "), "{out}");
+    assert!(out.contains("choose another prefix (--prefix), or delete them with `clean` first"), "{out}");
+    assert_eq!(read_json(&again.join("run.json"))["outcome"], "failed");
 
     // Shards: two runs as one, and no cluster twice.
     let more = elsewhere.path().join("more");
@@ -294,6 +313,11 @@ fn a_dry_run_shows_the_plan_and_asks_nobody() {
     let (out, _) = text(&output);
     assert_eq!(output.status.code(), Some(0));
     assert!(out.starts_with("6,120 clusters, ramp-0001 to ramp-6120, template "), "{out}");
+    let output = command(&rancher, &home, &[&args[..], &["--output", "json"]].concat()).output().unwrap();
+    let plan: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output).0));
+    assert_eq!((&plan["first"], &plan["last"]), (&json!("ramp-0001"), &json!("ramp-6120")), "{plan:#}");
+    assert_eq!((&plan["ramp"]["clusters"], &plan["ramp"]["maxInFlight"]), (&json!(6120), &json!(50)), "{plan:#}");
+    assert!(plan["lastStartSeconds"].as_f64().is_some_and(|seconds| seconds > 719.0 && seconds < 720.0), "{plan:#}");
     assert_eq!(rancher.times_asked(), 0);
     for (args, mark) in [
         (

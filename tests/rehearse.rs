@@ -1,9 +1,13 @@
 //! `scale-cluster-agent rehearse`, as an operator runs it.
 
 use assert_cmd::cargo::cargo_bin;
+use scale_cluster_agent::ramp::Spec;
+use scale_cluster_agent::rehearsal::{Behaviour, Options, Profile, Rehearsal};
+use scale_cluster_agent::remote::Plan;
 use scale_cluster_agent::report::{Outcome, Run};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// `rehearse` with an empty HOME and a temporary directory of its own.
@@ -136,22 +140,81 @@ fn the_search_for_the_largest_fleet_says_what_came_first() {
         (&enough["clusters"], &enough["limit"]["what"]),
         (&60.into(), &"the 60 clusters that were asked for".into())
     );
+    assert_eq!(enough["atLeast"], true, "{enough:#}");
     assert_eq!(enough["steps"].as_array().map(Vec::len), Some(2), "{enough:#}");
     // Nothing is Active so soon: every step fails, and the steps get smaller.
     let none = search(&["--threshold", "time_to_active:p(50)<1ms"]);
     let what = "the threshold time_to_active:p(50)<1ms";
+    assert_eq!(none["atLeast"], false, "{none:#}");
     assert_eq!((&none["clusters"], &none["limit"]["what"]), (&0.into(), &what.into()), "{none:#}");
     assert!(is_empty(scratch.path()), "the agent's home is gone");
 }
 
 #[test]
-fn a_setting_that_the_agent_refuses_is_shown_in_its_words() {
+fn the_cluster_agent_that_rancher_deploys_comes_up() {
+    let spec = Spec { prefix: "edge-".into(), clusters: 1, width: 0, ..Spec::default() };
+    let options = Options {
+        agent: cargo_bin!("scale-cluster-agent").into(),
+        plan: Plan::of(spec),
+        profile: Profile::rancher(),
+        behaviour: Behaviour::immediate(),
+        threads: 1,
+        template: None,
+        settings: vec![("PodStartup".into(), "100ms".into())],
+    };
+    let mut stage = Rehearsal::set(&options).unwrap();
+    let run = stage.play(&options.plan, &AtomicBool::new(false), |_| {}).unwrap();
+    assert_eq!(run.outcome, Outcome::Passed, "{run}");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let cluster: serde_json::Value = stage.client.call("GET", "/clusters/edge-1", None).unwrap();
+        let deployments = cluster["info"]["deployments"].as_array().unwrap();
+        let agent = deployments.iter().find(|deployment| deployment["name"] == "cattle-cluster-agent").unwrap();
+        if agent["ready"] == 1 && agent["replicas"] == 1 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{agent:#}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_wrong_setting_is_a_mistake_of_the_command_line() {
     let scratch = tempfile::tempdir().unwrap();
-    let output = rehearse(scratch.path(), &["--clusters", "1", "--set", "NoSuchKey=1"]);
-    assert_eq!(output.status.code(), Some(1));
-    let words = String::from_utf8(output.stderr).unwrap();
-    assert!(words.contains("the agent ended") && words.contains("NoSuchKey"), "{words}");
-    assert!(is_empty(scratch.path()), "the agent's home is gone");
+    for (setting, told) in [
+        ("NoSuchKey=1", "error: --set NoSuchKey: there is no such setting\n"),
+        ("ReportIntervall=1s", "did you mean `ReportInterval`?"),
+        ("ReportInterval=soon", "error: --set ReportInterval: "),
+        ("RancherURL=https://rancher.example.com", "error: --set RancherURL: the rehearsal gives it"),
+        ("BearerToken=token-a:b", "error: --set BearerToken: the rehearsal gives it"),
+        ("CAFile=/etc/ssl/ca.pem", "error: --set CAFile: the rehearsal gives it"),
+        ("ListenPort=9090", "error: --set ListenPort: the rehearsal gives it"),
+        ("Servers=[]", "error: --set Servers: the rehearsal gives it"),
+    ] {
+        let output = rehearse(scratch.path(), &["--clusters", "1", "--set", setting]);
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{setting}: {words}");
+        assert!(words.contains(told), "{setting}: {words}");
+        assert!(!words.contains(scratch.path().to_str().unwrap()), "{setting}: {words}");
+    }
+    assert!(is_empty(scratch.path()), "what it was checked in is gone");
+}
+
+#[test]
+fn a_template_may_be_a_built_in_one_by_its_name() {
+    let scratch = tempfile::tempdir().unwrap();
+    let args = ["--clusters", "1", "--profile", "idle", "--template", "small", "--output", "json"];
+    let run = run_of(&rehearse(scratch.path(), &args));
+    assert_eq!((run.outcome, &run.results.spec["template"]), (Outcome::Passed, &"small".into()), "{run}");
+    // One that is not there is told before anything is started.
+    for template in ["tiny", "/nonexistent/tiny.yaml"] {
+        let output = rehearse(scratch.path(), &["--clusters", "1", "--template", template]);
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{words}");
+        assert!(words.starts_with(&format!("error: cannot read the template {template}: ")), "{words}");
+        assert!(words.contains("may be one of large, small"), "{words}");
+    }
+    assert!(is_empty(scratch.path()));
 }
 
 #[test]

@@ -31,6 +31,11 @@ fn the_examples_are_right_and_run_in_a_share_of_their_time() {
         assert_eq!(output.status.code(), Some(0), "{path}: {}", words(&output));
         let faults = words(&output).lines().filter(|line| line.starts_with("after ")).count();
         assert!(faults >= 1, "{path}: {}", words(&output));
+        let output = run_scenario(home.path(), &[path, "--check", "--output", "json"]);
+        let plan: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{path}: {}", words(&output)));
+        assert_eq!(plan["faults"].as_array().map(Vec::len), Some(faults), "{plan:#}");
+        assert!(plan["faults"][0]["at"].is_string() && plan["ramp"]["clusters"].is_u64(), "{plan:#}");
 
         // A hundredth of 20 minutes, and half a dozen clusters.
         let folder = home.path().join("run");

@@ -92,6 +92,16 @@ fn the_shipped_templates_have_the_size_they_promise() {
 }
 
 #[test]
+fn the_shipped_templates_are_known_by_name() {
+    for name in ["small", "large"] {
+        let (code, stdout, stderr) = render(&["edge", "--template", name, "--output", "json"]);
+        assert_eq!((code, stderr.as_str()), (0, ""));
+        let objects: Vec<Value> = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(kinds(&objects), kinds(&objects_of_file(&format!("config/templates/{name}.yaml"))));
+    }
+}
+
+#[test]
 fn nodes_look_like_a_kubelet_reports_them() {
     let objects = objects(
         "nodes:\n- {name: '{{cluster-name}}-a', roles: [control-plane], capacity: {cpu: 2, nvidia.com/gpu: 1}, allocatable: {cpu: 1900m}}\n- {name: b, status: NotReady, version: v1.30.0}\n",

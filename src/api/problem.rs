@@ -56,10 +56,12 @@ pub(super) enum Kind {
     UnknownServer,
     UnknownTemplate,
     UnknownOperation,
+    UnknownRamp,
     UnknownFault,
     NothingSelected,
     MethodNotAllowed,
     Conflict,
+    WrongState,
     TooLarge,
     UnsupportedMediaType,
     InvalidName,
@@ -108,6 +110,7 @@ impl Kind {
             Kind::OutOfReach => (422, "urn:scale-cluster-agent:out-of-reach", "The cluster cannot have that size"),
             Kind::UnknownTemplate => (422, "urn:scale-cluster-agent:unknown-template", "There is no such template"),
             Kind::UnknownOperation => (404, "urn:scale-cluster-agent:unknown-operation", "There is no such operation"),
+            Kind::UnknownRamp => (404, "urn:scale-cluster-agent:unknown-ramp", "There is no such ramp"),
             Kind::UnknownFault => (404, "urn:scale-cluster-agent:unknown-fault", "There is no such fault"),
             Kind::NothingSelected => {
                 (422, "urn:scale-cluster-agent:nothing-selected", "The selection meets no cluster that runs")
@@ -117,6 +120,7 @@ impl Kind {
                 (405, "urn:scale-cluster-agent:method-not-allowed", "The path does not know this method")
             }
             Kind::Conflict => (409, "urn:scale-cluster-agent:conflict", "The name is in use"),
+            Kind::WrongState => (409, "urn:scale-cluster-agent:wrong-state", "Its state does not allow this"),
             Kind::TooLarge => (413, "urn:scale-cluster-agent:too-large", "The body is too large"),
             Kind::UnsupportedMediaType => (415, "urn:scale-cluster-agent:media-type", "The body is not JSON"),
             Kind::InvalidName => (422, "urn:scale-cluster-agent:invalid-name", "The name cannot be a cluster's"),
@@ -135,10 +139,12 @@ impl From<Refusal> for Problem {
             RefusalKind::OutOfReach => Kind::OutOfReach,
             RefusalKind::UnknownTemplate => Kind::UnknownTemplate,
             RefusalKind::UnknownOperation => Kind::UnknownOperation,
+            RefusalKind::UnknownRamp => Kind::UnknownRamp,
             RefusalKind::UnknownFault => Kind::UnknownFault,
             RefusalKind::NothingSelected => Kind::NothingSelected,
             RefusalKind::InvalidName => Kind::InvalidName,
             RefusalKind::Conflict => Kind::Conflict,
+            RefusalKind::WrongState => Kind::WrongState,
             RefusalKind::LimitReached => Kind::LimitReached,
             RefusalKind::RancherRefuses => Kind::RancherRefuses,
             RefusalKind::Unavailable => Kind::Unavailable,

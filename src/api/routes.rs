@@ -146,10 +146,14 @@ pub(super) static ROUTES: &[Route] = &[
         method: "DELETE",
         path: "/clusters",
         role: Some(Role::Admin),
-        summary: "Deletes all clusters of a prefix, as an operation.",
+        summary: "Deletes all clusters of a prefix, of a run, or of both, as an operation.",
         query: &[
-            required("prefix", Shape::Text(Some(LABEL_START)), "which: DELETE /clusters?prefix=edge-"),
-            optional("run", Shape::Text(Some(LABEL_VALUE)), "of these only those of that run"),
+            optional(
+                "prefix",
+                Shape::Text(Some(LABEL_START)),
+                "those whose names begin so: DELETE /clusters?prefix=edge-",
+            ),
+            optional("run", Shape::Text(Some(LABEL_VALUE)), "those of that run; one of the two has to be given"),
         ],
         body: None,
         answers: &[Answered { status: 202, help: "The operation has begun.", content: json::<OperationView>() }],
@@ -189,7 +193,7 @@ pub(super) static ROUTES: &[Route] = &[
             optional("pods", Shape::Whole(0, MAX_SIZE), "how many pods"),
         ]),
         answers: &[Answered { status: 200, help: "It has that size.", content: json::<ClusterView>() }],
-        problems: &[Kind::UnknownCluster, Kind::OutOfReach, Kind::Conflict],
+        problems: &[Kind::UnknownCluster, Kind::OutOfReach, Kind::WrongState],
         handle: clusters::resize,
     },
     Route {
@@ -214,7 +218,7 @@ pub(super) static ROUTES: &[Route] = &[
         query: &[],
         body: None,
         answers: &[Answered { status: 202, help: "It is under way.", content: json::<ClusterView>() }],
-        problems: &[Kind::UnknownCluster, Kind::Conflict],
+        problems: &[Kind::UnknownCluster, Kind::WrongState],
         handle: clusters::retry,
     },
     Route {
@@ -225,7 +229,7 @@ pub(super) static ROUTES: &[Route] = &[
         query: &[],
         body: None,
         answers: &[Answered { status: 202, help: "It is under way.", content: json::<ClusterView>() }],
-        problems: &[Kind::UnknownCluster, Kind::Conflict],
+        problems: &[Kind::UnknownCluster, Kind::WrongState],
         handle: clusters::rotate_token,
     },
     Route {
@@ -297,7 +301,7 @@ pub(super) static ROUTES: &[Route] = &[
         query: &[],
         body: None,
         answers: &[Answered { status: 200, help: "The ramp.", content: json::<RampView>() }],
-        problems: &[Kind::UnknownOperation],
+        problems: &[Kind::UnknownRamp],
         handle: ramps::show,
     },
     Route {
@@ -308,7 +312,7 @@ pub(super) static ROUTES: &[Route] = &[
         query: &[],
         body: None,
         answers: &[Answered { status: 200, help: "Results.", content: json::<serde_json::Value>() }],
-        problems: &[Kind::UnknownOperation],
+        problems: &[Kind::UnknownRamp],
         handle: ramps::results,
     },
     Route {
@@ -319,7 +323,7 @@ pub(super) static ROUTES: &[Route] = &[
         query: &[],
         body: None,
         answers: &[Answered { status: 200, help: "The ramp.", content: json::<RampView>() }],
-        problems: &[Kind::UnknownOperation, Kind::Conflict],
+        problems: &[Kind::UnknownRamp, Kind::WrongState],
         handle: ramps::pause,
     },
     Route {
@@ -330,7 +334,7 @@ pub(super) static ROUTES: &[Route] = &[
         query: &[],
         body: None,
         answers: &[Answered { status: 200, help: "The ramp.", content: json::<RampView>() }],
-        problems: &[Kind::UnknownOperation, Kind::Conflict],
+        problems: &[Kind::UnknownRamp, Kind::WrongState],
         handle: ramps::resume,
     },
     Route {
@@ -341,7 +345,7 @@ pub(super) static ROUTES: &[Route] = &[
         query: &[],
         body: None,
         answers: &[Answered { status: 200, help: "The ramp.", content: json::<RampView>() }],
-        problems: &[Kind::UnknownOperation, Kind::Conflict],
+        problems: &[Kind::UnknownRamp, Kind::WrongState],
         handle: ramps::stop,
     },
     Route {

@@ -4,7 +4,7 @@ use super::about::about;
 use super::{Failure, TemplateFile, instance, load_template, named_templates};
 use crate::config::{Loaded, Proxy, RancherUrl, Secret, ServerSettings, Settings};
 use crate::engine::{self, Authority, Engine, Server, Via};
-use crate::journal::{Journal, JournalFile};
+use crate::journal::{Journal, JournalError, JournalFile};
 use crate::kube::{Baseline, CREATED_PLACEHOLDER, Source};
 use crate::manager::{Command, FleetConfig, Manager, ManagerConfig, ManagerHandle, Rancher, RancherConfig};
 use crate::rancher::{Client, RancherError, Trust};
@@ -29,14 +29,17 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    /// Starts the agent, its clusters of earlier runs with it; nothing if it is told to stop before.
-    pub(super) fn start(loaded: &Loaded, stop: &Receiver<()>) -> Result<Option<Agent>, Failure> {
+    /// Starts the agent, its clusters of earlier runs with it; nothing if it is told to stop before. `in_use` is what to do where
+    /// another agent runs in its directory.
+    pub(super) fn start(loaded: &Loaded, stop: &Receiver<()>, in_use: &str) -> Result<Option<Agent>, Failure> {
         let settings = Arc::new(loaded.settings.clone());
         let home = loaded.home.path();
         instance::prepare_home(home)?;
         let instance_id = instance::load_or_create_id(home)?;
-        let (journal_file, kept) =
-            JournalFile::open(home).map_err(|error| Failure::new(error.to_string()).remedy(error.remedy()))?;
+        let (journal_file, kept) = JournalFile::open(home).map_err(|error| {
+            let remedy = if let JournalError::InUse(_) = error { in_use } else { error.remedy() };
+            Failure::new(error.to_string()).remedy(remedy)
+        })?;
         let authority = Arc::new(Authority::load_or_create(home).map_err(|error| Failure::new(error.to_string()))?);
         let compile = |file: TemplateFile| compile(file, &settings.kubernetes_version, &authority);
         let baseline = compile(load_template(None, loaded)?)?;

@@ -7,21 +7,28 @@ use crate::remote::{Client, ClientError};
 
 /// A client of the agent at `url`, or of the one that this configuration starts on this host, with this configuration's key.
 pub(super) fn client(url: Option<&str>, settings: &Settings) -> Result<Client, Failure> {
-    let here = || {
-        // Whoever listens everywhere is found at home.
-        let host = match settings.listen_address.as_str() {
-            "0.0.0.0" => "127.0.0.1",
-            "::" | "[::]" => "[::1]",
-            host => host,
-        };
-        let scheme = if settings.tls_cert_file.is_some() { "https" } else { "http" };
-        format!("{scheme}://{host}:{}", settings.listen_port)
-    };
     // Beside the system's authorities, whoever holds the certificate of this configuration is the agent.
     let trust = Trust::load(settings.tls_cert_file.as_deref(), false);
     let trust = trust.map_err(|error| Failure::new(error.to_string()).remedy(error.remedy()))?;
-    let client = Client::new(&url.map_or_else(here, str::to_owned));
+    let client = Client::new(&url.map_or_else(|| here(settings), with_scheme));
     Ok(client.with_tls(trust.for_rest()).with_key(settings.api_key.clone()))
+}
+
+/// `localhost:9090` is short for `http://localhost:9090`.
+fn with_scheme(url: &str) -> String {
+    if url.contains("://") { url.to_owned() } else { format!("http://{url}") }
+}
+
+/// Where the agent of this configuration is found.
+pub(super) fn here(settings: &Settings) -> String {
+    // Whoever listens everywhere is found at home.
+    let host = match settings.listen_address.as_str() {
+        "0.0.0.0" => "127.0.0.1",
+        "::" | "[::]" => "[::1]",
+        host => host,
+    };
+    let scheme = if settings.tls_cert_file.is_some() { "https" } else { "http" };
+    format!("{scheme}://{host}:{}", settings.listen_port)
 }
 
 impl From<ClientError> for Failure {
@@ -30,5 +37,18 @@ impl From<ClientError> for Failure {
         let usage = matches!(error, ClientError::Refused { status: 400 | 422, .. });
         let failure = Failure::new(error.to_string()).remedy(remedy);
         if usage { failure.usage() } else { failure }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_without_a_scheme_is_plain_http() {
+        let url = |url| client(Some(url), &Settings::default()).unwrap().url().to_owned();
+        assert_eq!(url("localhost:19090"), "http://localhost:19090");
+        assert_eq!(url("https://agent.example.com/"), "https://agent.example.com");
+        assert_eq!(client(None, &Settings::default()).unwrap().url(), "http://127.0.0.1:9090");
     }
 }

@@ -119,7 +119,7 @@ pub struct RehearseArgs {
     #[arg(long, value_name = "DIR")]
     pub results: Option<PathBuf>,
 
-    /// Cluster template instead of the configured one.
+    /// Cluster template instead of the configured one: a file, or small, large, or one of the agent's templates folder.
     #[arg(long, value_name = "FILE")]
     pub template: Option<PathBuf>,
 
@@ -199,6 +199,11 @@ pub(super) struct ReportArgs {
 /// Flags of `clean`.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct CleanArgs {
+    /// The running agent that is to delete them, such as http://127.0.0.1:9090, with --run or --prefix; may be repeated for agents
+    /// that share a fleet. Without it they are deleted by an agent of its own in this directory, where none may run meanwhile.
+    #[arg(long = "agent", value_name = "URL", conflicts_with = "all_mine")]
+    pub(super) agents: Vec<String>,
+
     /// Only clusters of this run, whose id a ramp shows and its results have; without it, all that this agent created.
     #[arg(long, value_name = "ID", value_parser = parse_run)]
     pub(super) run: Option<String>,
@@ -371,8 +376,8 @@ pub(super) struct CompletionsArgs {
 /// Flags of `man`.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ManArgs {
-    /// Write a page for every subcommand into this directory.
-    #[arg(long, value_name = "DIR")]
+    /// Write a page for every subcommand into this directory, which is made if it is not there.
+    #[arg(value_name = "DIR")]
     pub(super) directory: Option<PathBuf>,
 }
 
@@ -402,7 +407,7 @@ pub(super) struct RenderArgs {
     /// Name of the cluster: lower-case letters, digits and `-`.
     pub(super) name: String,
 
-    /// Cluster template instead of the configured one.
+    /// Cluster template instead of the configured one: a file, or small, large, or one of the agent's templates folder.
     #[arg(long, value_name = "FILE")]
     pub(super) template: Option<PathBuf>,
 

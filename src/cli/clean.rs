@@ -1,9 +1,10 @@
-//! `clean`: deletes every cluster that this agent created, here and in Rancher, and nothing else.
+//! `clean`: deletes every cluster that this agent created, here and in Rancher, and nothing else, by an agent of its own.
 
 use super::agent::Agent;
+use super::agent_api::here;
 use super::args::CleanArgs;
 use super::signals::{INTERRUPTED, requests};
-use super::{Failure, ReportFormat, print_stdout};
+use super::{Failure, ReportFormat, clean_running, print_stdout};
 use crate::config::Loaded;
 use crate::manager::{
     Action, Answer, ClusterName, Command, INSTANCE_LABEL, OperationState, OperationView, RUN_LABEL, Reply, Stray, Which,
@@ -17,61 +18,140 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// Runs the agent until all its clusters are gone. Rancher cleans up through their tunnels, which is why they are connected first.
+/// Deletes by a running agent, or runs one until all its clusters are gone. Rancher cleans up through their tunnels, which is why
+/// they are connected first.
 pub(super) fn run(loaded: Loaded, args: &CleanArgs) -> Result<ExitCode, Failure> {
+    if !args.agents.is_empty() {
+        return clean_running::run(&loaded, args);
+    }
     loaded.settings.require_rancher()?;
     let (stop, _) = requests(false)?;
     let levels = loaded.settings.log_level.clone().at_most(log::LevelFilter::Warn);
     let log = LogConfig { levels, format: loaded.settings.log_format, file: None };
     let _log = telemetry::init(&log).map_err(|error| Failure::new("logging cannot start").cause(error))?;
-    let Some(agent) = Agent::start(&loaded, &stop)? else { return Ok(ExitCode::from(INTERRUPTED)) };
-    let outcome = clean(&agent, args, &stop);
+    let in_use = format!(
+        "let the agent that runs delete them: --agent {}, with --run or --prefix; or stop it first",
+        here(&loaded.settings)
+    );
+    let Some(agent) = Agent::start(&loaded, &stop, &in_use)? else { return Ok(ExitCode::from(INTERRUPTED)) };
+    let place = format!("the agent in {}", loaded.home.path().display());
+    let outcome = clean(&agent, &place, args, &stop);
     let stopped = agent.stop();
     outcome.and_then(|code| stopped.map(|()| code))
 }
 
-fn clean(agent: &Agent, args: &CleanArgs, stop: &Receiver<()>) -> Result<ExitCode, Failure> {
+fn clean(agent: &Agent, place: &str, args: &CleanArgs, stop: &Receiver<()>) -> Result<ExitCode, Failure> {
     let commands = agent.commands();
     let which = Which { prefix: args.prefix.clone(), run: args.run.clone() };
     let mut known = known(&commands)?;
     let strays = strays(agent, &known, &which)?;
     known.retain(|name, run| which.picks(name, run.as_deref()));
     let known: BTreeSet<String> = known.into_keys().collect();
-    let total = known.len() + strays.len();
     let names = known.iter().cloned().chain(strays.iter().map(|stray| stray.name.to_string()));
     let names: Vec<String> = names.collect();
-    if args.output == ReportFormat::Text {
-        print_stdout(&plan(&known, &strays, args.dry_run))?;
-    }
-    if args.dry_run || total == 0 {
-        if args.output == ReportFormat::Json {
-            print_stdout(&format!("{}\n", json!({"clusters": names, "deleted": 0, "failed": 0, "errors": []})))?;
-        }
-        return Ok(ExitCode::SUCCESS);
-    }
-    if !args.yes && !confirmed(total)? {
-        print_stdout("nothing was deleted\n")?;
-        return Ok(ExitCode::FAILURE);
+    if let Some(code) = settled(args, &names, &plan(&known, &strays, args.dry_run), place)? {
+        return Ok(code);
     }
     let Answer::OperationStarted(begun) = ask(&commands, Action::Clean { which, strays })? else {
         return Err(ended());
     };
-    let (operation, finished) = follow(&commands, *begun, stop)?;
+    let look = || match ask(&commands, Action::Operation(begun.id))? {
+        Answer::Operation(view) => Ok(Deletion::of(&view)),
+        _ => Err(ended()),
+    };
+    let (deletion, finished) = follow(look, stop)?;
+    finish(args, &names, &deletion, finished, "`clean` goes on where it was")
+}
+
+/// Shows what is to be deleted; the exit code if that is all, because nothing is to be deleted, or nobody wants it.
+pub(super) fn settled(
+    args: &CleanArgs,
+    names: &[String],
+    plan: &str,
+    place: &str,
+) -> Result<Option<ExitCode>, Failure> {
+    if args.output == ReportFormat::Text {
+        print_stdout(plan)?;
+    }
+    if args.dry_run || names.is_empty() {
+        if args.output == ReportFormat::Json {
+            print_stdout(&format!("{}\n", json!({"clusters": names, "deleted": 0, "failed": 0, "errors": []})))?;
+        }
+        return match &args.run {
+            // A wrong id, or the wrong place to look for it.
+            Some(run) if names.is_empty() => {
+                let remedy = "give an id that a ramp showed, and with --home or --agent the agent that it was shown for; \
+                     clusters that are gone already are not found again";
+                Err(Failure::new(format!("{place} has no such cluster of the run {run}")).remedy(remedy))
+            }
+            _ => Ok(Some(ExitCode::SUCCESS)),
+        };
+    }
+    if !args.yes && !confirmed(names.len())? {
+        print_stdout("nothing was deleted\n")?;
+        return Ok(Some(ExitCode::FAILURE));
+    }
+    Ok(None)
+}
+
+/// Tells what came of it. `rest` is what becomes of clusters that are under way where a signal ended it.
+pub(super) fn finish(
+    args: &CleanArgs,
+    names: &[String],
+    deletion: &Deletion,
+    finished: bool,
+    rest: &str,
+) -> Result<ExitCode, Failure> {
     match args.output {
-        ReportFormat::Text => print_stdout(&result(&operation))?,
+        ReportFormat::Text => print_stdout(&deletion.text(rest))?,
         ReportFormat::Json => print_stdout(&format!(
             "{}\n",
             json!({
-                "clusters": names, "deleted": operation.done + operation.already,
-                "failed": operation.failed, "errors": operation.errors
+                "clusters": names, "deleted": deletion.gone,
+                "failed": deletion.failed, "errors": deletion.errors
             })
         ))?,
     }
-    Ok(match (finished, operation.failed) {
+    Ok(match (finished, deletion.failed) {
         (false, _) => ExitCode::from(INTERRUPTED),
         (true, 0) => ExitCode::SUCCESS,
         (true, _) => ExitCode::FAILURE,
     })
+}
+
+/// How far it is.
+#[derive(Debug, Default)]
+pub(super) struct Deletion {
+    pub(super) is_running: bool,
+    pub(super) total: u64,
+    pub(super) gone: u64,
+    pub(super) failed: u64,
+    pub(super) errors: Vec<String>,
+}
+
+impl Deletion {
+    fn of(operation: &OperationView) -> Deletion {
+        Deletion {
+            is_running: operation.state == OperationState::Running,
+            total: operation.total.into(),
+            gone: (operation.done + operation.already).into(),
+            failed: operation.failed.into(),
+            errors: operation.errors.clone(),
+        }
+    }
+
+    fn text(&self, rest: &str) -> String {
+        let mut text = format!("{} of {} clusters deleted", self.gone, self.total);
+        if self.failed > 0 {
+            text += &format!(", {} could not be", self.failed);
+        }
+        if self.is_running {
+            text += &format!(", {} under way; {rest}", self.total.saturating_sub(self.gone + self.failed));
+        }
+        text += "\n";
+        self.errors.iter().for_each(|error| text += &format!("  {error}\n"));
+        text
+    }
 }
 
 /// The clusters of the state file, each with the run that it belongs to.
@@ -128,29 +208,28 @@ fn confirmed(total: usize) -> Result<bool, Failure> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// Shows progress until the operation is done, or until a signal; tells which.
-fn follow(
-    commands: &Sender<Command>,
-    mut operation: OperationView,
+/// Shows progress until the deletion is done, or until a signal; tells which.
+pub(super) fn follow(
+    mut look: impl FnMut() -> Result<Deletion, Failure>,
     stop: &Receiver<()>,
-) -> Result<(OperationView, bool), Failure> {
+) -> Result<(Deletion, bool), Failure> {
+    let mut deletion = look()?;
     let bar = io::stderr().is_terminal().then(|| {
         let style = ProgressStyle::with_template(BAR).expect("the template is a constant that a test parses");
-        ProgressBar::new(operation.total.into()).with_style(style)
+        ProgressBar::new(deletion.total).with_style(style)
     });
     let mut next_line = Instant::now() + LINE_INTERVAL;
-    while operation.state == OperationState::Running {
+    while deletion.is_running {
         if stop.recv_timeout(LOOK_INTERVAL).is_ok() {
-            return Ok((operation, false));
+            return Ok((deletion, false));
         }
-        let Answer::Operation(view) = ask(commands, Action::Operation(operation.id))? else { return Err(ended()) };
-        operation = *view;
+        deletion = look()?;
         match &bar {
-            Some(bar) => bar.set_position((operation.done + operation.already).into()),
+            Some(bar) => bar.set_position(deletion.gone),
             None if Instant::now() >= next_line => {
                 next_line += LINE_INTERVAL;
                 // Nothing is left to be told if standard error is closed.
-                let _ = write!(io::stderr(), "{}", result(&operation));
+                let _ = write!(io::stderr(), "{}", deletion.text("it goes on"));
             }
             None => {}
         }
@@ -158,21 +237,7 @@ fn follow(
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
-    Ok((operation, true))
-}
-
-fn result(operation: &OperationView) -> String {
-    let gone = operation.done + operation.already;
-    let mut text = format!("{gone} of {} clusters deleted", operation.total);
-    if operation.failed > 0 {
-        text += &format!(", {} could not be", operation.failed);
-    }
-    if operation.state == OperationState::Running {
-        text += &format!(", {} under way; `clean` goes on where it was", operation.total - gone - operation.failed);
-    }
-    text += "\n";
-    operation.errors.iter().for_each(|error| text += &format!("  {error}\n"));
-    text
+    Ok((deletion, true))
 }
 
 fn ask(commands: &Sender<Command>, action: Action) -> Result<Answer, Failure> {

@@ -10,9 +10,6 @@ use std::process::ExitCode;
 /// Prints what is found; fails if anything will not work.
 pub(super) fn run(loaded: &Loaded, args: &DoctorArgs) -> Result<ExitCode, Failure> {
     let settings = &loaded.settings;
-    if settings.rancher_url.is_empty() && settings.servers.is_empty() {
-        settings.require_rancher()?;
-    }
     let examinations = doctor::examine(settings, args.clusters);
     let worst = examinations.iter().flat_map(|one| &one.findings).map(|finding| finding.verdict).max();
     let worst = worst.unwrap_or(Verdict::Ok);

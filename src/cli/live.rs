@@ -51,7 +51,7 @@ impl Live {
     }
 }
 
-/// A ramp in one line.
+/// A ramp in one line: what a narrow terminal is to show comes first.
 fn line(view: &RampView, colours: bool) -> String {
     let paint = |text: String, colour: u8| if colours { format!("\x1b[{colour}m{text}\x1b[0m") } else { text };
     let active = |milestone: &&MilestoneView| milestone.name == Milestone::Active.title();
@@ -61,8 +61,6 @@ fn line(view: &RampView, colours: bool) -> String {
     });
     let mut parts = vec![
         format!("{} {} s", view.state.as_str(), view.elapsed_seconds as u64),
-        format!("{}/s", rate(view.starts_per_second)),
-        format!("{} in flight", count(view.under_way)),
         paint(format!("{} of {} Active", count(view.active), count(view.clusters.into())), GREEN),
     ];
     let failed = format!("{} failed", count(view.failed));
@@ -70,14 +68,17 @@ fn line(view: &RampView, colours: bool) -> String {
     if view.behind > 0 {
         parts.push(paint(format!("behind by {}", count(view.behind.into())), YELLOW));
     }
+    parts.push(format!("{} in flight", count(view.under_way)));
+    parts.push(format!("{}/s", rate(view.starts_per_second)));
     parts.push(times);
     parts.push(format!("{} lost/s", rate(view.disconnects_per_second)));
     parts.push(bytes(view.rss_bytes as i64));
     parts.join(", ")
 }
 
-const BAR: &str = "{bar:24.green} {wide_msg}";
-const BAR_PLAIN: &str = "{bar:24} {wide_msg}";
+/// Short enough that 80 columns have room for what has failed and is behind.
+const BAR: &str = "{bar:8.green} {wide_msg}";
+const BAR_PLAIN: &str = "{bar:8} {wide_msg}";
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 /// Colours of ECMA-48.
 const RED: u8 = 31;
@@ -123,7 +124,7 @@ mod tests {
     #[test]
     fn a_ramp_in_one_line() {
         let expected =
-            "starting 92 s, 5.00/s, 60 in flight, 400 of 2,000 Active, 0 failed, p50 –  p95 –, 0.00 lost/s, 48.0 MiB";
+            "starting 92 s, 400 of 2,000 Active, 0 failed, 60 in flight, 5.00/s, p50 –  p95 –, 0.00 lost/s, 48.0 MiB";
         assert_eq!(line(&view(), false), expected);
         let times = MilestoneView {
             name: "Active".into(),
@@ -135,8 +136,25 @@ mod tests {
         };
         let slow = RampView { behind: 412, failed: 3, milestones: vec![times], ..view() };
         let text = line(&slow, false);
-        assert!(text.contains("3 failed, behind by 412, p50 4.20 s  p95 9.00 s"), "{text}");
+        assert!(text.contains("3 failed, behind by 412, 60 in flight, 5.00/s, p50 4.20 s  p95 9.00 s"), "{text}");
         assert!(line(&slow, true).contains("\u{1b}[33mbehind by 412\u{1b}[0m"));
+    }
+
+    #[test]
+    fn eighty_columns_show_what_has_failed_and_is_behind() {
+        let bar = 8 + 1;
+        let large = RampView {
+            state: RampState::Settling,
+            elapsed_seconds: 1_234.0,
+            clusters: 20_000,
+            active: 12_000,
+            failed: 1_234,
+            behind: 8_412,
+            ..view()
+        };
+        let shown: String = line(&large, false).chars().take(80 - bar).collect();
+        assert!(shown.ends_with("1,234 failed, behind by 8,412"), "{shown}");
+        assert!(BAR.starts_with("{bar:8"));
     }
 
     #[test]

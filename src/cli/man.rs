@@ -12,8 +12,9 @@ pub(super) fn run(args: &ManArgs) -> Result<ExitCode, Failure> {
         Some(directory) => {
             let failed = |error: std::io::Error| {
                 Failure::new(format!("the pages cannot be written into {}: {error}", directory.display()))
-                    .remedy("name a directory that is there and may be written to")
+                    .remedy("name a directory that this user may make or write to")
             };
+            std::fs::create_dir_all(directory).map_err(failed)?;
             clap_mangen::generate_to(command, directory).map_err(failed)?;
         }
         None => {

@@ -7,6 +7,7 @@ mod api_key;
 mod args;
 mod check_config;
 mod clean;
+mod clean_running;
 mod completions;
 mod doctor;
 mod failure;
@@ -33,7 +34,7 @@ mod template_file;
 pub use args::{Args, RehearseArgs, ReportFormat};
 pub use failure::Failure;
 pub use output::{print_stdout, print_warnings};
-use template_file::named_templates;
+use template_file::{Place, find_template, named_templates};
 pub use template_file::{TemplateFile, load_template};
 
 use crate::config::{self, Inputs, Loaded};

@@ -1,7 +1,7 @@
 //! `ramp`: brings up clusters by a plan and measures them, by an agent of its own or one that runs already.
 
 use super::agent::Agent;
-use super::agent_api::client;
+use super::agent_api::{client, here};
 use super::args::RampArgs;
 use super::live::Live;
 use super::signals::{INTERRUPTED, Stop, stop_on_signals};
@@ -21,7 +21,10 @@ use std::time::Duration;
 pub(super) fn run(loaded: Loaded, args: &RampArgs) -> Result<ExitCode, Failure> {
     let spec = args.pace.spec(&args.shape)?;
     if args.dry_run {
-        print_stdout(&report::plan(&spec))?;
+        print_stdout(&match args.target.output {
+            ReportFormat::Text => report::plan(&spec),
+            ReportFormat::Json => format!("{:#}\n", Plan::of(spec).to_json()),
+        })?;
         return Ok(ExitCode::SUCCESS);
     }
     let plan = Plan::of(spec);
@@ -77,13 +80,17 @@ fn with_running_agents(
 ) -> Result<report::Run, Failure> {
     let agents = target.agents.iter().map(|url| client(Some(url), &loaded.settings)).collect::<Result<Vec<_>, _>>()?;
     if let [agent] = agents.as_slice() {
-        return with(agent, plan, target, stop);
+        let run = with(agent, plan, target, stop)?;
+        return Ok(report::Run { agents: vec![agent.url().to_owned()], ..run });
     }
     check_shards(&agents)?;
     let mut live = Live::new(plan.spec.clusters);
     let outcome = drive_all(&agents, plan, &stop.flag, |view| live.show(view));
     live.finish();
-    let runs = outcome?;
+    let mut runs = outcome?;
+    for (agent, run) in agents.iter().zip(&mut runs) {
+        run.agents.push(agent.url().to_owned());
+    }
     for (number, run) in (1..).zip(&runs) {
         let shard = run.results.spec["shard"].as_str().map(|shard| shard.replace('/', "-of-"));
         let name = format!("shard-{}", shard.unwrap_or_else(|| number.to_string()));
@@ -102,9 +109,11 @@ fn with_own_agent(loaded: Loaded, plan: &Plan, target: &Target, stop: &Stop) -> 
     let levels = settings.log_level.clone().at_most(log::LevelFilter::Warn);
     let log = LogConfig { levels, format: settings.log_format, file: settings.log_file.clone() };
     let _log = telemetry::init(&log).map_err(|error| Failure::new("logging cannot start").cause(error))?;
+    let in_use =
+        format!("let the agent that runs do it: --agent {}; or choose another directory with --home", here(&settings));
     let listener = serve::listen(&settings)?;
     let certificate = serve::certificate(&settings)?;
-    let Some(agent) = Agent::start(&loaded, &stop.receiver)? else { return Ok(None) };
+    let Some(agent) = Agent::start(&loaded, &stop.receiver, &in_use)? else { return Ok(None) };
     let (key, mut keys) = (api_key::make()?, settings.api_keys.clone());
     if !keys.is_empty() {
         // For as long as the ramp takes, and known to this process only.

@@ -2,12 +2,13 @@
 
 use super::live::Live;
 use super::signals::{INTERRUPTED, stop_on_signals};
-use super::{Failure, RehearseArgs, ReportFormat, print_stdout, results};
-use crate::config::Loaded;
+use super::{Failure, Place, RehearseArgs, ReportFormat, find_template, load_template, print_stdout, results};
+use crate::config::{self, ConfigError, Flags, Inputs, Loaded};
 use crate::ramp::{InFlightUntil, Spec};
-use crate::rehearsal::{Behaviour, Options, Profile, TIMEOUT, find_max, rehearse};
+use crate::rehearsal::{Behaviour, Options, Profile, TIMEOUT, find_max, rehearse, setting_value};
 use crate::remote::Plan;
 use crate::report::{self, count};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -25,6 +26,7 @@ pub fn run(loaded: Loaded, args: RehearseArgs) -> Result<ExitCode, Failure> {
         ..Spec::default()
     };
     let spec = args.pace.paced(clusters)?;
+    check_settings(&args.settings)?;
     let plan = Plan { name: "rehearsal".into(), spec, faults: Vec::new() };
     let clusters = plan.spec.clusters;
     let options = options(&loaded, plan, args.profile, args.template, &args.settings)?;
@@ -71,7 +73,18 @@ pub(super) fn options(
     template: Option<PathBuf>,
     settings: &[(String, String)],
 ) -> Result<Options, Failure> {
+    let mut plan = plan;
     let agent = own_program()?;
+    // What is wrong with it is told here rather than by the agent, which has another idea of where it is.
+    load_template(template.as_deref(), loaded)?;
+    let template = match template.map(|template| find_template(&template, loaded)) {
+        Some(Place::BuiltIn(name)) => {
+            plan.spec.template = Some(name.to_owned());
+            None
+        }
+        Some(Place::File(file)) => Some(file),
+        None => loaded.template_file(),
+    };
     // It holds whatever it is asked to.
     let room = ("MaxClusters".to_owned(), plan.spec.clusters.max(MOST_CLUSTERS).to_string());
     Ok(Options {
@@ -80,7 +93,7 @@ pub(super) fn options(
         profile,
         behaviour: Behaviour::default(),
         threads: STAND_IN_THREADS,
-        template: template.or_else(|| loaded.template_file()),
+        template,
         settings: [room].into_iter().chain(settings.iter().cloned()).collect(),
     })
 }
@@ -101,6 +114,32 @@ pub(super) fn parse_setting(text: &str) -> Result<(String, String), String> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
+/// Reads the settings as the rehearsed agent will, so that a mistake is told as one of the command line.
+fn check_settings(settings: &[(String, String)]) -> Result<(), Failure> {
+    if let Some((key, _)) = settings.iter().find(|(key, _)| FIXED.contains(&key.as_str())) {
+        let what = format!("--set {key}: the rehearsal gives it, so that its agent and the stand-in for Rancher meet");
+        return Err(Failure::new(what).remedy("leave it out; `ramp` is for a real Rancher").usage());
+    }
+    if settings.is_empty() {
+        return Ok(());
+    }
+    let failed = |error: &dyn std::fmt::Display| Failure::new("the settings cannot be checked").cause(error);
+    let home = tempfile::tempdir().map_err(|error| failed(&error))?;
+    let mapping: serde_yaml::Mapping =
+        settings.iter().map(|(key, value)| (key.as_str().into(), setting_value(value))).collect();
+    let text = serde_yaml::to_string(&mapping).map_err(|error| failed(&error))?;
+    std::fs::write(home.path().join("config"), text).map_err(|error| failed(&error))?;
+    let flags = Flags { home: Some(home.path().to_owned()), ..Flags::default() };
+    let nothing = std::iter::empty::<(OsString, OsString)>();
+    let Err(error) = config::load(Inputs { flags, user_home: None, environment: nothing }) else { return Ok(()) };
+    let what = match &error {
+        ConfigError::UnknownKey { key, .. } => format!("--set {key}: there is no such setting"),
+        ConfigError::BadValue { key, problem, .. } => format!("--set {key}: {problem}"),
+        error => format!("--set: {error}"),
+    };
+    Err(Failure::new(what).remedy(error.remedy()).usage())
+}
+
 /// Each side holds two sockets per cluster: the agent, and the stand-in in this process.
 pub(super) fn check_descriptors(clusters: u64) -> Result<(), Failure> {
     let needed = clusters * DESCRIPTORS_PER_CLUSTER + DESCRIPTORS_FOR_THE_REST;
@@ -119,6 +158,18 @@ pub(super) fn check_descriptors(clusters: u64) -> Result<(), Failure> {
     Err(Failure::new(what).remedy(format!("raise the hard limit (`ulimit -Hn`), or try --clusters {possible}")))
 }
 
+/// What another value of would part agent, stand-in and whoever drives them.
+const FIXED: [&str; 9] = [
+    "RancherURL",
+    "BearerToken",
+    "BearerTokenFile",
+    "CAFile",
+    "ListenPort",
+    "Servers",
+    "APIKeys",
+    "TLSCertFile",
+    "TLSKeyFile",
+];
 /// As many as show something and take seconds.
 const CLUSTERS: u32 = 100;
 /// What the search for the largest fleet ends at, unless more is asked for.

@@ -29,7 +29,7 @@ pub(super) fn run(
 
     let listener = serve::listen(&settings)?;
     let certificate = serve::certificate(&settings)?;
-    let Some(agent) = Agent::start(&loaded, &stop)? else { return Ok(ExitCode::SUCCESS) };
+    let Some(agent) = Agent::start(&loaded, &stop, IN_USE)? else { return Ok(ExitCode::SUCCESS) };
     let api = Arc::new(serve::start(&loaded, &agent, listener, certificate, settings.api_keys.clone())?);
 
     let urls: Vec<&str> = agent.ranchers.iter().map(|(server, _)| server.url.as_str()).collect();
@@ -60,3 +60,5 @@ fn end_on_panic() {
         std::process::exit(1);
     }));
 }
+
+const IN_USE: &str = "stop the other agent, or choose another directory with --home";

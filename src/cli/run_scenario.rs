@@ -4,9 +4,8 @@ use super::args::RunScenarioArgs;
 use super::live::Live;
 use super::rehearse::{check_descriptors, options};
 use super::signals::stop_on_signals;
-use super::{Failure, print_stdout, ramp, results};
+use super::{Failure, ReportFormat, print_stdout, ramp, results};
 use crate::config::{Loaded, read_text_file};
-
 use crate::ramp::parse_share;
 use crate::rehearsal::{Profile, rehearse};
 use crate::remote::{Plan, ScenarioError, parse_scenario};
@@ -21,7 +20,10 @@ pub(super) fn run(loaded: Loaded, args: &RunScenarioArgs) -> Result<ExitCode, Fa
         plan = plan.scaled(factor);
     }
     if args.check {
-        print_stdout(&format!("{}\n{}{}", plan.name, report::plan(&plan.spec), plan.fault_lines()))?;
+        print_stdout(&match args.target.output {
+            ReportFormat::Text => format!("{}\n{}{}", plan.name, report::plan(&plan.spec), plan.fault_lines()),
+            ReportFormat::Json => format!("{:#}\n", plan.to_json()),
+        })?;
         return Ok(ExitCode::SUCCESS);
     }
     if args.rehearse { play(&loaded, args, plan) } else { ramp::perform(loaded, &plan, &args.target) }

@@ -5,20 +5,36 @@ use super::args::StatusArgs;
 use super::signals::requests;
 use super::{Failure, ReportFormat, print_stdout};
 use crate::config::Loaded;
-use crate::remote::Client;
+use crate::remote::{Client, ClientError};
 use serde_json::{Value, json};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Shows the fleet.
+/// Shows the fleet. Once it was shown, an agent that goes away is waited for.
 pub(super) fn run(loaded: &Loaded, args: &StatusArgs) -> Result<ExitCode, Failure> {
     let agent = client(args.agent.agent.as_deref(), &loaded.settings)?;
     let stop = if args.watch { Some(requests(false)?.0) } else { None };
+    let clear = if args.watch && std::io::stdout().is_terminal() { CLEAR } else { "" };
+    let (mut last, mut is_away) = (String::new(), false);
     loop {
-        let shown = show(&agent, args)?;
-        let clear = if args.watch && std::io::stdout().is_terminal() { CLEAR } else { "" };
-        print_stdout(&format!("{clear}{shown}"))?;
+        match show(&agent, args) {
+            Ok(shown) => {
+                print_stdout(&format!("{clear}{shown}"))?;
+                (last, is_away) = (shown, false);
+            }
+            Err(ClientError::Unreachable { url, cause, .. }) if !last.is_empty() => {
+                let told = format!("the agent at {url} does not answer: {cause}; it is asked again until it does\n");
+                if !clear.is_empty() {
+                    print_stdout(&format!("{clear}{told}\nas it was before:\n{last}"))?;
+                } else if !is_away {
+                    // Nothing is left to be told if standard error is closed.
+                    let _ = std::io::stderr().write_all(told.as_bytes());
+                }
+                is_away = true;
+            }
+            Err(error) => return Err(error.into()),
+        }
         match &stop {
             // The signal is how it is meant to end.
             Some(stop) if stop.recv_timeout(INTERVAL).is_err() => {}
@@ -27,7 +43,7 @@ pub(super) fn run(loaded: &Loaded, args: &StatusArgs) -> Result<ExitCode, Failur
     }
 }
 
-fn show(agent: &Client, args: &StatusArgs) -> Result<String, Failure> {
+fn show(agent: &Client, args: &StatusArgs) -> Result<String, ClientError> {
     let overview: Value = agent.call("GET", "/overview", None)?;
     let state = args.state.as_ref().map(|state| format!("&state={state}")).unwrap_or_default();
     let list: Value = agent.call("GET", &format!("/clusters?limit={}{state}", args.limit), None)?;

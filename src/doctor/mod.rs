@@ -17,6 +17,13 @@ use crate::config::Settings;
 /// Examines this host and every configured Rancher for a fleet of `clusters`.
 pub fn examine(settings: &Settings, clusters: u32) -> Vec<Examination> {
     let host = Examination { subject: "this host".into(), findings: Host::read().findings(settings, clusters) };
+    if let Err(error) = settings.require_rancher()
+        && settings.rancher_url.is_empty()
+        && settings.servers.is_empty()
+    {
+        let findings = vec![Finding::fail("RancherURL", "not set", error.remedy())];
+        return vec![host, Examination { subject: "Rancher".into(), findings }];
+    }
     let servers = settings.rancher_servers();
     let weights: u64 = servers.iter().map(|(_, weight)| u64::from(*weight)).sum();
     let servers = servers.iter().map(|(server, weight)| {

@@ -84,6 +84,8 @@ pub enum RefusalKind {
     UnknownCluster,
     /// No such operation, or one of long ago.
     UnknownOperation,
+    /// No such ramp, or one of long ago.
+    UnknownRamp,
     /// No such template.
     UnknownTemplate,
     /// No such fault, or one of long ago.
@@ -96,6 +98,8 @@ pub enum RefusalKind {
     UnknownServer,
     /// The name is in use, here or in Rancher.
     Conflict,
+    /// The cluster or ramp is in a state in which that cannot be done.
+    WrongState,
     /// The cluster cannot have that size.
     OutOfReach,
     /// A limit of the agent is reached.

@@ -316,10 +316,24 @@ impl Record {
             tunnels: BTreeMap::from([("api", self.api.clone()), ("steve", self.steve.clone())]),
             last_error: self.last_error.clone(),
             next_attempt: self.next_attempt,
-            counts: self.counts,
+            counts: self.counts.map(|counts| info.as_deref().map_or(counts, |info| counted(info, counts))),
             faults: self.faults.clone(),
             info,
         })
+    }
+}
+
+/// What is counted in a description, which is newer than what the worker told last. It lists no namespaces.
+fn counted(info: &ClusterInfo, last: Counts) -> Counts {
+    let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+    Counts {
+        nodes: count(info.nodes.len()),
+        pods: count(info.pods.len()),
+        services: count(info.services.len()),
+        secrets: count(info.secrets.len()),
+        configmaps: count(info.configmaps.len()),
+        deployments: count(info.deployments.len()),
+        namespaces: last.namespaces,
     }
 }
 
@@ -357,3 +371,21 @@ const NOT_SHOWN: &str =
 /// The agent may have been pointed at another server; giving up its clusters would lose them in theirs.
 const ANOTHER_RANCHER: &str = "Rancher knows neither the cluster nor its registration token, but it showed no cluster of this agent \
      since the start: if it is the right Rancher, delete the cluster here";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kube::PodInfo;
+
+    #[test]
+    fn a_view_counts_what_it_shows() {
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        let mut record = Record::new(ClusterName::parse("edge").unwrap(), (0, "default".into()), now);
+        record.counts = Some(Counts { nodes: 1, pods: 9, namespaces: 4, ..Counts::default() });
+        assert_eq!(record.view(None).counts, record.counts);
+        let pod = PodInfo { namespace: "web".into(), name: "web-1".into(), node: "n".into(), phase: "Running".into() };
+        let info = ClusterInfo { pods: vec![pod], ..ClusterInfo::default() };
+        let view = record.view(Some(Box::new(info)));
+        assert_eq!(view.counts, Some(Counts { pods: 1, namespaces: 4, ..Counts::default() }));
+    }
+}

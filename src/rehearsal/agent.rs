@@ -191,16 +191,21 @@ fn write_home(dir: &Path, config: &AgentConfig) -> io::Result<fs::File> {
     set("ListenPort", 0.into());
     set("LogLevel", "warn".into());
     if let Some(template) = &config.template {
-        set("Template", fs::canonicalize(template)?.display().to_string().into());
+        set("Template", std::path::absolute(template)?.display().to_string().into());
     }
     for (key, value) in &config.settings {
-        set(key, serde_yaml::from_str(value).unwrap_or_else(|_| value.as_str().into()));
+        set(key, setting_value(value));
     }
     let text = serde_yaml::to_string(&settings).map_err(io::Error::other)?;
     // The agent warns of a configuration with a token that others may read.
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(dir.join("config"))?;
     file.write_all(text.as_bytes())?;
     fs::File::create(dir.join(LOG_FILE))
+}
+
+/// A setting's value as the configuration file has it; what is no YAML is text.
+pub fn setting_value(text: &str) -> serde_yaml::Value {
+    serde_yaml::from_str(text).unwrap_or_else(|_| text.into())
 }
 
 /// The URL that the agent announces on its standard output, which is read to its end so that the agent never blocks.

@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 pub struct Maximum {
     /// The largest fleet that was held.
     pub clusters: u32,
+    /// Whether it may hold more: nothing gave out before the search ended.
+    pub at_least: bool,
     /// What gave out first when there were to be more.
     pub limit: Limit,
     /// The steps to it, those that failed included.
@@ -55,7 +57,7 @@ pub fn find_max(
     mut watch: impl FnMut(&RampView),
 ) -> Result<Maximum, RehearsalError> {
     let mut rehearsal = Rehearsal::set(options)?;
-    let mut maximum = Maximum { clusters: 0, limit: limit("nothing", ""), steps: Vec::new() };
+    let mut maximum = Maximum { clusters: 0, at_least: false, limit: limit("nothing", ""), steps: Vec::new() };
     let mut step = FIRST_STEP;
     for number in 1.. {
         let room = room(maximum.clusters, &rehearsal);
@@ -65,7 +67,8 @@ pub fn find_max(
                 format!("the {} clusters that were asked for", count(at_most.into())),
                 "ask for more: --clusters",
             );
-            maximum.limit = if maximum.clusters >= at_most { asked } else { room.1 };
+            maximum.at_least = maximum.clusters >= at_most;
+            maximum.limit = if maximum.at_least { asked } else { room.1 };
             return Ok(maximum);
         }
         step = step.min(possible);
@@ -83,6 +86,7 @@ pub fn find_max(
             worker_lag_ms: lag_ms,
         });
         if stop.load(Ordering::Relaxed) {
+            maximum.at_least = true;
             maximum.limit = limit("a signal ended the search", "let it run");
             return Ok(maximum);
         }
@@ -109,7 +113,8 @@ impl fmt::Display for Maximum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "this host can drive {} clusters, with the stand-in for Rancher beside the agent",
+            "this host can drive {}{} clusters, with the stand-in for Rancher beside the agent",
+            if self.at_least { "at least " } else { "" },
             count(self.clusters.into())
         )?;
         writeln!(f, "what came first: {}", self.limit.what)?;
@@ -254,6 +259,14 @@ const RESERVE_BYTES: u64 = 512 << 20;
 mod tests {
     use super::*;
     use crate::ramp::Threshold;
+
+    #[test]
+    fn a_fleet_that_nothing_kept_from_growing_is_no_maximum() {
+        let held =
+            |at_least| Maximum { clusters: 1_200, at_least, limit: limit("", ""), steps: Vec::new() }.to_string();
+        assert!(held(true).starts_with("this host can drive at least 1,200 clusters, "));
+        assert!(held(false).starts_with("this host can drive 1,200 clusters, "));
+    }
 
     #[test]
     fn a_step_keeps_what_was_wanted_and_is_bounded() {

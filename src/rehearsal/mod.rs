@@ -20,7 +20,7 @@ mod visit;
 mod watcher;
 mod worker;
 
-pub use agent::{Agent, AgentConfig, AgentError};
+pub use agent::{Agent, AgentConfig, AgentError, setting_value};
 pub use authorizer::{Admission, Params, Refusal, authorize};
 pub use cluster::{Channel, Cluster, Condition, Fact, Labels, Stage};
 pub use find_max::{Growth, Limit, Maximum, find_max};

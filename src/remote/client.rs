@@ -114,9 +114,10 @@ impl Client {
         self.call("DELETE", &format!("/clusters?prefix={prefix}"), None)
     }
 
-    /// Deletes those of them that a run made.
+    /// Deletes those that a run made; of these only those of a prefix, unless it is empty.
     pub fn delete_run(&self, prefix: &str, run: &str) -> Result<Value, ClientError> {
-        self.call("DELETE", &format!("/clusters?prefix={prefix}&run={run}"), None)
+        let prefix = if prefix.is_empty() { String::new() } else { format!("&prefix={prefix}") };
+        self.call("DELETE", &format!("/clusters?run={run}{prefix}"), None)
     }
 
     /// An operation as it stands.

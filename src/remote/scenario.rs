@@ -13,7 +13,7 @@ use crate::config::{duration_text, parse_duration};
 use crate::faults::Injection;
 use crate::ramp::Spec;
 use crate::yaml::{DEPTH_LIMIT, Path, line_of, nearest, too_deep};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::fmt;
 use std::time::Duration;
 
@@ -110,6 +110,28 @@ fn fault(text: &Text<'_>, path: &Path, item: Value) -> Result<Planned, ScenarioE
         text.error(&path, error.to_string())
     })?;
     Ok(Planned::of(at, &injection))
+}
+
+impl Plan {
+    /// The plan for machines: `ramp` is a body for `POST /ramps`, each of `faults` one for `POST /faults` with its time.
+    pub fn to_json(&self) -> Value {
+        let last = self.spec.clusters.saturating_sub(1);
+        let last_start = self.spec.stages.as_ref().map(|_| self.spec.schedule().start(last).as_secs_f64());
+        let faults = self.faults.iter().map(|fault| {
+            let mut body = fault.body.clone();
+            body["at"] = duration_text(fault.at).into();
+            body
+        });
+        json!({
+            "name": self.name,
+            "first": self.spec.name(0),
+            "last": self.spec.name(last),
+            // Nothing paces them: it depends on Rancher.
+            "lastStartSeconds": last_start,
+            "ramp": self.spec.to_json(),
+            "faults": faults.collect::<Vec<_>>(),
+        })
+    }
 }
 
 impl Planned {

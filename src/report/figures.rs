@@ -123,6 +123,11 @@ impl Figures {
         self.active + self.already >= self.requested && self.active_at_end >= self.active
     }
 
+    /// Whether every planned cluster was there before, so that nothing was measured.
+    pub fn nothing_new(&self) -> bool {
+        self.already > 0 && self.already >= self.requested
+    }
+
     /// How long it took to get to a milestone.
     pub fn times_to(&self, milestone: Milestone) -> Option<&Percentiles> {
         self.stages.get(milestone as usize)?.since_intended.as_ref()

@@ -18,10 +18,18 @@ pub enum FolderError {
     /// The folder holds something already.
     #[error("{} is not empty: results of another run would be lost", .0.display())]
     Occupied(PathBuf),
-    /// The file system refuses.
-    #[error("{}: {source}", path.display())]
-    Io {
+    /// The file system refuses to write.
+    #[error("cannot write {}: {source}", path.display())]
+    Unwritten {
         /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file system refuses to read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unread {
+        /// The file.
         path: PathBuf,
         /// Why.
         source: io::Error,
@@ -60,7 +68,7 @@ pub fn write(folder: &Path, run: &Run) -> Result<(), FolderError> {
 pub fn read(folder: &Path) -> Result<Run, FolderError> {
     let (run_path, clusters_path) = (folder.join(RUN), folder.join(CLUSTERS));
     let unreadable = |path: &Path, problem: String| FolderError::Unreadable { path: path.to_owned(), problem };
-    let bytes = fs::read(&run_path).map_err(|source| failed(&run_path, source))?;
+    let bytes = fs::read(&run_path).map_err(|source| unread(&run_path, source))?;
     let value: serde_json::Value =
         serde_json::from_slice(&bytes).map_err(|error| unreadable(&run_path, error.to_string()))?;
     if value["schema"] != Run::SCHEMA {
@@ -68,7 +76,7 @@ pub fn read(folder: &Path) -> Result<Run, FolderError> {
         return Err(unreadable(&run_path, problem));
     }
     let mut run: Run = serde_json::from_value(value).map_err(|error| unreadable(&run_path, error.to_string()))?;
-    let csv = fs::read(&clusters_path).map_err(|source| failed(&clusters_path, source))?;
+    let csv = fs::read(&clusters_path).map_err(|source| unread(&clusters_path, source))?;
     run.results.clusters = clusters_csv::read(&csv).map_err(|problem| unreadable(&clusters_path, problem))?;
     run.refresh();
     Ok(run)
@@ -89,7 +97,11 @@ fn put(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
 }
 
 fn failed(path: &Path, source: io::Error) -> FolderError {
-    FolderError::Io { path: path.to_owned(), source }
+    FolderError::Unwritten { path: path.to_owned(), source }
+}
+
+fn unread(path: &Path, source: io::Error) -> FolderError {
+    FolderError::Unread { path: path.to_owned(), source }
 }
 
 impl FolderError {
@@ -97,10 +109,13 @@ impl FolderError {
     pub fn remedy(&self) -> &'static str {
         match self {
             FolderError::Occupied(_) => "give --results another folder; it is made if it is not there",
-            FolderError::Io { source, .. } if source.kind() == ErrorKind::NotFound => {
+            FolderError::Unread { source, .. } if source.kind() == ErrorKind::NotFound => {
                 "give the folder of a run: the one that holds run.json and clusters.csv"
             }
-            FolderError::Io { .. } => "see that there is room and that this user may write there",
+            FolderError::Unread { .. } => "see that this user may read it",
+            FolderError::Unwritten { .. } => {
+                "see that there is room and that this user may write there, or name another folder"
+            }
             FolderError::Unreadable { .. } => "give the results of a run of this version",
         }
     }
@@ -123,6 +138,10 @@ mod tests {
         write(&folder, &run).unwrap();
         assert_eq!(read(&folder).unwrap(), run);
         assert!(matches!(prepare(&folder), Err(FolderError::Occupied(_))));
+        let error = prepare(Path::new("/proc/foo")).unwrap_err();
+        assert!(error.to_string().starts_with("cannot write /proc/foo: "), "{error}");
+        assert!(error.remedy().contains("name another folder"), "{}", error.remedy());
+        assert!(read(scratch.path()).unwrap_err().remedy().contains("give the folder of a run"));
 
         let csv = fs::read_to_string(folder.join(CLUSTERS)).unwrap();
         fs::write(folder.join(CLUSTERS), csv.replacen(",active,true", ",failed,false", 1)).unwrap();

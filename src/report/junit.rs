@@ -12,13 +12,16 @@ pub(super) fn xml(run: &Run) -> String {
     let failed_thresholds = figures.thresholds.iter().filter(|verdict| verdict.ok != Some(true)).count();
     let rows = &run.results.clusters;
     let count = |fate: Fate| rows.iter().filter(|row| row.fate == fate).count();
-    let (failed, skipped) = (count(Fate::Failed), count(Fate::UnderWay));
+    // A suite without a case would pass.
+    let nothing_new = usize::from(figures.nothing_new());
+    let (failed, skipped) = (count(Fate::Failed) + nothing_new, count(Fate::UnderWay));
+    let clusters = rows.len() + nothing_new;
     // Writing to a String cannot fail.
     let _ = writeln!(
         xml,
         "<testsuites name=\"{}\" tests=\"{}\" failures=\"{}\" time=\"{:.3}\">",
         escape(&run.name),
-        figures.thresholds.len() + rows.len(),
+        figures.thresholds.len() + clusters,
         failed_thresholds + failed,
         run.results.elapsed_seconds
     );
@@ -42,9 +45,16 @@ pub(super) fn xml(run: &Run) -> String {
     let _ = writeln!(
         xml,
         "  <testsuite name=\"clusters\" tests=\"{}\" failures=\"{failed}\" skipped=\"{skipped}\" timestamp=\"{}\">",
-        rows.len(),
-        run.results.started
+        clusters, run.results.started
     );
+    if nothing_new > 0 {
+        let cause = escape(text::NOTHING_NEW);
+        let name = "some cluster is new";
+        let _ = writeln!(
+            xml,
+            "    <testcase classname=\"clusters\" name=\"{name}\">\n      <failure message=\"{cause}\"/>\n    </testcase>"
+        );
+    }
     for row in rows {
         let active = row.seconds[crate::ramp::Milestone::Active as usize];
         let _ = write!(xml, "    <testcase classname=\"clusters\" name=\"{}\"", escape(&row.name));

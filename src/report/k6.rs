@@ -51,6 +51,9 @@ fn checks(run: &Run) -> Vec<Value> {
     if run.outcome == super::Outcome::Interrupted {
         checks[0] = check("the run came to its end", 0, 1);
     }
+    if figures.nothing_new() {
+        checks.push(check("some cluster was new", 0, 1));
+    }
     if !figures.thresholds.iter().any(|verdict| matches!(verdict.metric.as_str(), "failed" | "active")) {
         let lost = figures.active.saturating_sub(figures.active_at_end);
         checks.push(check("the cluster became Active", figures.active, figures.failed + figures.under_way));

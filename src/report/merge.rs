@@ -34,6 +34,7 @@ pub fn merge(runs: Vec<Run>) -> Result<Run, MergeError> {
     }
     for run in rest {
         merged.interrupted |= run.interrupted;
+        merged.agents.extend(run.agents);
         // One command lets all of them suffer the same.
         let faults: Vec<_> = run.faults.into_iter().filter(|fault| !merged.faults.contains(fault)).collect();
         merged.faults.extend(faults);

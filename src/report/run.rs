@@ -22,6 +22,9 @@ pub struct Run {
     pub figures: Figures,
     /// What the ramp left behind; its clusters are in `clusters.csv`.
     pub results: Results,
+    /// The URLs of the running agents that did it; empty where an agent ran for as long as it took.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<String>,
     /// What was asked of the clusters' APIs: rows of verb, resource, code and count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<Value>,
@@ -51,7 +54,8 @@ pub struct Run {
 pub enum Outcome {
     /// Every threshold holds; without thresholds, every cluster became Active and stayed so.
     Passed,
-    /// There are no thresholds, and some cluster did not become Active or did not stay so; or a fault could not be injected.
+    /// There are no thresholds, and some cluster did not become Active or did not stay so; or a fault could not be injected; or every
+    /// cluster was there before, so that nothing was measured.
     Failed,
     /// A threshold does not hold.
     ThresholdsFailed,
@@ -85,6 +89,7 @@ impl Run {
             interrupted,
             figures: Figures::default(),
             results,
+            agents: Vec::new(),
             requests: Vec::new(),
             faults: Vec::new(),
             profile: None,
@@ -107,6 +112,9 @@ impl Run {
             || self.faults.iter().any(|fault| fault.problem.is_some())
         {
             // What was not brought to its end, or not tried, did not pass.
+            Outcome::Failed
+        } else if figures.nothing_new() {
+            // Whatever a threshold makes of no cluster at all.
             Outcome::Failed
         } else if figures.thresholds.iter().any(|verdict| verdict.ok != Some(true)) {
             Outcome::ThresholdsFailed

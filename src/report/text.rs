@@ -9,9 +9,13 @@ use std::time::Duration;
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.headline())?;
+        if self.figures.nothing_new() {
+            writeln!(f, "{NOTHING_NEW}")?;
+        }
         // A rehearsal's clusters are gone; others are found again by this.
         if let (Some(run), None) = (self.results.spec["run"].as_str(), &self.profile) {
-            writeln!(f, "run {run}: `clean --run {run}` deletes its clusters")?;
+            let agents: String = self.agents.iter().map(|url| format!("--agent {url} ")).collect();
+            writeln!(f, "run {run}: `clean {agents}--run {run}` deletes its clusters")?;
         }
         if self.figures.behind_max > 0 {
             writeln!(f, "behind the plan by at most {}", count(self.figures.behind_max))?;
@@ -202,6 +206,9 @@ fn percent(percent: f64) -> String {
 }
 
 const UNKNOWN: &str = "unknown";
+/// What is told of a run in which every cluster was there before.
+pub(super) const NOTHING_NEW: &str = "nothing was measured: every cluster was there before; \
+     choose another prefix (--prefix), or delete them with `clean` first";
 
 #[cfg(test)]
 mod tests {
@@ -268,6 +275,38 @@ share of one core                         45.2 %
         assert!(text.starts_with("FAILED: 3 of 4 clusters Active in 9.00 s"), "{text}");
         assert!(text.contains("\nbehind the plan by at most 412\n"), "{text}");
         assert!(text.contains("\nRancher answers 500       1\nGET /version: 500        12\n"), "{text}");
+    }
+
+    #[test]
+    fn what_deletes_the_clusters_is_told_for_where_they_are() {
+        let mut run = Run { profile: None, ..passed() };
+        run.results.spec["run"] = "monday".into();
+        assert!(run.to_string().contains("\nrun monday: `clean --run monday` deletes its clusters\n"), "{run}");
+        run.agents = vec!["http://127.0.0.1:9091".into(), "http://127.0.0.1:9092".into()];
+        let expected = "`clean --agent http://127.0.0.1:9091 --agent http://127.0.0.1:9092 --run monday`";
+        assert!(run.to_string().contains(expected), "{run}");
+    }
+
+    #[test]
+    fn a_run_of_clusters_that_were_all_there_is_no_success() {
+        let mut run = passed();
+        run.results.clusters.clear();
+        run.results.already = 4;
+        // One that holds for no cluster at all.
+        run.results.spec["thresholds"] = serde_json::json!(["disconnects:count<1"]);
+        run.refresh();
+        assert_eq!((run.outcome, run.outcome.exit_code()), (Outcome::Failed, 1));
+        let text = run.to_string();
+        assert!(text.starts_with("FAILED: 0 of 0 clusters Active in 9.00 s (0.00/s), 4 were there already"), "{text}");
+        assert!(
+            text.contains("\nnothing was measured: every cluster was there before; choose another prefix (--prefix)"),
+            "{text}"
+        );
+        let xml = super::super::junit::xml(&run);
+        assert!(xml.contains("tests=\"2\" failures=\"1\"") && xml.contains("nothing was measured"), "{xml}");
+        run.results.already = 3;
+        run.refresh();
+        assert_ne!(run.outcome, Outcome::Failed, "one of them was new");
     }
 
     #[test]

@@ -61,15 +61,17 @@ fn create_one(body: &Values, wanted: Wanted, wait: bool) -> Result<Reaction, Pro
 }
 
 pub(in crate::api) fn delete_many(call: &Call<'_>) -> Result<Reaction, Problem> {
-    let prefix = call.query.text("prefix").filter(|prefix| !prefix.is_empty()).ok_or_else(|| {
-        let remedy = "say which: DELETE /clusters?prefix=edge-";
-        Problem::new(Kind::BadRequest, "the query parameter \"prefix\" is empty", remedy)
-    })?;
+    let prefix = call.query.text("prefix").unwrap_or_default();
+    let run = call.query.text("run");
+    if prefix.is_empty() && run.is_none() {
+        let remedy = "say which: DELETE /clusters?prefix=edge-, or ?run=ID";
+        return Err(Problem::new(Kind::BadRequest, "neither \"prefix\" nor \"run\" says which clusters", remedy));
+    }
     if !prefix.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')) || prefix.starts_with('-') {
         let detail = format!("no cluster's name begins with {prefix:?}");
         return Err(Problem::new(Kind::BadRequest, detail, "names hold a-z, 0-9 and '-' only"));
     }
-    let run = call.query.text("run").map(|run| parse_run(&run)).transpose().map_err(|problem| {
+    let run = run.map(|run| parse_run(&run)).transpose().map_err(|problem| {
         Problem::new(Kind::BadRequest, problem, "GET /clusters/NAME and GET /ramps/ID show the run")
     })?;
     Ok(Reaction::Ask(Action::DeleteMany(Which { prefix, run })))

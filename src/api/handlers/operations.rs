@@ -16,7 +16,7 @@ pub(in crate::api) fn cancel(call: &Call<'_>) -> Result<Reaction, Problem> {
     Ok(Reaction::Ask(Action::Cancel(number(call)?)))
 }
 
-pub(super) fn number(call: &Call<'_>) -> Result<u64, Problem> {
+fn number(call: &Call<'_>) -> Result<u64, Problem> {
     let text = call.name("id");
     text.parse().map_err(|_| {
         let detail = format!("{text:?} is no operation's number");

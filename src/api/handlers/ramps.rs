@@ -1,7 +1,6 @@
 //! Ramps: clusters that are brought up by a plan, and measured.
 
 use super::clusters::invalid_name;
-use super::operations::number;
 use crate::api::call::{Call, Reaction};
 use crate::api::problem::{Kind, Problem};
 use crate::manager::{Action, Steer, check_names};
@@ -40,4 +39,12 @@ pub(in crate::api) fn stop(call: &Call<'_>) -> Result<Reaction, Problem> {
 pub(super) fn bad_ramp(error: &SpecError) -> Problem {
     let remedy = r#"send for example {"prefix": "edge-", "clusters": 2000, "rate": "5/s", "hold": "1h"}"#;
     Problem::new(Kind::BadRequest, error.to_string(), remedy)
+}
+
+fn number(call: &Call<'_>) -> Result<u64, Problem> {
+    let text = call.name("id");
+    text.parse().map_err(|_| {
+        let detail = format!("{text:?} is no ramp's number");
+        Problem::new(Kind::UnknownRamp, detail, "GET /ramps lists the latest")
+    })
 }

@@ -145,7 +145,7 @@ impl Fleet {
 
     /// Shows a ramp; the one that has just begun is answered as such.
     pub(super) fn ramp(&self, number: u64, has_begun: bool, reply: Reply, now: Now) {
-        let Some(ramp) = self.operations.ramp(number) else { return reply.send(no_ramp(number)) };
+        let Some(ramp) = self.operations.ramp(number) else { return reply.send(self.no_ramp(number)) };
         let view = Box::new(self.ramp_view(number, ramp, now));
         reply.send(if has_begun { Answer::RampStarted(view) } else { Answer::Ramp(view) });
     }
@@ -159,17 +159,16 @@ impl Fleet {
     pub(super) fn ramp_raw(&self, number: u64, reply: Reply, now: Now) {
         reply.send(match self.operations.ramp(number) {
             Some(ramp) => Answer::RampResults(Box::new(self.ramp_results(number, ramp, now))),
-            None => no_ramp(number),
+            None => self.no_ramp(number),
         });
     }
 
     /// Pauses, resumes or stops a ramp.
     pub(super) fn steer(&mut self, number: u64, steer: Steer, reply: Reply, now: Now) {
-        let Some(Operation { work: Work::Create(ramp), .. }) = self.operations.known.get_mut(&number) else {
-            return reply.send(no_ramp(number));
-        };
+        let Some(ramp) = self.operations.ramp_mut(number) else { return reply.send(self.no_ramp(number)) };
         if ramp.end != End::Running {
-            let refusal = Refusal::new(RefusalKind::Conflict, format!("ramp {number} has ended"), "start another one");
+            let refusal =
+                Refusal::new(RefusalKind::WrongState, format!("ramp {number} has ended"), "start another one");
             return reply.send(Answer::Refused(refusal));
         }
         match steer {
@@ -181,6 +180,17 @@ impl Fleet {
         self.timers.retain(|(_, _, timer)| *timer != Timer::Operation(number));
         self.advance(number, now);
         self.ramp(number, false, reply, now);
+    }
+
+    fn no_ramp(&self, number: u64) -> Answer {
+        let (detail, remedy) = match self.operations.known.contains_key(&number) {
+            true => (
+                format!("operation {number} is no ramp"),
+                format!("GET and DELETE /operations/{number} show and end it"),
+            ),
+            false => (format!("there is no ramp {number}"), "GET /ramps lists the latest".to_owned()),
+        };
+        Answer::Refused(Refusal::new(RefusalKind::UnknownRamp, detail, remedy))
     }
 
     /// A call to Rancher ended, after so long.
@@ -310,6 +320,13 @@ impl Operations {
         }
     }
 
+    fn ramp_mut(&mut self, number: u64) -> Option<&mut Ramp> {
+        match &mut self.known.get_mut(&number)?.work {
+            Work::Create(ramp) if ramp.is_measured() => Some(ramp),
+            _ => None,
+        }
+    }
+
     fn forget_oldest(&mut self) {
         while self.known.len() > OPERATIONS_KEPT
             || self.known.values().map(Operation::clusters).sum::<u64>() > CLUSTERS_KEPT
@@ -397,11 +414,6 @@ impl Operation {
 fn unknown(number: u64) -> Answer {
     let detail = format!("there is no operation {number}");
     Answer::Refused(Refusal::new(RefusalKind::UnknownOperation, detail, "GET /operations lists the latest"))
-}
-
-fn no_ramp(number: u64) -> Answer {
-    let detail = format!("there is no ramp {number}");
-    Answer::Refused(Refusal::new(RefusalKind::UnknownOperation, detail, "GET /ramps lists the latest"))
 }
 
 /// Clusters of one deletion that may be between their start and Rancher's answer: enough to keep its registrars busy.
@@ -515,6 +527,19 @@ mod tests {
         play.pass(1);
         assert_eq!(view(&mut play, Action::Operation(begun.id)).done, 1);
         assert!(matches!(play.ask(Action::Operation(99)).try_recv(), Ok(Answer::Refused(_))));
+    }
+
+    #[test]
+    fn a_creation_is_not_steered_as_a_ramp() {
+        let mut play = Play::new();
+        play.fleet.config.max_clusters = 10;
+        let begun = view(&mut play, create(paced(3, "1/s")));
+        let mut refused = |number| match play.ask(Action::SteerRamp(number, Steer::Pause)).try_recv() {
+            Ok(Answer::Refused(refusal)) => (refusal.kind, refusal.detail),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(refused(begun.id), (RefusalKind::UnknownRamp, format!("operation {} is no ramp", begun.id)));
+        assert_eq!(refused(99), (RefusalKind::UnknownRamp, "there is no ramp 99".to_owned()));
     }
 
     #[test]

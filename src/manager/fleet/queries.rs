@@ -81,7 +81,7 @@ impl Fleet {
     pub(super) fn resize(&mut self, name: &str, size: Size, reply: Reply, now: Now) {
         let Some(record) = self.records.get(name) else { return reply.send(unknown(name)) };
         let refusal = if record.state == State::Deleting {
-            Some(Refusal::new(RefusalKind::Conflict, format!("{name} is being deleted"), "leave it"))
+            Some(Refusal::new(RefusalKind::WrongState, format!("{name} is being deleted"), "leave it"))
         } else if !record.attached || self.descriptions.len() >= DESCRIPTIONS_AT_ONCE {
             let detail = format!("{name} is {}: it does not run yet", record.state.as_str());
             Some(Refusal::new(RefusalKind::Unavailable, detail, "ask again once it is connecting"))

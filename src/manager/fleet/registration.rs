@@ -207,7 +207,7 @@ impl Fleet {
         match record.state {
             State::Connected | State::Active => {
                 let detail = format!("cluster {name} is {}", record.state.as_str());
-                let refusal = Refusal::new(RefusalKind::Conflict, detail, "there is nothing to try again");
+                let refusal = Refusal::new(RefusalKind::WrongState, detail, "there is nothing to try again");
                 return reply.send(Answer::Refused(refusal));
             }
             State::Connecting | State::Disconnected => {
@@ -230,7 +230,7 @@ impl Fleet {
     pub(super) fn rotate_token(&mut self, name: &str, reply: Reply, now: Now) {
         let Some(record) = self.records.get_mut(name) else { return reply.send(unknown(name)) };
         if record.state == State::Deleting {
-            let refusal = Refusal::new(RefusalKind::Conflict, format!("{name} is being deleted"), "leave it");
+            let refusal = Refusal::new(RefusalKind::WrongState, format!("{name} is being deleted"), "leave it");
             return reply.send(Answer::Refused(refusal));
         }
         record.rotation += 1;

@@ -491,7 +491,7 @@ fn a_failed_cluster_is_tried_again_when_an_operator_says_so() {
 fn a_backoff_is_cut_short_and_a_connected_cluster_has_none() {
     let mut play = Play::new();
     play.connected("edge-1");
-    assert_eq!(refusal(&play.ask(Action::Retry("edge-1".into()))), RefusalKind::Conflict);
+    assert_eq!(refusal(&play.ask(Action::Retry("edge-1".into()))), RefusalKind::WrongState);
     play.tunnel("edge-1", Tunnel::Api, None, false);
     play.take_effects();
     play.ask(Action::Retry("edge-1".into()));
