@@ -4,6 +4,7 @@
 mod advice;
 mod check;
 mod frozen;
+mod frozen_pod;
 mod rules;
 mod special;
 

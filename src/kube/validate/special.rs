@@ -225,18 +225,7 @@ fn volume(spec: &Value, causes: &mut Vec<Cause>) {
         let problem = "Unsupported value: core.ResourceList(nil): supported values: \"storage\"";
         causes.push(Cause { reason: "FieldValueNotSupported", message: problem.into(), field: "spec.capacity".into() });
     }
-    let plain = [
-        "accessModes",
-        "capacity",
-        "claimRef",
-        "mountOptions",
-        "nodeAffinity",
-        "persistentVolumeReclaimPolicy",
-        "storageClassName",
-        "volumeAttributesClassName",
-        "volumeMode",
-    ];
-    if spec.as_object().is_none_or(|fields| fields.keys().all(|name| plain.contains(&name.as_str()))) {
+    if spec.as_object().is_none_or(|fields| fields.keys().all(|name| VOLUME_FIELDS.contains(&name.as_str()))) {
         causes.push(Cause::required("spec", "must specify a volume type"));
     }
 }
@@ -391,3 +380,16 @@ fn items(list: &Value) -> impl Iterator<Item = &Value> {
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
+
+/// What the spec of a volume has beside its source.
+pub(super) const VOLUME_FIELDS: &[&str] = &[
+    "accessModes",
+    "capacity",
+    "claimRef",
+    "mountOptions",
+    "nodeAffinity",
+    "persistentVolumeReclaimPolicy",
+    "storageClassName",
+    "volumeAttributesClassName",
+    "volumeMode",
+];
