@@ -362,7 +362,17 @@ impl Cause {
 
     /// A name or key that occurs twice.
     pub fn duplicate(field: impl Into<String>, value: &Value) -> Cause {
-        Cause::new("FieldValueDuplicate", field, &format!("Duplicate value: {}", go_value(value)), "")
+        Cause::duplicate_go(field, &go_value(value))
+    }
+
+    /// The same for a value in Go's own form.
+    pub fn duplicate_go(field: impl Into<String>, shown: &str) -> Cause {
+        Cause::new("FieldValueDuplicate", field, &format!("Duplicate value: {shown}"), "")
+    }
+
+    /// A name of something that is not there.
+    pub fn not_found(field: impl Into<String>, value: &Value) -> Cause {
+        Cause::new("FieldValueNotFound", field, &format!("Not found: {}", bad_value(value)), "")
     }
 
     fn new(reason: &'static str, field: impl Into<String>, problem: &str, detail: &str) -> Cause {

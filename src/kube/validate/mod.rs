@@ -3,9 +3,13 @@
 
 mod advice;
 mod check;
+mod containers;
 mod frozen;
 mod frozen_pod;
+mod network;
+mod portion;
 mod rules;
+mod schedule;
 mod special;
 
 pub(super) use advice::{advice, pod_spec};
@@ -44,7 +48,12 @@ pub(super) fn problems(served: &Served, object: &Value) -> Vec<Cause> {
     }
     let field = template.replace('/', ".");
     for (_, spec) in places(object, template) {
-        special::pod_problems(plural, &field, spec.unwrap_or(&Value::Null), &mut causes);
+        let spec = spec.unwrap_or(&Value::Null);
+        // The claims of a StatefulSet are volumes too, so that its template alone cannot be judged.
+        if plural != "statefulsets" {
+            containers::problems(&field, spec, &mut causes);
+        }
+        special::pod_problems(plural, &field, spec, &mut causes);
     }
     causes
 }
