@@ -209,6 +209,11 @@ impl Status {
         Status::new(413, "RequestEntityTooLarge", format!("Request entity too large: {why}"))
     }
 
+    /// What is no request that could be served, in the words of the HTTP layer.
+    pub fn unreadable(code: u16, message: impl Into<String>) -> Status {
+        Status::new(code, if code == 400 { "BadRequest" } else { "" }, message)
+    }
+
     /// 429.
     pub fn too_many_requests(message: impl Into<String>, retry_after_seconds: u32) -> Status {
         Status::new(429, "TooManyRequests", message).with(Details { retry_after_seconds, ..Details::default() })
