@@ -10,6 +10,7 @@ mod network;
 mod portion;
 mod rules;
 mod schedule;
+mod size;
 mod special;
 
 pub(super) use advice::{advice, pod_spec};

@@ -1,6 +1,6 @@
 //! Rules that take more than one field.
 
-use super::{network, portion, schedule};
+use super::{network, portion, schedule, size};
 use crate::kube::names::{check_qualified_name, check_subdomain};
 use crate::kube::quantity::Quantity;
 use crate::kube::{Cause, LabelSelector};
@@ -22,8 +22,12 @@ pub(super) fn problems(group: &str, plural: &str, object: &Value, causes: &mut V
                 let problem = "duplicate of key present in binaryData";
                 causes.push(Cause::invalid(format!("data[{key}]"), &json!(key), problem));
             }
+            size::configmap(object, causes);
         }
-        ("", "secrets") => secret(object, causes),
+        ("", "secrets") => {
+            size::secret(object, causes);
+            secret(object, causes);
+        }
         ("", "services") => network::service(&object["spec"], causes),
         ("", "nodes") => taints(&object["spec"]["taints"], causes),
         ("", "persistentvolumeclaims") => claim(&object["spec"]["resources"]["requests"]["storage"], causes),
