@@ -1,53 +1,11 @@
-//! ResourceQuotas and LimitRanges: what of a namespace is used, what a new object would use, and what its containers are given
-//! (admission `ResourceQuota` and `LimitRanger`).
+//! ResourceQuotas: what of a namespace is used, and what a new object would use (admission `ResourceQuota`).
 
 use super::quantity::Quantity;
 use super::served::Served;
-use super::{Cluster, Status, tree};
+use super::{Cluster, Status};
 use serde_json::{Map, Value, json};
 
 impl Cluster {
-    /// Gives the containers of a new pod the limits of its namespace, and refuses what is outside of them.
-    pub(super) fn limit_pod(&self, served: &Served, pod: &mut Value) -> Result<(), Status> {
-        let Some(ranges) = Cluster::built_in("", "limitranges").filter(|_| served.is("", "pods")) else {
-            return Ok(());
-        };
-        let Some(namespace) = pod["metadata"]["namespace"].as_str().map(str::to_owned) else { return Ok(()) };
-        if self.store.count(ranges.storage) == 0 {
-            return Ok(());
-        }
-        let found = self.store.list(ranges.storage, Some(&namespace));
-        let limits: Vec<Value> = found
-            .iter()
-            .flat_map(|found| {
-                let range = self.value(&ranges, &found.version);
-                range["spec"]["limits"].as_array().cloned().unwrap_or_default()
-            })
-            .collect();
-        let of = |kind: &'static str| limits.iter().filter(move |limit| limit["type"] == kind);
-        let mut set = Vec::new();
-        for limit in of("Container") {
-            let containers = pod.pointer_mut("/spec/containers").and_then(Value::as_array_mut);
-            containers.into_iter().flatten().for_each(|container| give(limit, container, &mut set));
-        }
-        if !set.is_empty() {
-            let note = format!("LimitRanger plugin set: {}", set.join("; "));
-            tree::set(pod, &["metadata", "annotations", "kubernetes.io/limit-ranger"], note);
-        }
-        let mut problems = Vec::new();
-        for container in items(&pod["spec"]["containers"]) {
-            of("Container").for_each(|limit| outside(limit, "Container", &container["resources"], &mut problems));
-        }
-        let sums = json!({"requests": sum(pod, "requests"), "limits": sum(pod, "limits")});
-        of("Pod").for_each(|limit| outside(limit, "Pod", &sums, &mut problems));
-        let name = pod["metadata"]["name"].as_str().unwrap_or_default();
-        match problems.as_slice() {
-            [] => Ok(()),
-            [problem] => Err(Status::forbidden(served, name, problem)),
-            problems => Err(Status::forbidden(served, name, &format!("[{}]", problems.join(", ")))),
-        }
-    }
-
     /// Refuses a new object that a quota of its namespace has no room for.
     pub(super) fn check_quotas(&self, served: &Served, object: &Value) -> Result<(), Status> {
         let Some(quotas) = Cluster::built_in("", "resourcequotas").filter(|_| served.namespaced) else { return Ok(()) };
@@ -158,50 +116,6 @@ fn unsaid(served: &Served, object: &Value, key: &str) -> Option<String> {
     (!silent.is_empty()).then(|| format!("{key} for: {}", silent.join(",")))
 }
 
-/// Gives a container the defaults of a range, and notes what was set.
-fn give(limit: &Value, container: &mut Value, set: &mut Vec<String>) {
-    let name = text(&container["name"]).to_owned();
-    for (from, field, what) in [("defaultRequest", "requests", "request"), ("default", "limits", "limit")] {
-        let mut given = Vec::new();
-        for (resource, amount) in limit[from].as_object().into_iter().flatten() {
-            if container["resources"][field].get(resource).is_none() {
-                tree::set(container, &["resources", field, resource], amount.clone());
-                given.push(resource.as_str());
-            }
-        }
-        if !given.is_empty() {
-            set.push(format!("{} {what} for container {name}", given.join(", ")));
-        }
-    }
-}
-
-/// What of some resources is outside of a range.
-fn outside(limit: &Value, kind: &str, resources: &Value, problems: &mut Vec<String>) {
-    let rules = [("min", "minimum", "requests", "request"), ("max", "maximum", "limits", "limit")];
-    for (rule, word, field, what) in rules {
-        for (name, bound) in limit[rule].as_object().into_iter().flatten() {
-            let (amount, edge) = (Quantity::of(&resources[field][name]), Quantity::of(bound));
-            let (Some(amount), Some(edge)) = (amount, edge) else { continue };
-            let is_outside = if rule == "min" { amount < edge } else { amount > edge };
-            if is_outside {
-                let (bound, shown) = (text(bound), amount.shown(name));
-                problems.push(format!("{word} {name} usage per {kind} is {bound}, but {what} is {shown}"));
-            }
-        }
-    }
-}
-
-fn sum(pod: &Value, field: &str) -> Value {
-    let mut sums: std::collections::BTreeMap<&String, Quantity> = std::collections::BTreeMap::new();
-    for container in items(&pod["spec"]["containers"]) {
-        for (name, amount) in container["resources"][field].as_object().into_iter().flatten() {
-            let sum = sums.entry(name).or_default();
-            *sum = sum.plus(Quantity::of(amount).unwrap_or_default());
-        }
-    }
-    Value::Object(sums.into_iter().map(|(name, sum)| (name.clone(), json!(sum.shown(name)))).collect())
-}
-
 impl Quantity {
     /// Its form under a quota's key.
     fn shown(self, key: &str) -> String {
@@ -248,28 +162,5 @@ mod tests {
         bench.delete(&format!("{PODS}/fits?gracePeriodSeconds=0")).ok();
         let status = bench.get("/api/v1/namespaces/web/resourcequotas/q").ok()["status"].clone();
         assert_eq!(status["used"], json!({"pods": "0", "requests.cpu": "0"}));
-    }
-
-    #[test]
-    fn a_limit_range_fills_in_and_bounds() {
-        let mut bench = Bench::new();
-        let range = json!({"metadata": {"name": "l"}, "spec": {"limits": [
-            {"type": "Container", "default": {"cpu": "500m"}, "min": {"cpu": "50m"}, "max": {"cpu": "2"}},
-            {"type": "Pod", "max": {"cpu": "3"}}
-        ]}});
-        bench.post("/api/v1/namespaces/web/limitranges", range).ok();
-        let made = bench.post(PODS, pod("plain", json!({}))).ok();
-        assert_eq!(
-            made["spec"]["containers"][0]["resources"],
-            json!({"limits": {"cpu": "500m"}, "requests": {"cpu": "500m"}})
-        );
-        assert_eq!(
-            bench.post(PODS, pod("small", json!({"requests": {"cpu": "10m"}}))).message(),
-            "pods \"small\" is forbidden: minimum cpu usage per Container is 50m, but request is 10m"
-        );
-        assert_eq!(
-            bench.post(PODS, pod("big", json!({"limits": {"cpu": "4"}}))).message(),
-            "pods \"big\" is forbidden: [maximum cpu usage per Container is 2, but limit is 4, maximum cpu usage per Pod is 3, but limit is 4]"
-        );
     }
 }
