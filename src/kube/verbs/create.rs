@@ -62,7 +62,7 @@ impl Cluster {
             }
             return Err(status);
         }
-        self.check_quotas(served, &object)?;
+        self.check_quotas(served, None, &object)?;
         self.store_new(served, &object, uid, keep, now)
     }
 
