@@ -5,7 +5,7 @@ use super::clock::Clock;
 use super::imposed::{Faults, Greeting};
 use super::stats::Open;
 use crate::http1::{self, BodyFraming, MessageLimits, Method, Request, ResponseHead, ServerConnection};
-use crate::kube::{self, Body, Cluster, Progress, Streaming, Subject};
+use crate::kube::{self, Body, Cluster, Progress, Status, Streaming, Subject};
 use crate::steve;
 use crate::telemetry::{self, Recorded, Recorder, Tally};
 use jiff::Timestamp;
@@ -226,7 +226,7 @@ impl Stream {
                 self.ending = true;
                 request = Request::new(Method::Other(String::new()), "");
                 asked = Instant::now();
-                answer = plain_text(refusal.status, &refusal.message);
+                answer = service.refuse(&refusal);
                 subject = Subject::of_path(&request.method, UNREADABLE);
             }
         }
@@ -310,6 +310,18 @@ impl Service<'_> {
         clock.wall.checked_add(delay).ok()
     }
 
+    /// What somebody is told whose bytes are no request. Clients of the Kubernetes API read nothing but a `Status`.
+    fn refuse(&self, refusal: &http1::Refusal) -> kube::Response {
+        match (&self.cluster, refusal.status) {
+            (None, status) => plain_text(status, &refusal.message),
+            (Some(_), 413) => {
+                let limit = MessageLimits::default().body_bytes;
+                Status::request_entity_too_large(format!("limit is {limit}")).into()
+            }
+            (Some(_), status) => Status::unreadable(status, refusal.message.clone()).into(),
+        }
+    }
+
     fn answer(&mut self, request: &Request, clock: &Clock) -> (kube::Response, Subject) {
         let refusal = self.faults.as_mut().and_then(|faults| faults.refusal(request));
         match (&mut self.cluster, refusal) {
@@ -340,3 +352,57 @@ const UNREADABLE: &str = "unreadable";
 const PIECE_BYTES: usize = 16 * 1024;
 /// Twice what makes the session send Pause: what may be in flight before the peer has seen it, and as much again.
 const FLOOD_BYTES: usize = 8 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::stats::Stats;
+    use crate::kube::{Baseline, Identity, Limits, Source};
+    use serde_json::{Value, json};
+
+    /// What a stream answers to some bytes, with its head.
+    fn answer(cluster: Option<&mut Cluster>, bytes: &[u8]) -> (String, String) {
+        let mut stream = Stream::new(None, Open::new(&Arc::default(), |stats: &Stats| &stats.streams_open)).unwrap();
+        stream.receive(bytes).unwrap();
+        let (mut tally, mut recorder) = (Tally::default(), Recorder::default());
+        let mut service = Service { cluster, faults: None, tally: &mut tally };
+        while stream.step(&mut service, &Clock::read(), &mut recorder).unwrap() != Step::End {}
+        let text = String::from_utf8(stream.take()).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        (head.to_owned(), body.to_owned())
+    }
+
+    fn cluster() -> Cluster {
+        let source = Source { objects: Vec::new(), ca_pem: "PEM", kubernetes_version: "v1.31.4" };
+        let identity = Identity { name: "edge".into(), seed: 7, rotation: 0, created: Timestamp::UNIX_EPOCH };
+        let limits = Limits { watch_history: 10, objects: 10, object_bytes: 1_000 };
+        Cluster::new(identity, Arc::new(Baseline::compile(source).unwrap()), limits)
+    }
+
+    #[test]
+    fn a_body_that_is_too_large_is_refused_as_an_apiserver_does() {
+        let request = b"POST /api/v1/namespaces HTTP/1.1\r\nHost: x\r\nContent-Length: 3145729\r\n\r\n";
+        let (head, body) = answer(Some(&mut cluster()), request);
+        assert!(head.starts_with("HTTP/1.1 413 ") && head.contains("\r\nContent-Type: application/json\r\n"), "{head}");
+        assert_eq!(
+            serde_json::from_str::<Value>(&body).unwrap(),
+            json!({
+                "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": 413,
+                "reason": "RequestEntityTooLarge", "message": "Request entity too large: limit is 3145728"
+            })
+        );
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused_in_json_and_by_steve_in_words() {
+        let request = b"GET /ping HTTP/1.1\r\n\r\n";
+        let (head, body) = answer(Some(&mut cluster()), request);
+        assert!(head.starts_with("HTTP/1.1 400 ") && head.contains("\r\nConnection: close"), "{head}");
+        let status: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((&status["kind"], &status["reason"]), (&json!("Status"), &json!("BadRequest")));
+        assert_eq!(status["message"], "exactly one Host header field is required");
+        let (head, body) = answer(None, request);
+        assert!(head.contains("\r\nContent-Type: text/plain; charset=utf-8\r\n"), "{head}");
+        assert_eq!(body, "exactly one Host header field is required");
+    }
+}

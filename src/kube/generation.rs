@@ -8,17 +8,20 @@ pub(super) fn has_generation(resource: &Resource) -> bool {
     resource.custom || COUNTED.iter().any(|(group, plural)| resource.group == *group && resource.plural == *plural)
 }
 
-/// Whether two states of an object differ in what is asked of it: in anything but `metadata` and `status`.
-pub(super) fn is_asked_otherwise(before: &Value, after: &Value) -> bool {
+/// Whether two states of an object differ in what is asked of it: in anything but `metadata` and, where it is written apart, `status`. To a
+/// custom kind without that subresource the status is a field like any other (apiextensions `customresource/strategy.go`).
+pub(super) fn is_asked_otherwise(resource: &Resource, before: &Value, after: &Value) -> bool {
+    let is_asked = |name: &str| match name {
+        "metadata" | "apiVersion" => false,
+        "status" => resource.custom && !resource.has_status(),
+        _ => true,
+    };
     let asked = |object: &Value| {
         let fields = object.as_object().into_iter().flatten();
-        fields.filter(|(name, _)| !["metadata", "status", "apiVersion"].contains(&name.as_str())).count()
+        fields.filter(|(name, _)| is_asked(name)).count()
     };
-    let fields = after.as_object().into_iter().flatten();
-    asked(before) != asked(after)
-        || fields
-            .filter(|(name, _)| !["metadata", "status", "apiVersion"].contains(&name.as_str()))
-            .any(|(name, value)| before.get(name) != Some(value))
+    let mut fields = after.as_object().into_iter().flatten();
+    asked(before) != asked(after) || fields.any(|(name, value)| is_asked(name) && before.get(name) != Some(value))
 }
 
 /// Built-in kinds whose strategies count generations in Kubernetes 1.31.
@@ -51,6 +54,7 @@ const COUNTED: [(&str, &str); 22] = [
 mod tests {
     use super::*;
     use crate::kube::catalog::lookup;
+    use crate::kube::testing::Bench;
     use serde_json::json;
 
     #[test]
@@ -66,9 +70,34 @@ mod tests {
         let mut other = object.clone();
         other["metadata"]["labels"] = json!({"a": "b"});
         other["status"] = json!({"y": 1});
-        assert!(!is_asked_otherwise(&object, &other));
+        let deployments = lookup("apps", "v1", "deployments").unwrap().1;
+        assert!(!is_asked_otherwise(deployments, &object, &other));
         other["spec"]["x"] = json!(2);
-        assert!(is_asked_otherwise(&object, &other));
-        assert!(is_asked_otherwise(&json!({"data": {}}), &json!({})));
+        assert!(is_asked_otherwise(deployments, &object, &other));
+        assert!(is_asked_otherwise(deployments, &json!({"data": {}}), &json!({})));
+    }
+
+    #[test]
+    fn a_status_that_is_not_written_apart_counts() {
+        for (subresources, generation) in [(json!({}), 2), (json!({"status": {}}), 1)] {
+            let mut bench = Bench::new();
+            let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+            let definition = json!({
+                "metadata": {"name": "things.example.com"},
+                "spec": {
+                    "group": "example.com", "scope": "Namespaced", "names": {"plural": "things", "kind": "Thing"},
+                    "versions": [{
+                        "name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema},
+                        "subresources": subresources
+                    }]
+                }
+            });
+            bench.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition).ok();
+            let things = "/apis/example.com/v1/namespaces/web/things";
+            let thing = json!({"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "t"}, "spec": {}});
+            bench.post(things, thing).ok();
+            let changed = bench.merge(&format!("{things}/t"), json!({"status": {"phase": "Ready"}})).ok();
+            assert_eq!(changed["metadata"]["generation"], generation, "{changed}");
+        }
     }
 }

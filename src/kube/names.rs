@@ -98,6 +98,48 @@ pub fn check_label_value(value: &str) -> Vec<String> {
     problems
 }
 
+/// Why `name` is no name of a port.
+pub fn check_port_name(name: &str) -> Vec<String> {
+    let mut problems = too_long(name, PORT_NAME_LIMIT_BYTES);
+    let mut unless = |holds: bool, problem: &str| problems.extend((!holds).then(|| problem.to_owned()));
+    unless(
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+        "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)",
+    );
+    unless(name.bytes().any(|b| b.is_ascii_lowercase()), "must contain at least one letter (a-z)");
+    unless(!name.contains("--"), "must not contain consecutive hyphens");
+    unless(!(name.starts_with('-') || name.ends_with('-')), "must not begin or end with a hyphen");
+    problems
+}
+
+/// Why `name` is no name of an environment variable.
+pub fn check_env_name(name: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    let is_good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !name.bytes().all(is_good) {
+        let rule = "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must not start with a \
+                    digit";
+        let examples = ["my.env-name", "MY_ENV.NAME", "MyEnvName1"];
+        problems.push(pattern(rule, "[-._a-zA-Z][-._a-zA-Z0-9]*", &examples));
+    }
+    match name {
+        "." | ".." => problems.push(format!("must not be '{name}'")),
+        name if name.starts_with("..") => problems.push("must not start with '..'".into()),
+        _ => {}
+    }
+    problems
+}
+
+/// Why `text` is no number of percents.
+pub fn check_percent(text: &str) -> Vec<String> {
+    let number = text.strip_suffix('%').unwrap_or_default();
+    if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) {
+        return Vec::new();
+    }
+    let rule = "a valid percent string must be a numeric string followed by an ending '%'";
+    vec![pattern(rule, "[0-9]+%", &["1%", "93%"])]
+}
+
 /// `base` with five random characters of the alphabet that spells no words, cut so that the whole has at most 63
 /// (apiserver `storage/names`).
 pub fn generate(base: &str, random: &mut fastrand::Rng) -> String {
@@ -160,6 +202,8 @@ const QUALIFIED_PATTERN: &str = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 const LABEL_LIMIT_BYTES: usize = 63;
 /// RFC 1123: a domain name, written out.
 const SUBDOMAIN_LIMIT_BYTES: usize = 253;
+/// RFC 6335: the name of a service.
+const PORT_NAME_LIMIT_BYTES: usize = 15;
 /// Five of 27 characters are 14 million names; a clash is answered with 409 and retried by the client.
 const SUFFIX_BYTES: usize = 5;
 /// apimachinery `util/rand`: no vowels and nothing that looks like one.
@@ -248,6 +292,26 @@ mod tests {
         assert!(check_label_value("v1.31.4_k3s-1").is_empty());
         assert!(!check_label_value("a b").is_empty());
         assert!(!check_label_value(&"a".repeat(64)).is_empty());
+    }
+
+    #[test]
+    fn ports_variables_and_percents() {
+        // Cases of apimachinery's validation_test.go.
+        for name in ["telnet", "re-mail-ck", "pop3", "a", "a-1", "1-a", "a-1-b-2-c"] {
+            assert!(check_port_name(name).is_empty(), "{name}");
+        }
+        for name in ["longerthan15characters", "", "12345", "1-2-3-4", "-begin", "end-", "two--hyphens", "whois++"] {
+            assert!(!check_port_name(name).is_empty(), "{name}");
+        }
+        for name in ["abc", "aBc", "my_v.ar", "-a", "."] {
+            assert_eq!(check_env_name(name).is_empty(), name != ".", "{name}");
+        }
+        assert_eq!(check_env_name("..abc"), ["must not start with '..'"]);
+        assert!(!check_env_name("a=b").is_empty());
+        assert!(check_percent("0%").is_empty() && check_percent("500%").is_empty());
+        for text in ["", "%", "1", "-1%", "a%", "1 %"] {
+            assert!(!check_percent(text).is_empty(), "{text}");
+        }
     }
 
     proptest! {

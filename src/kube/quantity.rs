@@ -28,6 +28,16 @@ impl Quantity {
         Quantity { nano: self.nano.saturating_sub(other.nano) }
     }
 
+    /// How many times the other amount this one is.
+    pub(super) fn ratio_to(self, other: Quantity) -> f64 {
+        self.nano as f64 / other.nano as f64
+    }
+
+    /// The amount in its unit, as near as a float comes.
+    pub(super) fn to_number(self) -> f64 {
+        self.nano as f64 / NANO as f64
+    }
+
     /// The canonical form of an amount of the resource `name`: CPUs in thousands, memory and storage in powers of 1024 where it
     /// comes out even.
     pub(super) fn to_string_of(self, name: &str) -> String {

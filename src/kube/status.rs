@@ -209,6 +209,11 @@ impl Status {
         Status::new(413, "RequestEntityTooLarge", format!("Request entity too large: {why}"))
     }
 
+    /// What is no request that could be served, in the words of the HTTP layer.
+    pub fn unreadable(code: u16, message: impl Into<String>) -> Status {
+        Status::new(code, if code == 400 { "BadRequest" } else { "" }, message)
+    }
+
     /// 429.
     pub fn too_many_requests(message: impl Into<String>, retry_after_seconds: u32) -> Status {
         Status::new(429, "TooManyRequests", message).with(Details { retry_after_seconds, ..Details::default() })
@@ -362,7 +367,17 @@ impl Cause {
 
     /// A name or key that occurs twice.
     pub fn duplicate(field: impl Into<String>, value: &Value) -> Cause {
-        Cause::new("FieldValueDuplicate", field, &format!("Duplicate value: {}", go_value(value)), "")
+        Cause::duplicate_go(field, &go_value(value))
+    }
+
+    /// The same for a value in Go's own form.
+    pub fn duplicate_go(field: impl Into<String>, shown: &str) -> Cause {
+        Cause::new("FieldValueDuplicate", field, &format!("Duplicate value: {shown}"), "")
+    }
+
+    /// A name of something that is not there.
+    pub fn not_found(field: impl Into<String>, value: &Value) -> Cause {
+        Cause::new("FieldValueNotFound", field, &format!("Not found: {}", bad_value(value)), "")
     }
 
     fn new(reason: &'static str, field: impl Into<String>, problem: &str, detail: &str) -> Cause {

@@ -3,8 +3,14 @@
 
 mod advice;
 mod check;
+mod containers;
 mod frozen;
+mod frozen_pod;
+mod network;
+mod portion;
 mod rules;
+mod schedule;
+mod size;
 mod special;
 
 pub(super) use advice::{advice, pod_spec};
@@ -43,7 +49,12 @@ pub(super) fn problems(served: &Served, object: &Value) -> Vec<Cause> {
     }
     let field = template.replace('/', ".");
     for (_, spec) in places(object, template) {
-        special::pod_problems(plural, &field, spec.unwrap_or(&Value::Null), &mut causes);
+        let spec = spec.unwrap_or(&Value::Null);
+        // The claims of a StatefulSet are volumes too, so that its template alone cannot be judged.
+        if plural != "statefulsets" {
+            containers::problems(&field, spec, &mut causes);
+        }
+        special::pod_problems(plural, &field, spec, &mut causes);
     }
     causes
 }
@@ -79,5 +90,57 @@ mod tests {
         let role = json!({"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}, {"nonResourceURLs": ["/x"], "verbs": ["get"]}]});
         assert_eq!(messages("rbac.authorization.k8s.io", "clusterroles", role), [""; 0]);
         assert_eq!(messages("", "configmaps", json!({"data": {"a.b_c-D": "1"}})), [""; 0]);
+    }
+
+    #[test]
+    fn a_pod_is_judged_wherever_it_is_described() {
+        let spec = |policy: &str| {
+            let mount = json!({"name": "data", "mountPath": "/data"});
+            let container = json!({"name": "a", "image": "a:1", "volumeMounts": [mount]});
+            json!({"restartPolicy": policy, "containers": [container]})
+        };
+        let problem = "containers[0].volumeMounts[0].name: Not found: \"data\"";
+        assert_eq!(messages("", "pods", json!({"spec": spec("Always")})), [format!("spec.{problem}")]);
+        let template = json!({"spec": spec("Never")});
+        assert_eq!(
+            messages(
+                "batch",
+                "cronjobs",
+                json!({"spec": {"schedule": "0 * * *", "jobTemplate": {"spec": {"template": template}}}})
+            ),
+            [
+                "spec.schedule: Invalid value: \"0 * * *\": expected exactly 5 fields, found 4: [0 * * *]".to_owned(),
+                format!("spec.jobTemplate.spec.template.spec.{problem}")
+            ]
+        );
+        // A claim of a StatefulSet may be what is mounted.
+        let labels = json!({"a": "b"});
+        let set = json!({"spec": {
+            "podManagementPolicy": "OrderedReady", "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": spec("Always")}
+        }});
+        assert_eq!(messages("apps", "statefulsets", set), [""; 0]);
+    }
+
+    #[test]
+    fn amounts_are_held_to_their_kind() {
+        let claim = |size: &str| json!({"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}});
+        assert_eq!(messages("", "persistentvolumeclaims", claim("1Gi")), [""; 0]);
+        assert_eq!(
+            messages("", "persistentvolumeclaims", claim("0")),
+            ["spec.resources[storage]: Invalid value: \"0\": must be greater than zero"]
+        );
+        assert_eq!(
+            messages("policy", "poddisruptionbudgets", json!({"spec": {"maxUnavailable": -1}})),
+            ["spec.maxUnavailable: Invalid value: -1: must be greater than or equal to 0"]
+        );
+        let port = json!({"protocol": "TCP", "port": 1, "endPort": 0});
+        assert_eq!(
+            messages("networking.k8s.io", "networkpolicies", json!({"spec": {"ingress": [{"ports": [port]}]}})),
+            [
+                "spec.ingress[0].ports[0].endPort: Invalid value: 1: must be greater than or equal to `port`",
+                "spec.ingress[0].ports[0].endPort: Invalid value: 0: must be between 1 and 65535, inclusive"
+            ]
+        );
     }
 }

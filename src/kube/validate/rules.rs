@@ -28,7 +28,6 @@ pub(super) const TABLE: &[(&str, &[&str], &[Rule])] = &[
         &[
             ("spec/accessModes", Required("at least 1 access mode is required")),
             ("spec/accessModes/*", OneOf(&["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"])),
-            ("spec/resources/requests/*", Amount),
         ],
     ),
     ("", &["resourcequotas"], &[("spec/hard/*", Amount)]),
@@ -94,7 +93,6 @@ pub(super) const POD: &[Rule] = &[
     ("containers/*/name", Label),
     ("containers/*/image", Required("")),
     ("containers/*/imagePullPolicy", OneOf(&["Always", "IfNotPresent", "Never"])),
-    ("containers/*/ports/*/containerPort", Port),
     ("containers/*/ports/*/protocol", OneOf(&["SCTP", "TCP", "UDP"])),
     ("containers/*/resources/limits/*", Amount),
     ("containers/*/resources/requests/*", Amount),

@@ -1,6 +1,8 @@
 //! Rules that take more than one field.
 
+use super::{network, portion, schedule, size};
 use crate::kube::names::{check_qualified_name, check_subdomain};
+use crate::kube::quantity::Quantity;
 use crate::kube::{Cause, LabelSelector};
 use core::net::{Ipv4Addr, Ipv6Addr};
 use serde_json::{Value, json};
@@ -11,7 +13,7 @@ pub(super) fn problems(group: &str, plural: &str, object: &Value, causes: &mut V
         ("apps", "deployments" | "daemonsets" | "replicasets" | "statefulsets") => {
             workload(plural, &object["spec"], causes)
         }
-        ("batch", "cronjobs") => schedule(&object["spec"]["schedule"], causes),
+        ("batch", "cronjobs") => schedule::problems(&object["spec"]["schedule"], causes),
         ("rbac.authorization.k8s.io", "clusterroles" | "roles") => rules(plural, object, causes),
         ("rbac.authorization.k8s.io", "clusterrolebindings" | "rolebindings") => binding(plural, object, causes),
         ("", "configmaps") => {
@@ -20,13 +22,15 @@ pub(super) fn problems(group: &str, plural: &str, object: &Value, causes: &mut V
                 let problem = "duplicate of key present in binaryData";
                 causes.push(Cause::invalid(format!("data[{key}]"), &json!(key), problem));
             }
+            size::configmap(object, causes);
         }
-        ("", "secrets") => secret(object, causes),
-        ("", "services") => service(&object["spec"], causes),
+        ("", "secrets") => {
+            size::secret(object, causes);
+            secret(object, causes);
+        }
+        ("", "services") => network::service(&object["spec"], causes),
         ("", "nodes") => taints(&object["spec"]["taints"], causes),
-        ("", "persistentvolumeclaims") if object["spec"]["resources"]["requests"]["storage"].is_null() => {
-            causes.push(Cause::required("spec.resources[storage]", ""));
-        }
+        ("", "persistentvolumeclaims") => claim(&object["spec"]["resources"]["requests"]["storage"], causes),
         ("", "persistentvolumes") => volume(&object["spec"], causes),
         ("", "events") => {
             let involved = &object["involvedObject"]["namespace"];
@@ -42,7 +46,8 @@ pub(super) fn problems(group: &str, plural: &str, object: &Value, causes: &mut V
         }
         ("discovery.k8s.io", "endpointslices") => addresses(object, causes),
         ("policy", "poddisruptionbudgets") => budget(&object["spec"], causes),
-        ("networking.k8s.io", "ingresses") => backends(&object["spec"], causes),
+        ("networking.k8s.io", "ingresses") => network::ingress(&object["spec"], causes),
+        ("networking.k8s.io", "networkpolicies") => network::policy(&object["spec"], causes),
         _ => {}
     }
 }
@@ -76,6 +81,7 @@ fn workload(plural: &str, spec: &Value, causes: &mut Vec<Cause>) {
         let problem = "may not be specified when strategy `type` is 'Recreate'";
         causes.push(Cause::forbidden("spec.strategy.rollingUpdate", problem));
     }
+    portion::rollout(plural, spec, causes);
     let selector = &spec["selector"];
     if selector.is_null() && plural != "daemonsets" {
         causes.push(Cause::required("spec.selector", ""));
@@ -96,13 +102,13 @@ fn matches(selector: &Value, labels: &Value) -> bool {
     LabelSelector::from_object(selector).is_ok_and(|selector| selector.matches(labels.as_object()))
 }
 
-fn schedule(schedule: &Value, causes: &mut Vec<Cause>) {
-    let fields = text(schedule).split_whitespace().collect::<Vec<_>>();
-    if text(schedule).is_empty() || text(schedule).starts_with('@') || fields.len() == 5 {
-        return;
+fn claim(storage: &Value, causes: &mut Vec<Cause>) {
+    let field = "spec.resources[storage]";
+    if storage.is_null() {
+        causes.push(Cause::required(field, ""));
+    } else if Quantity::of(storage).is_some_and(|size| size <= Quantity::default()) {
+        causes.push(Cause::invalid(field, storage, "must be greater than zero"));
     }
-    let problem = format!("expected exactly 5 fields, found {}: [{}]", fields.len(), fields.join(" "));
-    causes.push(Cause::invalid("spec.schedule", schedule, &problem));
 }
 
 fn rules(plural: &str, role: &Value, causes: &mut Vec<Cause>) {
@@ -195,48 +201,13 @@ fn secret(secret: &Value, causes: &mut Vec<Cause>) {
     }
 }
 
-fn service(spec: &Value, causes: &mut Vec<Cause>) {
-    let ports: Vec<&Value> = items(&spec["ports"]).collect();
-    let mut first = Vec::new();
-    if ports.is_empty() && spec["type"] != "ExternalName" && spec["clusterIP"] != "None" {
-        first.push(Cause::required("spec.ports", ""));
-    }
-    if spec["type"] == "ExternalName" && text(&spec["externalName"]).is_empty() {
-        first.push(Cause::required("spec.externalName", ""));
-    }
-    // An API server reports port by port.
-    let mut rest = std::mem::take(causes);
-    for (index, port) in ports.iter().enumerate() {
-        if ports.len() > 1 && text(&port["name"]).is_empty() {
-            first.push(Cause::required(format!("spec.ports[{index}].name"), ""));
-        }
-        let own = format!("spec.ports[{index}].");
-        let (of_port, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|cause| cause.field.starts_with(&own));
-        first.extend(of_port);
-        rest = others;
-    }
-    first.extend(rest);
-    *causes = first;
-}
-
 fn volume(spec: &Value, causes: &mut Vec<Cause>) {
     if spec["capacity"].as_object().is_none_or(|capacity| capacity.is_empty()) {
         causes.push(Cause::required("spec.capacity", ""));
         let problem = "Unsupported value: core.ResourceList(nil): supported values: \"storage\"";
         causes.push(Cause { reason: "FieldValueNotSupported", message: problem.into(), field: "spec.capacity".into() });
     }
-    let plain = [
-        "accessModes",
-        "capacity",
-        "claimRef",
-        "mountOptions",
-        "nodeAffinity",
-        "persistentVolumeReclaimPolicy",
-        "storageClassName",
-        "volumeAttributesClassName",
-        "volumeMode",
-    ];
-    if spec.as_object().is_none_or(|fields| fields.keys().all(|name| plain.contains(&name.as_str()))) {
+    if spec.as_object().is_none_or(|fields| fields.keys().all(|name| VOLUME_FIELDS.contains(&name.as_str()))) {
         causes.push(Cause::required("spec", "must specify a volume type"));
     }
 }
@@ -311,9 +282,13 @@ fn addresses(slice: &Value, causes: &mut Vec<Cause>) {
 }
 
 fn budget(spec: &Value, causes: &mut Vec<Cause>) {
-    if spec["minAvailable"].is_null() || spec["maxUnavailable"].is_null() {
-        return;
+    if !spec["minAvailable"].is_null() && !spec["maxUnavailable"].is_null() {
+        both_set(spec, causes);
     }
+    portion::budget(spec, causes);
+}
+
+fn both_set(spec: &Value, causes: &mut Vec<Cause>) {
     // The server prints where in its memory they are.
     let pointer =
         |kind: &str, value: &Value| format!("(*{kind})({})", if value.is_null() { "nil" } else { "0xc000000000" });
@@ -356,17 +331,6 @@ fn priority_class(object: &Value, causes: &mut Vec<Cause>) {
     }
 }
 
-fn backends(spec: &Value, causes: &mut Vec<Cause>) {
-    for (rule, own) in items(&spec["rules"]).enumerate() {
-        for (index, path) in items(&own["http"]["paths"]).enumerate() {
-            if path["backend"]["service"].is_null() && path["backend"]["resource"].is_null() {
-                let at = format!("spec.rules[{rule}].http.paths[{index}].backend");
-                causes.push(Cause::invalid(at, &json!(""), "resource or service backend is required"));
-            }
-        }
-    }
-}
-
 /// As Go shows a map of strings.
 pub(super) fn go_map(map: &Value) -> String {
     match map.as_object() {
@@ -391,3 +355,16 @@ fn items(list: &Value) -> impl Iterator<Item = &Value> {
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
+
+/// What the spec of a volume has beside its source.
+pub(super) const VOLUME_FIELDS: &[&str] = &[
+    "accessModes",
+    "capacity",
+    "claimRef",
+    "mountOptions",
+    "nodeAffinity",
+    "persistentVolumeReclaimPolicy",
+    "storageClassName",
+    "volumeAttributesClassName",
+    "volumeMode",
+];

@@ -44,7 +44,7 @@ impl Cluster {
         }
         self.generate_name(served, &mut object);
         let uid = Uid::random(&mut self.random);
-        self.limit_pod(served, &mut object)?;
+        self.keep_limits(served, &mut object)?;
         self.prepare_new(served, &mut object, &uid, now)?;
         let mut causes = metadata_problems(served, &object);
         causes.extend(validate::problems(served, &object));
@@ -62,7 +62,7 @@ impl Cluster {
             }
             return Err(status);
         }
-        self.check_quotas(served, &object)?;
+        self.check_quotas(served, None, &object)?;
         self.store_new(served, &object, uid, keep, now)
     }
 

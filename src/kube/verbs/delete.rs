@@ -1,6 +1,5 @@
 //! Deletes of single objects and of collections.
 
-use super::list::filter;
 use super::write::{Keep, is_held};
 use crate::kube::dispatch::Call;
 use crate::kube::listing::Listing;
@@ -131,27 +130,28 @@ impl Cluster {
         self.answer(code, &call.asked, &call.served, &version)
     }
 
-    /// Deletes what the selectors pick of a collection, and answers with the list of it.
+    /// Deletes what a list with the same options would show, and answers with that list. What cannot be deleted does not save the others.
     pub(in crate::kube) fn delete_collection(&mut self, call: &Call<'_>) -> Result<Response, Status> {
+        let (metadata, found) = self.select(call)?;
+        let picked: Vec<(String, Version)> =
+            found.into_iter().map(|found| (found.path.into_owned(), found.version)).collect();
         let options = DeleteOptions::of(call)?;
-        let filter = filter(call)?;
-        let found = self.store.list(call.served.storage, call.namespace());
-        let picked: Vec<Version> = found
-            .into_iter()
-            .filter(|found| filter.matches(self, &call.served, &found.version))
-            .map(|found| found.version)
-            .collect();
-        let mut deleted = Vec::with_capacity(picked.len());
-        for version in picked {
-            self.delete_object(&call.served, &version, &options, call.now)?;
+        let mut refused = None;
+        for (path, _) in &picked {
+            // It may be gone, or another than at the revision of the list.
+            let Some(version) = self.store.get(call.served.storage, path) else { continue };
+            if let Err(status) = self.delete_object(&call.served, &version, &options, call.now) {
+                refused.get_or_insert(status);
+            }
+        }
+        match refused {
+            Some(status) => Err(status),
             // What was found is told, not what became of it.
-            deleted.push(version);
+            None => {
+                let versions = picked.into_iter().map(|(_, version)| version).collect();
+                self.respond(call, Listing::new(call.served.clone(), call.asked, metadata, versions))
+            }
         }
-        let mut metadata = json!({"resourceVersion": self.revision().to_string()});
-        if call.served.custom {
-            metadata["continue"] = json!("");
-        }
-        self.respond(call, Listing::new(call.served.clone(), call.asked, metadata, deleted))
     }
 
     /// Deletes an object, or marks it as deleted while finalizers hold it.
@@ -350,6 +350,44 @@ mod tests {
         assert_eq!(bench.get("/api/v1/namespaces/web/configmaps").names(), ["b", "kube-root-ca.crt"]);
         assert_eq!(bench.delete("/api/v1/configmaps").code, 405);
         assert_eq!(bench.delete("/api/v1/namespaces").code, 405);
+    }
+
+    #[test]
+    fn a_collection_that_cannot_be_listed_is_not_deleted() {
+        let mut bench = Bench::new();
+        bench.configmap("a");
+        let target = "/api/v1/namespaces/web/configmaps";
+        for (query, code) in [
+            ("resourceVersionMatch=Exact", 422),
+            ("resourceVersion=1&resourceVersionMatch=Sometimes", 422),
+            ("resourceVersion=x", 500),
+            ("resourceVersion=999999999", 504),
+            ("continue=x", 400),
+            ("labelSelector=a%3D%3D%3Db", 400),
+        ] {
+            assert_eq!(bench.delete(&format!("{target}?{query}")).code, code, "{query}");
+        }
+        assert_eq!(bench.get(target).names(), ["a", "kube-root-ca.crt"]);
+        assert_eq!(bench.delete(&format!("{target}?limit=1")).names(), ["a"]);
+        assert_eq!(bench.get(target).names(), ["kube-root-ca.crt"]);
+    }
+
+    #[test]
+    fn what_cannot_be_deleted_does_not_save_the_rest() {
+        let mut bench = Bench::new();
+        bench.configmap("a");
+        let uid = bench.configmap("b")["metadata"]["uid"].clone();
+        let target = "/api/v1/namespaces/web/configmaps";
+        let options = json!({"preconditions": {"uid": uid}}).to_string();
+        let headers = [("Content-Type", "application/json")];
+        let answer = bench.call(Method::Delete, target, &headers, options.as_bytes());
+        assert_eq!(answer.code, 409);
+        assert!(
+            answer.message().starts_with("Operation cannot be fulfilled on ConfigMap \"a\""),
+            "{}",
+            answer.message()
+        );
+        assert_eq!(bench.get(target).names(), ["a", "kube-root-ca.crt"]);
     }
 
     #[test]

@@ -12,6 +12,13 @@ use serde_json::{Value, json};
 impl Cluster {
     /// The objects of a collection; in a namespace that does not exist there are none.
     pub(in crate::kube) fn list(&self, call: &Call<'_>) -> Result<Response, Status> {
+        let (metadata, found) = self.select(call)?;
+        let versions = found.into_iter().map(|found| found.version).collect();
+        self.respond(call, Listing::new(call.served.clone(), call.asked, metadata, versions))
+    }
+
+    /// What the options of a call pick of a collection, with the metadata of the list of it.
+    pub(super) fn select(&self, call: &Call<'_>) -> Result<(Value, Vec<Found<'_>>), Status> {
         call.query.check_list()?;
         let filter = filter(call)?;
         let token = call.query.continue_token.as_deref().filter(|token| !token.is_empty());
@@ -41,8 +48,7 @@ impl Cluster {
             // Lists of custom kinds are trees in an API server, which leave nothing out.
             metadata["continue"] = json!("");
         }
-        let versions = matching.into_iter().map(|found| found.version).collect();
-        self.respond(call, Listing::new(call.served.clone(), call.asked, metadata, versions))
+        Ok((metadata, matching))
     }
 
     /// The whole list at once if it is small, else piece by piece.

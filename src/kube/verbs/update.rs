@@ -105,6 +105,12 @@ impl Cluster {
         if stamp.deleted_s.is_some() {
             check_no_new_finalizers(served, &name, &old, &object)?;
         }
+        if part == Part::Whole {
+            if served.is("", "persistentvolumeclaims") && old["spec"]["resources"] != object["spec"]["resources"] {
+                self.keep_limits(served, &mut object)?;
+            }
+            self.check_quotas(served, Some(&old), &object)?;
+        }
         if let By::Author(author) = by {
             ownership::update(&old, &mut object, served.shape(), author, written_elsewhere(served, part));
         }

@@ -123,7 +123,7 @@ impl Cluster {
         let mut stamp = self.store.stamp(before);
         // Of a PriorityClass nothing that counts can change.
         let counts = has_generation(served) && !served.is("scheduling.k8s.io", "priorityclasses");
-        if counts && is_asked_otherwise(&old, &object) {
+        if counts && is_asked_otherwise(served, &old, &object) {
             stamp.generation += 1;
         }
         let holes = if self.store.body(before).beats() {
