@@ -4,6 +4,7 @@ use super::agenda::Work;
 use super::owned::controlled_by;
 use super::placement::{Suits, suits};
 use super::pods::{is_active, is_available, is_ready, number, of_template, scaled, set_counts, text};
+use super::refusal::FAILED_CREATE;
 use super::replica_set::BURST;
 use crate::kube::{Cluster, tree};
 use jiff::Timestamp;
@@ -57,16 +58,15 @@ impl Cluster {
             let on_node = json!([{"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}]);
             let required = "requiredDuringSchedulingIgnoredDuringExecution";
             tree::set(&mut pod, &["spec", "affinity", "nodeAffinity", required, "nodeSelectorTerms"], on_node);
-            if let Ok(name) = self.spawn(&pods, pod, now) {
-                acted = true;
-                self.tell(
-                    &set,
-                    "Normal",
-                    "SuccessfulCreate",
-                    &format!("Created pod: {name}"),
-                    "daemonset-controller",
-                    now,
-                );
+            match self.spawn(&pods, pod, now) {
+                Ok(name) => {
+                    acted = true;
+                    self.tell(&set, "Normal", "SuccessfulCreate", &format!("Created pod: {name}"), CONTROLLER, now);
+                }
+                Err(status) => {
+                    self.refused(Work::DaemonSet(path.into()), &set, &status, FAILED_CREATE, CONTROLLER, now);
+                    break;
+                }
             }
         }
         if !acted && set["spec"]["updateStrategy"]["type"] != "OnDelete" {
@@ -146,4 +146,5 @@ fn tolerations_of_daemons() -> Vec<Value> {
     all.map(|(condition, effect)| json!({"key": format!("node.kubernetes.io/{condition}"), "operator": "Exists", "effect": effect})).collect()
 }
 
+const CONTROLLER: &str = "daemonset-controller";
 const HASH: &str = "controller-revision-hash";

@@ -5,9 +5,10 @@ use super::owned::controlled_by;
 use super::pods::{
     after, condition, is_active, is_ready, moment, number, of_template, set_condition, set_counts, text,
 };
+use super::refusal::FAILED_CREATE;
 use super::replica_set::BURST;
 use crate::kube::served::Served;
-use crate::kube::store::Version;
+use crate::kube::store::{Version, path_of};
 use crate::kube::{Cluster, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -60,9 +61,10 @@ impl Cluster {
         let missing = wanted - pods.active.len() as i64;
         let mut acted = false;
         for _ in 0..missing.clamp(0, BURST) {
-            acted |= self.start_job_pod(&kind, &job, now);
-            if is_indexed(&job) {
-                // The next index depends on the pod just made.
+            let is_started = self.start_job_pod(&kind, &job, now);
+            acted |= is_started;
+            // The next index depends on the pod just made.
+            if !is_started || is_indexed(&job) {
                 break;
             }
         }
@@ -78,6 +80,7 @@ impl Cluster {
 
     fn start_job_pod(&mut self, kind: &Served, job: &Value, now: Timestamp) -> bool {
         let name = text(&job["metadata"]["name"]).to_owned();
+        let path = path_of(job["metadata"]["namespace"].as_str(), &name);
         let mut pod =
             of_template(&job["spec"]["template"], &job["metadata"]["namespace"], controlled_by("batch/v1", "Job", job));
         for (label, value) in [
@@ -90,7 +93,6 @@ impl Cluster {
         }
         let mut prefix = format!("{name}-");
         if is_indexed(job) {
-            let path = crate::kube::store::path_of(job["metadata"]["namespace"].as_str(), &name);
             let taken = self.living("batch", "jobs", &path).map(|(jobs, version, _)| {
                 let owner = self.as_owner(&jobs, &version);
                 Pods::sort(self.controlled(kind, &path, &owner)).indexes
@@ -115,10 +117,13 @@ impl Cluster {
         tree::set(&mut pod, &["metadata", "generateName"], prefix);
         match self.spawn(kind, pod, now) {
             Ok(pod) => {
-                self.tell(job, "Normal", "SuccessfulCreate", &format!("Created pod: {pod}"), "job-controller", now);
+                self.tell(job, "Normal", "SuccessfulCreate", &format!("Created pod: {pod}"), CONTROLLER, now);
                 true
             }
-            Err(_) => false,
+            Err(status) => {
+                self.refused(Work::Job(path.into()), job, &status, FAILED_CREATE, CONTROLLER, now);
+                false
+            }
         }
     }
 
@@ -167,8 +172,8 @@ impl Cluster {
             self.agenda.add(Work::Job(path.into()));
         }
         match outcome {
-            Some(Ok(())) => self.tell(job, "Normal", "Completed", "Job completed", "job-controller", now),
-            Some(Err((reason, message))) => self.tell(job, "Warning", reason, message, "job-controller", now),
+            Some(Ok(())) => self.tell(job, "Normal", "Completed", "Job completed", CONTROLLER, now),
+            Some(Err((reason, message))) => self.tell(job, "Warning", reason, message, CONTROLLER, now),
             None => {}
         }
     }
@@ -237,6 +242,7 @@ pub(super) fn of_cron_job(cron: &Value, name: &str, scheduled: &str) -> Value {
     job
 }
 
+const CONTROLLER: &str = "job-controller";
 const INDEX: &str = "batch.kubernetes.io/job-completion-index";
 const COMPLETED: &str = "Reached expected number of succeeded pods";
 /// Why a job failed: a reason and words for it.

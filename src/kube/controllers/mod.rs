@@ -27,6 +27,7 @@ mod placement;
 pub(super) mod pod_requests;
 mod pods;
 mod quota;
+mod refusal;
 mod replica_set;
 mod report;
 mod revision;
@@ -104,6 +105,14 @@ impl Cluster {
     }
 
     fn look(&mut self, work: Work, now: Timestamp) {
+        let refused = self.agenda.is_refused(&work).then(|| work.clone());
+        self.take_look(work, now);
+        if let Some(work) = refused {
+            self.agenda.done(&work, now);
+        }
+    }
+
+    fn take_look(&mut self, work: Work, now: Timestamp) {
         match work {
             Work::Claim(path) => self.keep_claim(&path, now),
             Work::ReplicaSet(path) => self.keep_replicas(&REPLICA_SETS, &path, now),

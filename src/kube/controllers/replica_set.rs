@@ -2,7 +2,10 @@
 
 use super::agenda::Work;
 use super::owned::controlled_by;
-use super::pods::{is_active, is_available, is_ready, number, of_template, rank, set_condition, set_counts, text};
+use super::pods::{
+    is_active, is_available, is_ready, number, of_template, rank, remove_condition, set_condition, set_counts, text,
+};
+use super::refusal::{FAILED_CREATE, is_final};
 use crate::kube::{Cluster, LabelSelector, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -68,7 +71,8 @@ impl Cluster {
                         now,
                     ),
                     Err(status) => {
-                        problem = Some(status.message);
+                        self.refused((of.look)(path.into()), &set, &status, FAILED_CREATE, of.controller, now);
+                        problem = (!is_final(&status)).then_some(status.message);
                         break;
                     }
                 }
@@ -117,14 +121,21 @@ impl Cluster {
             set_counts(status, &counts);
             match problem {
                 Some(message) => {
-                    let condition = json!({"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message});
-                    set_condition(tree::at(status, &["conditions"]), condition, now);
+                    let conditions = tree::at(status, &["conditions"]);
+                    let is_known = |list: &Vec<Value>| list.iter().any(|known| known["type"] == REPLICA_FAILURE);
+                    // The first message stays: that of every try names another pod.
+                    if !conditions.as_array().is_some_and(is_known) {
+                        let condition = json!({"type": REPLICA_FAILURE, "status": "True", "reason": "FailedCreate", "message": message});
+                        set_condition(conditions, condition, now);
+                    }
                 }
-                None => _ = status.as_object_mut().and_then(|status| status.remove("conditions")),
+                None => remove_condition(status, REPLICA_FAILURE),
             }
         });
     }
 }
 
+/// The condition that says why pods are missing.
+pub(super) const REPLICA_FAILURE: &str = "ReplicaFailure";
 /// Pods made in one turn, so that a large set does not keep the worker from its other clusters.
 pub(super) const BURST: i64 = 20;
