@@ -1,6 +1,7 @@
 //! What controllers have yet to look at, now or later.
 
 use super::pods::after;
+use crate::kube::ResourceId;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub(in crate::kube) enum Work {
     Service(Arc<str>),
     /// A pod disruption budget.
     Budget(Arc<str>),
+    /// An object of any kind whose owners may be gone.
+    Owned(ResourceId, Arc<str>),
 }
 
 /// Every look that is due, and those that are due later.

@@ -174,7 +174,7 @@ impl Cluster {
     }
 
     /// Whether an object is of the template, in whatever state: what it is to look like is the template's to say.
-    fn is_of_template(&self, served: &Served, version: &Version) -> bool {
+    pub(super) fn is_of_template(&self, served: &Served, version: &Version) -> bool {
         let ordinal = self.store.ordinal_at(served.storage, &self.store.path(version));
         ordinal.is_some_and(|ordinal| self.store.particulars().uid(ordinal) == self.store.stamp(version).uid)
     }
