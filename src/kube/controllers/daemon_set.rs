@@ -17,7 +17,6 @@ impl Cluster {
         let Some((sets, version, set)) = self.living("apps", "daemonsets", path) else { return };
         let (Some(pods), Some(nodes)) = (Cluster::built_in("", "pods"), Cluster::built_in("", "nodes")) else { return };
         let hash = self.revise(&sets, &version, &set, now);
-        let owner = self.as_owner(&sets, &version);
         let mut pattern = of_template(
             &set["spec"]["template"],
             &set["metadata"]["namespace"],
@@ -34,7 +33,9 @@ impl Cluster {
         let nodes: Vec<Value> = listed.map(|found| self.value(&nodes, &found.version)).collect();
         let mut by_node: BTreeMap<String, (_, Value)> = BTreeMap::new();
         let mut surplus = Vec::new();
-        for (version, pod) in self.controlled(&pods, path, &owner).into_iter().filter(|(_, pod)| is_active(pod)) {
+        for (version, pod) in
+            self.claim_pods(&sets, &version, &set, |_| true).into_iter().filter(|(_, pod)| is_active(pod))
+        {
             let node = node_of(&pod).to_owned();
             let suitable =
                 nodes.iter().any(|known| known["metadata"]["name"] == *node && suits(&pattern, known) == Suits::Yes);

@@ -32,7 +32,9 @@ impl Cluster {
             return self.agenda.add(Work::Deployment(path.into()));
         }
         let owner = self.as_owner(&deployments, &version);
-        let mut owned: Vec<Value> = self.controlled(&sets, path, &owner).into_iter().map(|(_, set)| set).collect();
+        let controlled = self.controlled(&sets, path, &owner);
+        let owned = self.release(&sets, controlled, &deployment, &owner, &|_| true);
+        let mut owned: Vec<Value> = owned.into_iter().map(|(_, set)| set).collect();
         owned.sort_by_key(revision);
         let wanted = comparable(&deployments, &deployment);
         let newest = owned.iter().rposition(|set| comparable(&sets, set) == wanted);

@@ -30,8 +30,7 @@ impl Cluster {
             return self.expire_job(&jobs, &version, &job, ended, now);
         }
         let Some(kind) = Cluster::built_in("", "pods") else { return };
-        let owner = self.as_owner(&jobs, &version);
-        let pods = Pods::sort(self.controlled(&kind, path, &owner));
+        let pods = Pods::sort(self.claim_pods(&jobs, &version, &job, |_| true));
         let is_suspended = job["spec"]["suspend"] == true;
         let parallelism = job["spec"]["parallelism"].as_i64().map_or(1, |_| number(&job["spec"]["parallelism"]));
         let succeeded = pods.succeeded.len() as i64;

@@ -82,7 +82,7 @@ impl Cluster {
         }
         self.notice_controller(&pod, path);
         if !is_gone && controller(&pod).is_none() {
-            self.adopt_pod(&pod, path);
+            self.notice_orphaned_pod(&pod, path);
         }
         for labels in before.iter().chain([&pod]).map(|pod| pod["metadata"]["labels"].as_object()) {
             for service in self

@@ -44,14 +44,10 @@ impl Cluster {
     pub(super) fn keep_replicas(&mut self, of: &Replicas, path: &str, now: Timestamp) {
         let Some((sets, version, set)) = self.living(of.group, of.plural, path) else { return };
         let Some(pods) = Cluster::built_in("", "pods") else { return };
-        let owner = self.as_owner(&sets, &version);
-        let mut active = self.controlled(&pods, path, &owner);
+        let mut active = self.claim_pods(&sets, &version, &set, |_| true);
         active.retain(|(_, pod)| is_active(pod));
         let wanted = number(&set["spec"]["replicas"]);
-        let mut missing = wanted - active.len() as i64;
-        if missing > 0 {
-            missing -= self.adopt_pods(of, path, &set);
-        }
+        let missing = wanted - active.len() as i64;
         let mut problem = None;
         if missing > 0 {
             let mut pod = of_template(

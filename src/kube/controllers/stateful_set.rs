@@ -18,11 +18,10 @@ impl Cluster {
         let Some(pods) = Cluster::built_in("", "pods") else { return };
         let name = text(&set["metadata"]["name"]).to_owned();
         let revision = format!("{name}-{}", self.revise(&sets, &version, &set, now));
-        let owner = self.as_owner(&sets, &version);
         let mut present: BTreeMap<i64, (Version, Value)> = BTreeMap::new();
-        for (version, pod) in self.controlled(&pods, path, &owner) {
-            let ordinal = text(&pod["metadata"]["name"]).rsplit_once('-').and_then(|(_, number)| number.parse().ok());
-            if let Some(ordinal) = ordinal {
+        let claimed = self.claim_pods(&sets, &version, &set, |pod| ordinal_of(pod, &name).is_some());
+        for (version, pod) in claimed {
+            if let Some(ordinal) = ordinal_of(&pod, &name) {
                 present.insert(ordinal, (version, pod));
             }
         }
@@ -166,6 +165,12 @@ impl Cluster {
             set_counts(status, &counts);
         });
     }
+}
+
+/// The number of a pod of the set of this name.
+fn ordinal_of(pod: &Value, set: &str) -> Option<i64> {
+    let (parent, number) = text(&pod["metadata"]["name"]).rsplit_once('-')?;
+    number.parse().ok().filter(|_| parent == set)
 }
 
 const CONTROLLER: &str = "statefulset-controller";
