@@ -98,6 +98,7 @@ impl Cluster {
         }
         // What controllers make of it they do in their own time: thousands of clusters come back at once.
         cluster.hear(now);
+        cluster.resume_taints();
         if past.epoch > 0 {
             // Baseline objects that beat had later revisions than the ones they would start with again.
             cluster.renew(Heartbeat::LeasesAndNodes, now);

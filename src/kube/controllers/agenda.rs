@@ -20,6 +20,10 @@ pub(in crate::kube) enum Work {
     Placement,
     /// A pod on a node.
     Pod(Arc<str>),
+    /// The pods on a node whose taints changed.
+    Taints(Arc<str>),
+    /// A pod that its node drives off.
+    Eviction(Arc<str>),
     Deployment(Arc<str>),
     CronJob(Arc<str>),
     /// The endpoints of a service.
@@ -48,6 +52,16 @@ impl Agenda {
     /// A look is due at this time.
     pub(super) fn add_at(&mut self, at: Timestamp, work: Work) {
         self.later.insert((at, work));
+    }
+
+    /// Whether a look is due later.
+    pub(super) fn is_planned(&self, work: &Work) -> bool {
+        self.later.iter().any(|(_, planned)| planned == work)
+    }
+
+    /// A look that is due later is not to be taken.
+    pub(super) fn cancel(&mut self, work: &Work) {
+        self.later.retain(|(_, planned)| planned != work);
     }
 
     /// A look at which something was refused is due again, the later the more often it was in a row; whether it is the first time.

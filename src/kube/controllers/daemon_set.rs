@@ -6,6 +6,7 @@ use super::placement::{Suits, suits};
 use super::pods::{is_active, is_available, is_ready, number, of_template, scaled, set_counts, text};
 use super::refusal::FAILED_CREATE;
 use super::replica_set::BURST;
+use super::taints::is_driven_off;
 use crate::kube::{Cluster, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -37,9 +38,8 @@ impl Cluster {
             self.claim_pods(&sets, &version, &set, |_| true).into_iter().filter(|(_, pod)| is_active(pod))
         {
             let node = node_of(&pod).to_owned();
-            let suitable =
-                nodes.iter().any(|known| known["metadata"]["name"] == *node && suits(&pattern, known) == Suits::Yes);
-            match by_node.contains_key(&node) || !suitable {
+            let may_stay = nodes.iter().any(|known| known["metadata"]["name"] == *node && keeps(known, &pattern));
+            match by_node.contains_key(&node) || !may_stay {
                 true => surplus.push(version),
                 false => _ = by_node.insert(node, (version, pod)),
             }
@@ -87,8 +87,10 @@ impl Cluster {
             }
         }
         if !acted {
-            let pods: Vec<&Value> = by_node.values().map(|(_, pod)| pod).collect();
-            self.report_daemon_set(path, &set, (&pods, wanted.len() as i64), &hash, now);
+            let on_wanted = by_node.iter().filter(|(node, _)| wanted.contains(&node.as_str()));
+            let pods: Vec<&Value> = on_wanted.map(|(_, (_, pod))| pod).collect();
+            let counts = (wanted.len() as i64, (by_node.len() - pods.len()) as i64);
+            self.report_daemon_set(path, &set, &pods, counts, &hash, now);
         }
     }
 
@@ -96,7 +98,8 @@ impl Cluster {
         &mut self,
         path: &str,
         set: &Value,
-        (pods, wanted): (&[&Value], i64),
+        pods: &[&Value],
+        (wanted, misplaced): (i64, i64),
         hash: &str,
         now: Timestamp,
     ) {
@@ -113,7 +116,7 @@ impl Cluster {
             for (field, count) in [
                 ("currentNumberScheduled", pods.len() as i64),
                 ("desiredNumberScheduled", wanted),
-                ("numberMisscheduled", 0),
+                ("numberMisscheduled", misplaced),
                 ("numberReady", count(&is_ready)),
             ] {
                 tree::set(status, &[field], count);
@@ -126,6 +129,15 @@ impl Cluster {
             ];
             set_counts(status, &counts);
         });
+    }
+}
+
+/// Whether a node keeps a daemon's pod that is there: what would not let it start does not end it yet (`NodeShouldRunDaemonPod`).
+fn keeps(node: &Value, pod: &Value) -> bool {
+    match suits(pod, node) {
+        Suits::Yes => true,
+        Suits::NotSelected => false,
+        Suits::Tainted(_) => !is_driven_off(pod, node),
     }
 }
 

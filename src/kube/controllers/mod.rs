@@ -34,6 +34,7 @@ mod revision;
 mod schedule;
 mod service_account;
 mod stateful_set;
+mod taints;
 #[cfg(test)]
 mod tests;
 pub(super) mod volumes;
@@ -122,6 +123,8 @@ impl Cluster {
             Work::Job(path) => self.keep_job(&path, now),
             Work::Placement => self.place_pods(now),
             Work::Pod(path) => self.keep_pod(&path, now),
+            Work::Taints(path) => self.keep_taints(&path, now),
+            Work::Eviction(path) => self.keep_eviction(&path, now),
             Work::Deployment(path) => self.keep_deployment(&path, now),
             Work::CronJob(path) => self.keep_cron_job(&path, now),
             Work::Service(path) => self.keep_endpoints(&path, now),

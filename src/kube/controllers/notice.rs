@@ -105,6 +105,9 @@ impl Cluster {
         let is_ready = |node: &Value| condition(node, "Ready").map(|ready| ready["status"].clone());
         let node = self.value(&happening.served, &happening.version());
         let before = happening.write.previous.as_ref().map(|before| self.value(&happening.served, before));
+        if !happening.write.is_delete {
+            self.notice_taints(happening, &node);
+        }
         let same = before.is_some_and(|before| is_ready(&before) == is_ready(&node));
         if !happening.write.is_delete && same && !self.is_asked_for(happening) {
             return;
