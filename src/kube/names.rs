@@ -161,7 +161,7 @@ const LABEL_LIMIT_BYTES: usize = 63;
 /// RFC 1123: a domain name, written out.
 const SUBDOMAIN_LIMIT_BYTES: usize = 253;
 /// Five of 27 characters are 14 million names; a clash is answered with 409 and retried by the client.
-const SUFFIX_BYTES: usize = 5;
+pub(super) const SUFFIX_BYTES: usize = 5;
 /// apimachinery `util/rand`: no vowels and nothing that looks like one.
 const SUFFIX_ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 
