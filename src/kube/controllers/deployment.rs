@@ -332,6 +332,11 @@ fn progress(
     now: Timestamp,
 ) -> Progress {
     let known = condition(deployment, "Progressing");
+    if deployment["spec"]["paused"] == true {
+        // What came to a stop before stays said (`checkPausedConditions`).
+        let is_late = known.is_some_and(|known| known["reason"] == "ProgressDeadlineExceeded");
+        return Ok((!is_late).then(|| ("Unknown", "DeploymentPaused", "Deployment is paused".into())));
+    }
     let was_complete = known.is_some_and(|known| known["reason"] == "NewReplicaSetAvailable");
     if is_complete {
         return Ok(Some((

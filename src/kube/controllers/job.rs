@@ -135,11 +135,13 @@ impl Cluster {
         now: Timestamp,
     ) {
         let is_suspended = job["spec"]["suspend"] == true;
+        let is_resumed = is_resumed(job);
         let counts =
             [("active", pods.active.len() as i64), ("succeeded", pods.succeeded.len() as i64), ("failed", pods.failed)];
         let ready = pods.active.iter().filter(|(_, pod)| is_ready(pod)).count();
         self.set_status("batch", "jobs", path, now, |status, now| {
-            if status["startTime"].is_null() && !is_suspended {
+            // The time of a resumed job begins anew.
+            if status["startTime"].is_null() && !is_suspended || is_resumed {
                 tree::set(status, &["startTime"], now);
             }
             set_counts(status, &counts);
@@ -162,6 +164,12 @@ impl Cluster {
                     json!({"type": kind, "status": "True", "reason": reason, "message": message, "lastProbeTime": now});
                 set_condition(tree::at(status, &["conditions"]), condition, now);
             }
+            if is_resumed {
+                let condition = json!({
+                    "type": "Suspended", "status": "False", "reason": "JobResumed", "message": "Job resumed", "lastProbeTime": now
+                });
+                set_condition(tree::at(status, &["conditions"]), condition, now);
+            }
             if outcome == Some(Ok(())) {
                 tree::set(status, &["completionTime"], now);
             }
@@ -169,6 +177,11 @@ impl Cluster {
         if outcome.is_some() {
             // Its time to live begins.
             self.agenda.add(Work::Job(path.into()));
+        }
+        if is_resumed {
+            self.tell(job, "Normal", "Resumed", "Job resumed", CONTROLLER, now);
+        } else if is_suspended && outcome.is_none() && !was_suspended(job) {
+            self.tell(job, "Normal", "Suspended", "Job suspended", CONTROLLER, now);
         }
         match outcome {
             Some(Ok(())) => self.tell(job, "Normal", "Completed", "Job completed", CONTROLLER, now),
@@ -217,10 +230,21 @@ pub(super) fn ended(job: &Value) -> Option<Timestamp> {
     Some(moment(&ended["lastTransitionTime"]).unwrap_or(Timestamp::UNIX_EPOCH))
 }
 
-/// When a job has run long enough, if it is bounded; one that has not started yet starts `now`.
+/// When a job has run long enough, if it is bounded; one that has not started yet, or goes on, starts `now`.
 fn deadline(job: &Value, now: Timestamp) -> Option<Timestamp> {
     let seconds = job["spec"]["activeDeadlineSeconds"].as_i64().filter(|_| job["spec"]["suspend"] != true)?;
-    Some(after(moment(&job["status"]["startTime"]).unwrap_or(now), seconds.clamp(0, i32::MAX.into())))
+    let started = moment(&job["status"]["startTime"]).filter(|_| !is_resumed(job));
+    Some(after(started.unwrap_or(now), seconds.clamp(0, i32::MAX.into())))
+}
+
+/// Whether a job's status says that it is suspended.
+fn was_suspended(job: &Value) -> bool {
+    condition(job, "Suspended").is_some_and(|suspended| suspended["status"] == "True")
+}
+
+/// Whether a job goes on whose status says that it is suspended.
+fn is_resumed(job: &Value) -> bool {
+    was_suspended(job) && job["spec"]["suspend"] != true
 }
 
 fn is_indexed(job: &Value) -> bool {
