@@ -178,11 +178,12 @@ fn decode(mut bytes: &[u8]) -> Option<(Stamp, ObjectBody)> {
 
 const DEFINITIONS: &str = "apiextensions.k8s.io/customresourcedefinitions";
 /// Kinds whose controllers have work that may not be done.
-const RESUMED: [&str; 12] = [
+const RESUMED: [&str; 13] = [
     DEFINITIONS,
     "/namespaces",
     "/persistentvolumeclaims",
     "/pods",
+    "/replicationcontrollers",
     "/services",
     "apps/daemonsets",
     "apps/deployments",

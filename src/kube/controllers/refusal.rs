@@ -149,6 +149,26 @@ mod tests {
     }
 
     #[test]
+    fn a_restart_forgets_no_refusal() {
+        let controller = json!({"metadata": {"name": "late"}, "spec": {
+            "replicas": 1, "selector": {"app": "late"}, "template": template("Always")
+        }});
+        for (collection, object) in [
+            ("api/v1/namespaces/late/replicationcontrollers", controller),
+            ("apis/apps/v1/namespaces/late/deployments", workload()),
+        ] {
+            let mut before = bench();
+            before.post(&format!("/{collection}"), object).ok();
+            live(&mut before, 100);
+            let start = before.cluster.start_revision();
+            let mut after = before.restarted(1, before.cluster.written_since(start).places).unwrap();
+            after.post(ACCOUNTS, json!({"metadata": {"name": "runner"}})).ok();
+            live(&mut after, 10);
+            assert_eq!(pods(&mut after), 1, "{collection}");
+        }
+    }
+
+    #[test]
     fn a_controller_gives_up_on_what_is_gone() {
         let mut bench = bench();
         bench.post("/apis/apps/v1/namespaces/late/replicasets", workload()).ok();
