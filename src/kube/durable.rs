@@ -98,6 +98,7 @@ impl Cluster {
         }
         // What controllers make of it they do in their own time: thousands of clusters come back at once.
         cluster.hear(now);
+        cluster.resume_taints();
         if past.epoch > 0 {
             // Baseline objects that beat had later revisions than the ones they would start with again.
             cluster.renew(Heartbeat::LeasesAndNodes, now);
@@ -177,11 +178,12 @@ fn decode(mut bytes: &[u8]) -> Option<(Stamp, ObjectBody)> {
 
 const DEFINITIONS: &str = "apiextensions.k8s.io/customresourcedefinitions";
 /// Kinds whose controllers have work that may not be done.
-const RESUMED: [&str; 12] = [
+const RESUMED: [&str; 13] = [
     DEFINITIONS,
     "/namespaces",
     "/persistentvolumeclaims",
     "/pods",
+    "/replicationcontrollers",
     "/services",
     "apps/daemonsets",
     "apps/deployments",

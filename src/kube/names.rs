@@ -205,7 +205,7 @@ const SUBDOMAIN_LIMIT_BYTES: usize = 253;
 /// RFC 6335: the name of a service.
 const PORT_NAME_LIMIT_BYTES: usize = 15;
 /// Five of 27 characters are 14 million names; a clash is answered with 409 and retried by the client.
-const SUFFIX_BYTES: usize = 5;
+pub(super) const SUFFIX_BYTES: usize = 5;
 /// apimachinery `util/rand`: no vowels and nothing that looks like one.
 const SUFFIX_ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 

@@ -3,6 +3,7 @@
 use super::agenda::Work;
 use super::job::{ended, of_cron_job};
 use super::pods::{after, moment, number, text};
+use super::refusal::Words;
 use super::schedule::Schedule;
 use crate::kube::{Cluster, tree};
 use jiff::Timestamp;
@@ -33,17 +34,17 @@ impl Cluster {
                 }
                 let name = format!("{}-{}", text(&cron["metadata"]["name"]), due.as_second() / 60);
                 let job = of_cron_job(&cron, &name, &due.to_string());
-                if self.spawn(&jobs, job, now).is_ok() {
-                    self.tell(
-                        &cron,
-                        "Normal",
-                        "SuccessfulCreate",
-                        &format!("Created job {name}"),
-                        "cronjob-controller",
-                        now,
-                    );
+                match self.spawn(&jobs, job, now) {
+                    Ok(_) => {
+                        last = Some(due);
+                        self.tell(&cron, "Normal", "SuccessfulCreate", &format!("Created job {name}"), CONTROLLER, now);
+                    }
+                    // One of this name was started at this time.
+                    Err(status) if status.reason == "AlreadyExists" => last = Some(due),
+                    Err(status) => {
+                        self.refused(Work::CronJob(path.into()), &cron, &status, FAILED_JOB, CONTROLLER, now);
+                    }
                 }
-                last = Some(due);
             }
             if let Some(next) = schedule.next(now) {
                 self.agenda.add_at(next, Work::CronJob(path.into()));
@@ -89,5 +90,7 @@ impl Cluster {
     }
 }
 
+const CONTROLLER: &str = "cronjob-controller";
+const FAILED_JOB: Words<'static> = ("FailedCreate", "Error creating job: ");
 /// A start that was missed by more is not made up for.
 const LONGEST_MISSED_S: i64 = 3_600;

@@ -4,7 +4,9 @@ use super::agenda::Work;
 use super::owned::controlled_by;
 use super::placement::{Suits, suits};
 use super::pods::{is_active, is_available, is_ready, number, of_template, scaled, set_counts, text};
+use super::refusal::FAILED_CREATE;
 use super::replica_set::BURST;
+use super::taints::is_driven_off;
 use crate::kube::{Cluster, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -16,7 +18,6 @@ impl Cluster {
         let Some((sets, version, set)) = self.living("apps", "daemonsets", path) else { return };
         let (Some(pods), Some(nodes)) = (Cluster::built_in("", "pods"), Cluster::built_in("", "nodes")) else { return };
         let hash = self.revise(&sets, &version, &set, now);
-        let owner = self.as_owner(&sets, &version);
         let mut pattern = of_template(
             &set["spec"]["template"],
             &set["metadata"]["namespace"],
@@ -33,11 +34,12 @@ impl Cluster {
         let nodes: Vec<Value> = listed.map(|found| self.value(&nodes, &found.version)).collect();
         let mut by_node: BTreeMap<String, (_, Value)> = BTreeMap::new();
         let mut surplus = Vec::new();
-        for (version, pod) in self.controlled(&pods, path, &owner).into_iter().filter(|(_, pod)| is_active(pod)) {
+        for (version, pod) in
+            self.claim_pods(&sets, &version, &set, |_| true).into_iter().filter(|(_, pod)| is_active(pod))
+        {
             let node = node_of(&pod).to_owned();
-            let suitable =
-                nodes.iter().any(|known| known["metadata"]["name"] == *node && suits(&pattern, known) == Suits::Yes);
-            match by_node.contains_key(&node) || !suitable {
+            let may_stay = nodes.iter().any(|known| known["metadata"]["name"] == *node && keeps(known, &pattern));
+            match by_node.contains_key(&node) || !may_stay {
                 true => surplus.push(version),
                 false => _ = by_node.insert(node, (version, pod)),
             }
@@ -57,16 +59,15 @@ impl Cluster {
             let on_node = json!([{"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}]);
             let required = "requiredDuringSchedulingIgnoredDuringExecution";
             tree::set(&mut pod, &["spec", "affinity", "nodeAffinity", required, "nodeSelectorTerms"], on_node);
-            if let Ok(name) = self.spawn(&pods, pod, now) {
-                acted = true;
-                self.tell(
-                    &set,
-                    "Normal",
-                    "SuccessfulCreate",
-                    &format!("Created pod: {name}"),
-                    "daemonset-controller",
-                    now,
-                );
+            match self.spawn(&pods, pod, now) {
+                Ok(name) => {
+                    acted = true;
+                    self.tell(&set, "Normal", "SuccessfulCreate", &format!("Created pod: {name}"), CONTROLLER, now);
+                }
+                Err(status) => {
+                    self.refused(Work::DaemonSet(path.into()), &set, &status, FAILED_CREATE, CONTROLLER, now);
+                    break;
+                }
             }
         }
         if !acted && set["spec"]["updateStrategy"]["type"] != "OnDelete" {
@@ -86,8 +87,10 @@ impl Cluster {
             }
         }
         if !acted {
-            let pods: Vec<&Value> = by_node.values().map(|(_, pod)| pod).collect();
-            self.report_daemon_set(path, &set, (&pods, wanted.len() as i64), &hash, now);
+            let on_wanted = by_node.iter().filter(|(node, _)| wanted.contains(&node.as_str()));
+            let pods: Vec<&Value> = on_wanted.map(|(_, (_, pod))| pod).collect();
+            let counts = (wanted.len() as i64, (by_node.len() - pods.len()) as i64);
+            self.report_daemon_set(path, &set, &pods, counts, &hash, now);
         }
     }
 
@@ -95,7 +98,8 @@ impl Cluster {
         &mut self,
         path: &str,
         set: &Value,
-        (pods, wanted): (&[&Value], i64),
+        pods: &[&Value],
+        (wanted, misplaced): (i64, i64),
         hash: &str,
         now: Timestamp,
     ) {
@@ -112,7 +116,7 @@ impl Cluster {
             for (field, count) in [
                 ("currentNumberScheduled", pods.len() as i64),
                 ("desiredNumberScheduled", wanted),
-                ("numberMisscheduled", 0),
+                ("numberMisscheduled", misplaced),
                 ("numberReady", count(&is_ready)),
             ] {
                 tree::set(status, &[field], count);
@@ -125,6 +129,15 @@ impl Cluster {
             ];
             set_counts(status, &counts);
         });
+    }
+}
+
+/// Whether a node keeps a daemon's pod that is there: what would not let it start does not end it yet (`NodeShouldRunDaemonPod`).
+fn keeps(node: &Value, pod: &Value) -> bool {
+    match suits(pod, node) {
+        Suits::Yes => true,
+        Suits::NotSelected => false,
+        Suits::Tainted(_) => !is_driven_off(pod, node),
     }
 }
 
@@ -146,4 +159,5 @@ fn tolerations_of_daemons() -> Vec<Value> {
     all.map(|(condition, effect)| json!({"key": format!("node.kubernetes.io/{condition}"), "operator": "Exists", "effect": effect})).collect()
 }
 
+const CONTROLLER: &str = "daemonset-controller";
 const HASH: &str = "controller-revision-hash";

@@ -2,7 +2,10 @@
 
 use super::agenda::Work;
 use super::owned::controlled_by;
-use super::pods::{after, condition, hash_of, moment, number, scaled, set_condition, set_counts, text};
+use super::pods::{
+    after, condition, hash_of, moment, number, remove_condition, scaled, set_condition, set_counts, text,
+};
+use super::replica_set::REPLICA_FAILURE;
 use crate::kube::served::Served;
 use crate::kube::strategy::defaulted;
 use crate::kube::{Cluster, tree};
@@ -29,7 +32,9 @@ impl Cluster {
             return self.agenda.add(Work::Deployment(path.into()));
         }
         let owner = self.as_owner(&deployments, &version);
-        let mut owned: Vec<Value> = self.controlled(&sets, path, &owner).into_iter().map(|(_, set)| set).collect();
+        let controlled = self.controlled(&sets, path, &owner);
+        let owned = self.release(&sets, controlled, &deployment, &owner, &|_| true);
+        let mut owned: Vec<Value> = owned.into_iter().map(|(_, set)| set).collect();
         owned.sort_by_key(revision);
         let wanted = comparable(&deployments, &deployment);
         let newest = owned.iter().rposition(|set| comparable(&sets, set) == wanted);
@@ -82,7 +87,10 @@ impl Cluster {
         }
         tree::set(&mut set, &["metadata", "annotations", REVISION], (rollout.last_revision() + 1).to_string());
         rollout.annotate(&mut set);
-        if self.spawn(sets, set, now).is_err() {
+        if let Err(status) = self.spawn(sets, set, now) {
+            let words = format!("Failed to create new replica set \"{name}\": ");
+            let work = Work::Deployment(rollout.path.as_str().into());
+            self.refused(work, deployment, &status, ("ReplicaSetCreateError", &words), CONTROLLER, now);
             return false;
         }
         if replicas > 0 {
@@ -179,7 +187,7 @@ impl Cluster {
     fn tell_scaled(&mut self, rollout: &Rollout, set: &str, (from, to): (i64, i64), now: Timestamp) {
         let direction = if to > from { "up" } else { "down" };
         let message = format!("Scaled {direction} replica set {set} from {from} to {to}");
-        self.tell(&rollout.deployment, "Normal", "ScalingReplicaSet", &message, "deployment-controller", now);
+        self.tell(&rollout.deployment, "Normal", "ScalingReplicaSet", &message, CONTROLLER, now);
     }
 
     fn report_deployment(&mut self, rollout: &Rollout, now: Timestamp) {
@@ -210,6 +218,7 @@ impl Cluster {
         if let Err(deadline) = progress {
             self.agenda.add_at(deadline, Work::Deployment(rollout.path.as_str().into()));
         }
+        let failure = rollout.failure().cloned();
         let has_minimum = available >= rollout.fewest();
         let Some(deployments) = Cluster::built_in("apps", "deployments") else { return };
         let stamp = crate::kube::object::time(now.as_second());
@@ -232,6 +241,10 @@ impl Cluster {
             put(conditions, "Available", available, &stamp);
             if let Ok(Some((status, reason, message))) = &progress {
                 put(conditions, "Progressing", (status, reason, message), &stamp);
+            }
+            match &failure {
+                Some(failure) => show_failure(conditions, failure),
+                None => remove_condition(status, REPLICA_FAILURE),
             }
         });
     }
@@ -261,6 +274,12 @@ impl Rollout {
 
     fn old(&self) -> impl Iterator<Item = &Value> {
         self.sets.iter().enumerate().filter(|(at, _)| Some(*at) != self.newest).map(|(_, set)| set)
+    }
+
+    /// What its sets fail at, the newest before the others.
+    fn failure(&self) -> Option<&Value> {
+        let newest = self.newest.map(|newest| &self.sets[newest]);
+        newest.into_iter().chain(&self.sets).find_map(|set| condition(set, REPLICA_FAILURE))
     }
 
     fn is_recreated(&self) -> bool {
@@ -313,6 +332,11 @@ fn progress(
     now: Timestamp,
 ) -> Progress {
     let known = condition(deployment, "Progressing");
+    if deployment["spec"]["paused"] == true {
+        // What came to a stop before stays said (`checkPausedConditions`).
+        let is_late = known.is_some_and(|known| known["reason"] == "ProgressDeadlineExceeded");
+        return Ok((!is_late).then(|| ("Unknown", "DeploymentPaused", "Deployment is paused".into())));
+    }
     let was_complete = known.is_some_and(|known| known["reason"] == "NewReplicaSetAvailable");
     if is_complete {
         return Ok(Some((
@@ -356,6 +380,18 @@ fn put(conditions: &mut Value, kind: &str, (status, reason, message): (&str, &st
     }
 }
 
+/// Shows the failure of a set (`ReplicaSetToDeploymentCondition`); one of the same reason is known already.
+fn show_failure(conditions: &mut Value, failure: &Value) {
+    let same = |known: &Value| ["type", "status", "reason"].into_iter().all(|field| known[field] == failure[field]);
+    if conditions.as_array().is_some_and(|list| list.iter().any(same)) {
+        return;
+    }
+    let mut shown = failure.clone();
+    let at = text(&failure["lastTransitionTime"]).to_owned();
+    tree::set(&mut shown, &["lastUpdateTime"], at.as_str());
+    set_condition(conditions, shown, &at);
+}
+
 /// A template with its defaults and without the label that tells sets apart.
 fn comparable(served: &Served, object: &Value) -> Value {
     let mut object = json!({"spec": {"template": object["spec"]["template"]}});
@@ -378,6 +414,7 @@ fn revision(set: &Value) -> i64 {
     set["metadata"]["annotations"][REVISION].as_str().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
+const CONTROLLER: &str = "deployment-controller";
 const REVISION: &str = "deployment.kubernetes.io/revision";
 const REVISION_HISTORY: &str = "deployment.kubernetes.io/revision-history";
 const HASH: &str = "pod-template-hash";

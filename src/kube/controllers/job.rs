@@ -5,9 +5,10 @@ use super::owned::controlled_by;
 use super::pods::{
     after, condition, is_active, is_ready, moment, number, of_template, set_condition, set_counts, text,
 };
+use super::refusal::FAILED_CREATE;
 use super::replica_set::BURST;
 use crate::kube::served::Served;
-use crate::kube::store::Version;
+use crate::kube::store::{Version, path_of};
 use crate::kube::{Cluster, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -29,8 +30,7 @@ impl Cluster {
             return self.expire_job(&jobs, &version, &job, ended, now);
         }
         let Some(kind) = Cluster::built_in("", "pods") else { return };
-        let owner = self.as_owner(&jobs, &version);
-        let pods = Pods::sort(self.controlled(&kind, path, &owner));
+        let pods = Pods::sort(self.claim_pods(&jobs, &version, &job, |_| true));
         let is_suspended = job["spec"]["suspend"] == true;
         let parallelism = job["spec"]["parallelism"].as_i64().map_or(1, |_| number(&job["spec"]["parallelism"]));
         let succeeded = pods.succeeded.len() as i64;
@@ -60,9 +60,10 @@ impl Cluster {
         let missing = wanted - pods.active.len() as i64;
         let mut acted = false;
         for _ in 0..missing.clamp(0, BURST) {
-            acted |= self.start_job_pod(&kind, &job, now);
-            if is_indexed(&job) {
-                // The next index depends on the pod just made.
+            let is_started = self.start_job_pod(&kind, &job, now);
+            acted |= is_started;
+            // The next index depends on the pod just made.
+            if !is_started || is_indexed(&job) {
                 break;
             }
         }
@@ -78,6 +79,7 @@ impl Cluster {
 
     fn start_job_pod(&mut self, kind: &Served, job: &Value, now: Timestamp) -> bool {
         let name = text(&job["metadata"]["name"]).to_owned();
+        let path = path_of(job["metadata"]["namespace"].as_str(), &name);
         let mut pod =
             of_template(&job["spec"]["template"], &job["metadata"]["namespace"], controlled_by("batch/v1", "Job", job));
         for (label, value) in [
@@ -90,7 +92,6 @@ impl Cluster {
         }
         let mut prefix = format!("{name}-");
         if is_indexed(job) {
-            let path = crate::kube::store::path_of(job["metadata"]["namespace"].as_str(), &name);
             let taken = self.living("batch", "jobs", &path).map(|(jobs, version, _)| {
                 let owner = self.as_owner(&jobs, &version);
                 Pods::sort(self.controlled(kind, &path, &owner)).indexes
@@ -115,10 +116,13 @@ impl Cluster {
         tree::set(&mut pod, &["metadata", "generateName"], prefix);
         match self.spawn(kind, pod, now) {
             Ok(pod) => {
-                self.tell(job, "Normal", "SuccessfulCreate", &format!("Created pod: {pod}"), "job-controller", now);
+                self.tell(job, "Normal", "SuccessfulCreate", &format!("Created pod: {pod}"), CONTROLLER, now);
                 true
             }
-            Err(_) => false,
+            Err(status) => {
+                self.refused(Work::Job(path.into()), job, &status, FAILED_CREATE, CONTROLLER, now);
+                false
+            }
         }
     }
 
@@ -131,11 +135,13 @@ impl Cluster {
         now: Timestamp,
     ) {
         let is_suspended = job["spec"]["suspend"] == true;
+        let is_resumed = is_resumed(job);
         let counts =
             [("active", pods.active.len() as i64), ("succeeded", pods.succeeded.len() as i64), ("failed", pods.failed)];
         let ready = pods.active.iter().filter(|(_, pod)| is_ready(pod)).count();
         self.set_status("batch", "jobs", path, now, |status, now| {
-            if status["startTime"].is_null() && !is_suspended {
+            // The time of a resumed job begins anew.
+            if status["startTime"].is_null() && !is_suspended || is_resumed {
                 tree::set(status, &["startTime"], now);
             }
             set_counts(status, &counts);
@@ -158,6 +164,12 @@ impl Cluster {
                     json!({"type": kind, "status": "True", "reason": reason, "message": message, "lastProbeTime": now});
                 set_condition(tree::at(status, &["conditions"]), condition, now);
             }
+            if is_resumed {
+                let condition = json!({
+                    "type": "Suspended", "status": "False", "reason": "JobResumed", "message": "Job resumed", "lastProbeTime": now
+                });
+                set_condition(tree::at(status, &["conditions"]), condition, now);
+            }
             if outcome == Some(Ok(())) {
                 tree::set(status, &["completionTime"], now);
             }
@@ -166,9 +178,14 @@ impl Cluster {
             // Its time to live begins.
             self.agenda.add(Work::Job(path.into()));
         }
+        if is_resumed {
+            self.tell(job, "Normal", "Resumed", "Job resumed", CONTROLLER, now);
+        } else if is_suspended && outcome.is_none() && !was_suspended(job) {
+            self.tell(job, "Normal", "Suspended", "Job suspended", CONTROLLER, now);
+        }
         match outcome {
-            Some(Ok(())) => self.tell(job, "Normal", "Completed", "Job completed", "job-controller", now),
-            Some(Err((reason, message))) => self.tell(job, "Warning", reason, message, "job-controller", now),
+            Some(Ok(())) => self.tell(job, "Normal", "Completed", "Job completed", CONTROLLER, now),
+            Some(Err((reason, message))) => self.tell(job, "Warning", reason, message, CONTROLLER, now),
             None => {}
         }
     }
@@ -213,10 +230,21 @@ pub(super) fn ended(job: &Value) -> Option<Timestamp> {
     Some(moment(&ended["lastTransitionTime"]).unwrap_or(Timestamp::UNIX_EPOCH))
 }
 
-/// When a job has run long enough, if it is bounded; one that has not started yet starts `now`.
+/// When a job has run long enough, if it is bounded; one that has not started yet, or goes on, starts `now`.
 fn deadline(job: &Value, now: Timestamp) -> Option<Timestamp> {
     let seconds = job["spec"]["activeDeadlineSeconds"].as_i64().filter(|_| job["spec"]["suspend"] != true)?;
-    Some(after(moment(&job["status"]["startTime"]).unwrap_or(now), seconds.clamp(0, i32::MAX.into())))
+    let started = moment(&job["status"]["startTime"]).filter(|_| !is_resumed(job));
+    Some(after(started.unwrap_or(now), seconds.clamp(0, i32::MAX.into())))
+}
+
+/// Whether a job's status says that it is suspended.
+fn was_suspended(job: &Value) -> bool {
+    condition(job, "Suspended").is_some_and(|suspended| suspended["status"] == "True")
+}
+
+/// Whether a job goes on whose status says that it is suspended.
+fn is_resumed(job: &Value) -> bool {
+    was_suspended(job) && job["spec"]["suspend"] != true
 }
 
 fn is_indexed(job: &Value) -> bool {
@@ -237,6 +265,7 @@ pub(super) fn of_cron_job(cron: &Value, name: &str, scheduled: &str) -> Value {
     job
 }
 
+const CONTROLLER: &str = "job-controller";
 const INDEX: &str = "batch.kubernetes.io/job-completion-index";
 const COMPLETED: &str = "Reached expected number of succeeded pods";
 /// Why a job failed: a reason and words for it.

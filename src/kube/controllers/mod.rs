@@ -27,12 +27,14 @@ mod placement;
 pub(super) mod pod_requests;
 mod pods;
 mod quota;
+mod refusal;
 mod replica_set;
 mod report;
 mod revision;
 mod schedule;
 mod service_account;
 mod stateful_set;
+mod taints;
 #[cfg(test)]
 mod tests;
 pub(super) mod volumes;
@@ -104,6 +106,14 @@ impl Cluster {
     }
 
     fn look(&mut self, work: Work, now: Timestamp) {
+        let refused = self.agenda.is_refused(&work).then(|| work.clone());
+        self.take_look(work, now);
+        if let Some(work) = refused {
+            self.agenda.done(&work, now);
+        }
+    }
+
+    fn take_look(&mut self, work: Work, now: Timestamp) {
         match work {
             Work::Claim(path) => self.keep_claim(&path, now),
             Work::ReplicaSet(path) => self.keep_replicas(&REPLICA_SETS, &path, now),
@@ -113,10 +123,13 @@ impl Cluster {
             Work::Job(path) => self.keep_job(&path, now),
             Work::Placement => self.place_pods(now),
             Work::Pod(path) => self.keep_pod(&path, now),
+            Work::Taints(path) => self.keep_taints(&path, now),
+            Work::Eviction(path) => self.keep_eviction(&path, now),
             Work::Deployment(path) => self.keep_deployment(&path, now),
             Work::CronJob(path) => self.keep_cron_job(&path, now),
             Work::Service(path) => self.keep_endpoints(&path, now),
             Work::Budget(path) => self.keep_budget(&path, now),
+            Work::Owned(resource, path) => self.keep_owned(resource, &path, now),
         }
     }
 

@@ -82,7 +82,7 @@ impl Cluster {
         }
         self.notice_controller(&pod, path);
         if !is_gone && controller(&pod).is_none() {
-            self.adopt_pod(&pod, path);
+            self.notice_orphaned_pod(&pod, path);
         }
         for labels in before.iter().chain([&pod]).map(|pod| pod["metadata"]["labels"].as_object()) {
             for service in self
@@ -105,6 +105,9 @@ impl Cluster {
         let is_ready = |node: &Value| condition(node, "Ready").map(|ready| ready["status"].clone());
         let node = self.value(&happening.served, &happening.version());
         let before = happening.write.previous.as_ref().map(|before| self.value(&happening.served, before));
+        if !happening.write.is_delete {
+            self.notice_taints(happening, &node);
+        }
         let same = before.is_some_and(|before| is_ready(&before) == is_ready(&node));
         if !happening.write.is_delete && same && !self.is_asked_for(happening) {
             return;
@@ -174,7 +177,7 @@ impl Cluster {
     }
 
     /// Whether an object is of the template, in whatever state: what it is to look like is the template's to say.
-    fn is_of_template(&self, served: &Served, version: &Version) -> bool {
+    pub(super) fn is_of_template(&self, served: &Served, version: &Version) -> bool {
         let ordinal = self.store.ordinal_at(served.storage, &self.store.path(version));
         ordinal.is_some_and(|ordinal| self.store.particulars().uid(ordinal) == self.store.stamp(version).uid)
     }

@@ -2,7 +2,8 @@
 
 use super::kubelet;
 use super::pod_requests::of_pod;
-use super::pods::{has_ended, set_condition, text};
+use super::pods::{after, has_ended, set_condition, text};
+use super::taints::stay_s;
 use crate::kube::object::time;
 use crate::kube::quantity::Quantity;
 use crate::kube::{Cluster, tree};
@@ -80,6 +81,9 @@ impl Cluster {
                     tree::set(&mut pod, &["spec", "nodeName"], place.name());
                     kubelet::begin(&mut pod, &place.node, &address, &time(now.as_second()));
                     place.add(&pod);
+                    if let Some(seconds) = stay_s(&pod, &place.node) {
+                        self.agenda.add_at(after(now, seconds), super::Work::Eviction(path.clone()));
+                    }
                     let message = format!("Successfully assigned {path} to {}", place.name());
                     if self.store_changed(&pods, &before, old, pod.clone(), crate::kube::verbs::Keep::Yes).is_ok()
                         && !is_bound
@@ -244,7 +248,8 @@ pub(super) fn suits(pod: &Value, node: &Value) -> Suits {
         .map_or(Suits::Yes, |taint| Suits::Tainted(format!("{}: {}", text(&taint["key"]), text(&taint["value"]))))
 }
 
-fn tolerates(toleration: &Value, taint: &Value) -> bool {
+/// Whether a toleration is one of a taint (`corev1.Toleration.ToleratesTaint`).
+pub(super) fn tolerates(toleration: &Value, taint: &Value) -> bool {
     let effect = text(&toleration["effect"]);
     let key = text(&toleration["key"]);
     let by_value = toleration["operator"] == "Exists" || text(&toleration["value"]) == text(&taint["value"]);

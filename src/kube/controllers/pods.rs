@@ -46,6 +46,16 @@ pub(super) fn set_condition(conditions: &mut Value, mut condition: Value, now: &
     }
 }
 
+/// Takes the condition of a kind out of a status.
+pub(super) fn remove_condition(status: &mut Value, kind: &str) {
+    let Some(fields) = status.as_object_mut() else { return };
+    let Some(conditions) = fields.get_mut("conditions").and_then(Value::as_array_mut) else { return };
+    conditions.retain(|condition| condition["type"] != kind);
+    if conditions.is_empty() {
+        fields.remove("conditions");
+    }
+}
+
 /// A pod after a template, without a name.
 pub(super) fn of_template(template: &Value, namespace: &Value, owner: Value) -> Value {
     let mut metadata = Map::new();

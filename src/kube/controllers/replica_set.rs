@@ -2,7 +2,10 @@
 
 use super::agenda::Work;
 use super::owned::controlled_by;
-use super::pods::{is_active, is_available, is_ready, number, of_template, rank, set_condition, set_counts, text};
+use super::pods::{
+    is_active, is_available, is_ready, number, of_template, rank, remove_condition, set_condition, set_counts, text,
+};
+use super::refusal::{FAILED_CREATE, is_final};
 use crate::kube::{Cluster, LabelSelector, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -41,14 +44,10 @@ impl Cluster {
     pub(super) fn keep_replicas(&mut self, of: &Replicas, path: &str, now: Timestamp) {
         let Some((sets, version, set)) = self.living(of.group, of.plural, path) else { return };
         let Some(pods) = Cluster::built_in("", "pods") else { return };
-        let owner = self.as_owner(&sets, &version);
-        let mut active = self.controlled(&pods, path, &owner);
+        let mut active = self.claim_pods(&sets, &version, &set, |_| true);
         active.retain(|(_, pod)| is_active(pod));
         let wanted = number(&set["spec"]["replicas"]);
-        let mut missing = wanted - active.len() as i64;
-        if missing > 0 {
-            missing -= self.adopt_pods(of, path, &set);
-        }
+        let missing = wanted - active.len() as i64;
         let mut problem = None;
         if missing > 0 {
             let mut pod = of_template(
@@ -68,7 +67,8 @@ impl Cluster {
                         now,
                     ),
                     Err(status) => {
-                        problem = Some(status.message);
+                        self.refused((of.look)(path.into()), &set, &status, FAILED_CREATE, of.controller, now);
+                        problem = (!is_final(&status)).then_some(status.message);
                         break;
                     }
                 }
@@ -117,14 +117,21 @@ impl Cluster {
             set_counts(status, &counts);
             match problem {
                 Some(message) => {
-                    let condition = json!({"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message});
-                    set_condition(tree::at(status, &["conditions"]), condition, now);
+                    let conditions = tree::at(status, &["conditions"]);
+                    let is_known = |list: &Vec<Value>| list.iter().any(|known| known["type"] == REPLICA_FAILURE);
+                    // The first message stays: that of every try names another pod.
+                    if !conditions.as_array().is_some_and(is_known) {
+                        let condition = json!({"type": REPLICA_FAILURE, "status": "True", "reason": "FailedCreate", "message": message});
+                        set_condition(conditions, condition, now);
+                    }
                 }
-                None => _ = status.as_object_mut().and_then(|status| status.remove("conditions")),
+                None => remove_condition(status, REPLICA_FAILURE),
             }
         });
     }
 }
 
+/// The condition that says why pods are missing.
+pub(super) const REPLICA_FAILURE: &str = "ReplicaFailure";
 /// Pods made in one turn, so that a large set does not keep the worker from its other clusters.
 pub(super) const BURST: i64 = 20;

@@ -18,11 +18,10 @@ impl Cluster {
         let Some(pods) = Cluster::built_in("", "pods") else { return };
         let name = text(&set["metadata"]["name"]).to_owned();
         let revision = format!("{name}-{}", self.revise(&sets, &version, &set, now));
-        let owner = self.as_owner(&sets, &version);
         let mut present: BTreeMap<i64, (Version, Value)> = BTreeMap::new();
-        for (version, pod) in self.controlled(&pods, path, &owner) {
-            let ordinal = text(&pod["metadata"]["name"]).rsplit_once('-').and_then(|(_, number)| number.parse().ok());
-            if let Some(ordinal) = ordinal {
+        let claimed = self.claim_pods(&sets, &version, &set, |pod| ordinal_of(pod, &name).is_some());
+        for (version, pod) in claimed {
+            if let Some(ordinal) = ordinal_of(&pod, &name) {
                 present.insert(ordinal, (version, pod));
             }
         }
@@ -42,8 +41,9 @@ impl Cluster {
                     break;
                 }
                 None => {
-                    acted += i64::from(self.make_numbered(path, &set, ordinal, &revision, now));
-                    if in_turn || acted >= BURST {
+                    let is_made = self.make_numbered(path, &set, ordinal, &revision, now);
+                    acted += i64::from(is_made);
+                    if !is_made || in_turn || acted >= BURST {
                         break;
                     }
                 }
@@ -64,7 +64,7 @@ impl Cluster {
                     format!("delete Pod {} in StatefulSet {name} successful", text(&pod["metadata"]["name"])),
                 );
                 self.withdraw(&pods, &version, now);
-                self.tell(&set, "Normal", "SuccessfulDelete", &message, "statefulset-controller", now);
+                self.tell(&set, "Normal", "SuccessfulDelete", &message, CONTROLLER, now);
                 acted += 1;
             }
         }
@@ -115,15 +115,28 @@ impl Cluster {
                         "labels": set["spec"]["selector"]["matchLabels"], "annotations": template["metadata"]["annotations"]
                     }
                 });
-                _ = self.spawn(&claims, claim, now);
+                if let Err(status) = self.spawn(&claims, claim, now) {
+                    let words =
+                        format!("create Claim {claim_name} Pod {name} in StatefulSet {set_name} failed error: ");
+                    let work = Work::StatefulSet(path.into());
+                    self.refused(work, set, &status, ("FailedCreate", &words), CONTROLLER, now);
+                    return false;
+                }
             }
         }
-        let made = self.spawn(&pods, pod, now).is_ok();
-        if made {
-            let message = format!("create Pod {name} in StatefulSet {set_name} successful");
-            self.tell(set, "Normal", "SuccessfulCreate", &message, "statefulset-controller", now);
+        match self.spawn(&pods, pod, now) {
+            Ok(_) => {
+                let message = format!("create Pod {name} in StatefulSet {set_name} successful");
+                self.tell(set, "Normal", "SuccessfulCreate", &message, CONTROLLER, now);
+                true
+            }
+            Err(status) => {
+                let words = format!("create Pod {name} in StatefulSet {set_name} failed error: ");
+                let work = Work::StatefulSet(path.into());
+                self.refused(work, set, &status, ("FailedCreate", &words), CONTROLLER, now);
+                false
+            }
         }
-        made
     }
 
     fn report_stateful_set(&mut self, path: &str, set: &Value, pods: &[&Value], revision: &str, now: Timestamp) {
@@ -154,4 +167,11 @@ impl Cluster {
     }
 }
 
+/// The number of a pod of the set of this name.
+fn ordinal_of(pod: &Value, set: &str) -> Option<i64> {
+    let (parent, number) = text(&pod["metadata"]["name"]).rsplit_once('-')?;
+    number.parse().ok().filter(|_| parent == set)
+}
+
+const CONTROLLER: &str = "statefulset-controller";
 const HASH: &str = "controller-revision-hash";

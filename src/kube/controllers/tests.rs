@@ -449,6 +449,62 @@ fn a_job_that_takes_too_long_fails() {
 }
 
 #[test]
+fn a_job_that_goes_on_says_so_and_has_its_time_again() {
+    let mut bench = Bench::new();
+    let spec = json!({"suspend": true, "activeDeadlineSeconds": 30});
+    bench.post("/apis/batch/v1/namespaces/web/jobs", job("task", spec)).ok();
+    let target = "/apis/batch/v1/namespaces/web/jobs/task";
+    let suspended = |bench: &mut Bench| {
+        let status = bench.get(target).ok()["status"].clone();
+        let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
+        let condition = conditions.into_iter().find(|condition| condition["type"] == "Suspended").unwrap_or_default();
+        (condition["status"].clone(), condition["reason"].clone(), status["startTime"].clone())
+    };
+    live(&mut bench, 5);
+    assert_eq!(suspended(&mut bench), (json!("True"), json!("JobSuspended"), json!(null)));
+    bench.merge(target, json!({"spec": {"suspend": false}})).ok();
+    let resumed = (json!("False"), json!("JobResumed"), json!("2026-01-01T00:00:05Z"));
+    assert_eq!(suspended(&mut bench), resumed);
+    bench.merge(target, json!({"spec": {"suspend": true}})).ok();
+    live(&mut bench, 60);
+    bench.merge(target, json!({"spec": {"suspend": false}})).ok();
+    live(&mut bench, 15);
+    assert_eq!(suspended(&mut bench).2, "2026-01-01T00:01:05Z");
+    assert_eq!(bench.get(target).ok()["status"]["succeeded"], 1, "it did not run out of time meanwhile");
+}
+
+#[test]
+fn a_paused_deployment_says_so() {
+    let mut bench = Bench::new();
+    deploy(&mut bench, 1);
+    live(&mut bench, 4);
+    let progressing = |bench: &mut Bench| {
+        let deployment = bench.get(DEPLOYMENT).ok();
+        let mut conditions = deployment["status"]["conditions"].as_array().unwrap().iter();
+        let condition = conditions.find(|condition| condition["type"] == "Progressing").unwrap();
+        (condition["status"].clone(), condition["reason"].clone())
+    };
+    bench.merge(DEPLOYMENT, json!({"spec": {"paused": true}})).ok();
+    assert_eq!(progressing(&mut bench), (json!("Unknown"), json!("DeploymentPaused")));
+    bench.merge(DEPLOYMENT, json!({"spec": {"paused": null}})).ok();
+    assert_eq!(progressing(&mut bench), (json!("True"), json!("NewReplicaSetAvailable")));
+}
+
+#[test]
+fn a_pod_pulls_with_the_secrets_of_its_account() {
+    let mut bench = Bench::new();
+    let account = json!({"metadata": {"name": "puller"}, "imagePullSecrets": [{"name": "registry"}], "automountServiceAccountToken": false});
+    bench.post("/api/v1/namespaces/web/serviceaccounts", account).ok();
+    for (name, own, wanted) in [("plain", json!(null), "registry"), ("own", json!([{"name": "mine"}]), "mine")] {
+        let pod = json!({"metadata": {"name": name}, "spec": {
+            "serviceAccountName": "puller", "imagePullSecrets": own, "containers": [{"name": "c", "image": "i"}]
+        }});
+        let pod = bench.post("/api/v1/namespaces/web/pods", pod).ok();
+        assert_eq!(pod["spec"]["imagePullSecrets"], json!([{"name": wanted}]), "{name}");
+    }
+}
+
+#[test]
 fn a_claim_in_use_is_kept_until_its_pod_is_gone() {
     let mut bench = Bench::new();
     let claim = "/api/v1/namespaces/web/persistentvolumeclaims/data";

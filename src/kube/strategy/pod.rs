@@ -27,9 +27,14 @@ impl Cluster {
             );
             return Err(Status::forbidden(served, &name, &why));
         };
-        let of_account = self.value(&accounts, &found)["automountServiceAccountToken"].clone();
+        let account = self.value(&accounts, &found);
+        let secrets = &account["imagePullSecrets"];
+        if pod["spec"]["imagePullSecrets"].as_array().is_none_or(Vec::is_empty) && secrets.is_array() {
+            tree::set(pod, &["spec", "imagePullSecrets"], secrets.clone());
+        }
+        let of_account = &account["automountServiceAccountToken"];
         let own = &pod["spec"]["automountServiceAccountToken"];
-        if *own == false || (own.is_null() && of_account == false) {
+        if *own == false || (own.is_null() && *of_account == false) {
             return Ok(());
         }
         let volume = names::generate("kube-api-access-", &mut self.random);

@@ -103,6 +103,11 @@ impl DeleteOptions {
         })
     }
 
+    /// What the object owns goes before it.
+    pub(in crate::kube) fn foreground() -> DeleteOptions {
+        DeleteOptions { propagation: Propagation::Foreground, ..DeleteOptions::default() }
+    }
+
     /// The same, with nothing kept.
     pub(in crate::kube) fn dry(self) -> DeleteOptions {
         DeleteOptions { is_dry_run: true, ..self }
