@@ -104,7 +104,11 @@ impl Cluster {
             let claim_name = format!("{template_name}-{name}");
             let volume = json!({"name": template_name, "persistentVolumeClaim": {"claimName": claim_name}});
             match tree::at(&mut pod, &["spec", "volumes"]) {
-                Value::Array(volumes) => volumes.push(volume),
+                // A claim takes the place of a volume of its name.
+                Value::Array(volumes) => {
+                    volumes.retain(|volume| volume["name"] != template["metadata"]["name"]);
+                    volumes.push(volume);
+                }
                 other => *other = json!([volume]),
             }
             if self.store.get(claims.storage, &path_beside(path, &claim_name)).is_none() {

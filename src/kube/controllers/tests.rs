@@ -227,12 +227,16 @@ fn a_stateful_set_goes_one_by_one_with_claims_of_its_own() {
     object["spec"]["volumeClaimTemplates"] = json!([{
         "metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
     }]);
+    object["spec"]["template"]["spec"]["volumes"] = json!([{"name": "data", "emptyDir": {}}]);
     bench.post("/apis/apps/v1/namespaces/web/statefulsets", object).ok();
     let names = |bench: &mut Bench| {
         let name = |pod: &Value| pod["metadata"]["name"].as_str().unwrap().to_owned();
         pods(bench).iter().map(name).collect::<Vec<_>>()
     };
     assert_eq!(names(&mut bench), ["api-0"]);
+    let claims: Vec<Value> = pods(&mut bench)[0]["spec"]["volumes"].as_array().unwrap().to_vec();
+    let of_data = |volume: &&Value| volume["name"] == "data";
+    assert_eq!(claims.iter().filter(of_data).count(), 1, "a claim takes the place of a volume of its name");
     live(&mut bench, 12);
     assert_eq!(names(&mut bench), ["api-0", "api-1", "api-2"]);
     let target = "/apis/apps/v1/namespaces/web/statefulsets/api";

@@ -53,7 +53,7 @@ fn ports(at: &str, ports: &Value, causes: &mut Vec<Cause>) {
         for field in ["containerPort", "hostPort"] {
             match port[field].as_i64().unwrap_or_default() {
                 0 if field == "containerPort" => causes.push(Cause::required(at(field), "")),
-                0 | 1..=65_535 => {}
+                0..=65_535 => {}
                 _ => causes.push(Cause::invalid(at(field), &port[field], "must be between 1 and 65535, inclusive")),
             }
         }
