@@ -43,6 +43,8 @@ pub(super) struct Context<'a> {
     pub(super) token: Token,
     /// Whether all clients together hold as much as they may.
     pub(super) is_crowded: bool,
+    /// Whether somebody waits to be let in while the agent is at work for all that are.
+    pub(super) is_awaited: bool,
     pub(super) now: Instant,
     pub(super) stats: &'a Stats,
 }
@@ -189,6 +191,10 @@ impl Client {
                     if self.http.must_close() || self.is_at_end {
                         self.transport.shutdown();
                         self.enter(Phase::Leaving, Some(LINGER), context);
+                    } else if context.is_awaited {
+                        // It had its answer. One that sends requests ahead would never be waited for.
+                        context.stats.evicted.increment();
+                        return Ok(Turn::Gone);
                     } else {
                         self.enter(Phase::Idle, Some(context.limits.idle_timeout), context);
                     }

@@ -139,6 +139,11 @@ impl Guard {
     fn accept(&mut self) {
         self.is_starved = false;
         while let Some(listener) = &self.listener {
+            if self.clients.len() >= self.config.limits.connections && self.kept_waiting_by().is_none() {
+                // The agent is at work for all of them: whoever comes stays in the listener's queue until one of them has to wait.
+                self.is_starved = true;
+                return;
+            }
             match listener.accept() {
                 Ok((socket, source)) => self.admit(socket, source),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
@@ -157,9 +162,8 @@ impl Guard {
     }
 
     fn admit(&mut self, socket: mio::net::TcpStream, source: SocketAddr) {
-        if self.clients.len() >= self.config.limits.connections && !self.evict() {
-            self.stats.turned_away.increment();
-            return;
+        if self.clients.len() >= self.config.limits.connections {
+            self.evict();
         }
         // Answers are written in one piece: waiting for more would only delay them.
         let _ = socket.set_nodelay(true);
@@ -185,11 +189,15 @@ impl Guard {
 
     /// Closes the client that the agent waits for longest; false if it is at work for all of them.
     fn evict(&mut self) -> bool {
-        let waited_for = self.clients.iter().filter_map(|(key, client)| Some((client.waited_for_since()?, key)));
-        let Some((_, key)) = waited_for.min() else { return false };
+        let Some(key) = self.kept_waiting_by() else { return false };
         self.stats.evicted.increment();
         self.remove(key);
         true
+    }
+
+    fn kept_waiting_by(&self) -> Option<usize> {
+        let waited_for = self.clients.iter().filter_map(|(key, client)| Some((client.waited_for_since()?, key)));
+        waited_for.min().map(|(_, key)| key)
     }
 
     fn remove(&mut self, key: usize) {
@@ -206,6 +214,7 @@ impl Guard {
             inner: &self.config.inner,
             token: Token(key * TOKENS_EACH + 1),
             is_crowded: self.held > MAX_HELD_BYTES,
+            is_awaited: self.is_starved,
             now: Instant::now(),
             stats: &self.stats,
         };

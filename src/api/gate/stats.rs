@@ -9,8 +9,6 @@ pub(super) struct Stats {
     pub(super) accepted: Counter,
     /// Closed to make room for another.
     pub(super) evicted: Counter,
-    /// Not let in, as there was no room.
-    pub(super) turned_away: Counter,
     /// Closed because the client was too slow.
     pub(super) timed_out: Counter,
     /// Requests that went no further.
@@ -24,8 +22,6 @@ impl Source for Stats {
         let mut counter = |name, help, counter: &Counter| out.counter(name, help, &[(&[], counter.get())]);
         let help = "Clients of the REST API that connected.";
         counter("scale_agent_api_connections_total", help, &self.accepted);
-        let help = "Clients of the REST API that were not let in, as the agent was at work for as many as it may have.";
-        counter("scale_agent_api_connections_turned_away_total", help, &self.turned_away);
         let help = "Clients of the REST API that kept the agent waiting and had to make room for others.";
         counter("scale_agent_api_connections_evicted_total", help, &self.evicted);
         let help = "Clients of the REST API that were too slow.";
