@@ -11,7 +11,7 @@ use std::path::Path;
 struct Rule {
     /// The steps, as `scene:number METHOD target`.
     of: String,
-    /// The places in their answers.
+    /// The places in their answers; the status code is at `status` alone, never at `*`.
     at: String,
     /// Why.
     because: String,
@@ -30,7 +30,9 @@ impl Accepted {
     }
 
     pub fn covers(&mut self, title: &str, difference: &Difference) -> bool {
-        let found = self.0.iter_mut().find(|rule| fits(&rule.of, title) && fits(&rule.at, &difference.at));
+        // Whether a request succeeds is nothing that differs in passing.
+        let at = |rule: &Rule| if difference.at == STATUS { rule.at == STATUS } else { fits(&rule.at, &difference.at) };
+        let found = self.0.iter_mut().find(|rule| fits(&rule.of, title) && at(rule));
         found.map(|rule| rule.used = true).is_some()
     }
 
@@ -39,6 +41,9 @@ impl Accepted {
         unused.map(|rule| format!("{} at {}: {}", rule.of, rule.at, rule.because)).collect()
     }
 }
+
+/// The place of the status code, which a rule has to name.
+const STATUS: &str = "status";
 
 fn fits(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
