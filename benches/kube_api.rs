@@ -2,7 +2,7 @@
 //! client, one after the other on this machine, both read by Go's HTTP client over inner TLS.
 //!
 //! `cargo bench --bench kube_api` needs Go, and builds Kubernetes the first time. The reader fills a core while the agent has time to
-//! spare, a third of it with collecting garbage: with `GOGC=400` in the environment, for all programs in Go, it limits less.
+//! spare, much of it with collecting garbage: with `GOGC=400` in the environment, for all programs in Go, it limits less.
 
 #[path = "../tests/support/mod.rs"]
 mod support;

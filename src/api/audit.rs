@@ -214,9 +214,7 @@ impl Source for AuditLog {
 
 fn open(path: &Path) -> io::Result<(File, u64)> {
     let file = File::options().create(true).append(true).mode(0o600).open(path)?;
-    if make_private(&file)? {
-        log::warn!("{} could be read by others; not any more", path.display());
-    }
+    make_private(&file, path)?;
     let size = file.metadata()?.len();
     Ok((file, size))
 }

@@ -3,7 +3,7 @@
 use super::Failure;
 use super::agent::Agent;
 use crate::api::{Api, ApiConfig, AuditConfig, Certificate, GateLimits};
-use crate::config::{ApiKey, Loaded, Settings, refuse_open_file};
+use crate::config::{ApiKey, Loaded, Settings};
 use std::net::TcpListener;
 use std::sync::Arc;
 
@@ -20,7 +20,6 @@ pub(super) fn listen(settings: &Settings) -> Result<TcpListener, Failure> {
 /// The certificate of the REST API, if it speaks TLS.
 pub(super) fn certificate(settings: &Settings) -> Result<Option<Arc<Certificate>>, Failure> {
     let (Some(certificate), Some(key)) = (&settings.tls_cert_file, &settings.tls_key_file) else { return Ok(None) };
-    refuse_open_file(key).map_err(|problem| Failure::new(format!("TLSKeyFile {}: {problem}", key.display())))?;
     let certificate = Certificate::load(certificate.clone(), key.clone());
     certificate.map(Some).map_err(|error| Failure::new(error.to_string()).remedy("check TLSCertFile and TLSKeyFile"))
 }

@@ -115,16 +115,16 @@ pub fn refuse_open_file(path: &Path) -> Result<(), String> {
     }
 }
 
-/// Keeps everybody but its owner from a file that the agent made; true if others could do something with it.
-pub fn make_private(file: &File) -> io::Result<bool> {
+/// Keeps everybody but its owner from a file that the agent made, and says so if others could do something with it.
+pub fn make_private(file: &File, path: &Path) -> io::Result<()> {
     let metadata = file.metadata()?;
     let mode = metadata.permissions().mode();
     // A device or pipe that stands in for it is not the agent's to close.
-    let was_open = metadata.is_file() && mode & !OWNERS & 0o777 != 0;
-    if was_open {
+    if metadata.is_file() && mode & !OWNERS & 0o777 != 0 {
         file.set_permissions(Permissions::from_mode(mode & OWNERS))?;
+        log::warn!("{} could be used by others; not any more", path.display());
     }
-    Ok(was_open)
+    Ok(())
 }
 
 /// Marks a sealed value and the way it is sealed; authenticated with it.
@@ -163,9 +163,10 @@ mod tests {
     fn a_file_that_others_could_read_is_closed() {
         let file = tempfile::tempfile().unwrap();
         let mode = || file.metadata().unwrap().permissions().mode() & 0o777;
-        for (before, was_open) in [(0o666, true), (0o640, true), (0o600, false), (0o400, false)] {
+        for (before, after) in [(0o666, 0o600), (0o640, 0o600), (0o600, 0o600), (0o444, 0o400)] {
             file.set_permissions(Permissions::from_mode(before)).unwrap();
-            assert_eq!((make_private(&file).unwrap(), mode()), (was_open, before & 0o600), "{before:o}");
+            make_private(&file, Path::new("file")).unwrap();
+            assert_eq!(mode(), after, "{before:o}");
         }
     }
 

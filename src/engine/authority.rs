@@ -111,10 +111,8 @@ fn set_validity(params: &mut CertificateParams, validity: Validity) {
 fn read_key(path: &Path) -> Result<Option<String>, EngineError> {
     let text = read_if_present(path)?;
     if text.is_some() {
-        let private = fs::File::open(path).and_then(|file| make_private(&file));
-        if private.map_err(|error| EngineError::authority(path, error))? {
-            log::warn!("{} could be read by others; not any more", path.display());
-        }
+        let private = fs::File::open(path).and_then(|file| make_private(&file, path));
+        private.map_err(|error| EngineError::authority(path, error))?;
     }
     Ok(text)
 }

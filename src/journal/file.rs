@@ -193,9 +193,7 @@ impl JournalFile {
         let failed = |error| self.failed(StorageError::Io(error));
         let file = file.map_err(failed)?;
         // It holds tokens with which clusters are registered.
-        if make_private(&file).map_err(failed)? {
-            log::warn!("{} could be read by others; not any more", self.path.display());
-        }
+        make_private(&file, &self.path).map_err(failed)?;
         FileBackend::new(file).map_err(|error| self.failed(error))
     }
 

@@ -3,6 +3,7 @@
 use super::catalog::{FIRST_CUSTOM, NameRule, SelectableField, Subresource, Text};
 use super::served::Served;
 use super::{Resource, ResourceId, Verbs};
+use crate::kube::tree::text;
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -226,10 +227,6 @@ impl ScalePaths {
 
 thread_local! {
     static KNOWN: RefCell<HashMap<Digest, Weak<CustomVersion>>> = RefCell::default();
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }
 
 #[cfg(test)]

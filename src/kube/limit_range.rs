@@ -5,6 +5,7 @@ use super::quantity::Quantity;
 use super::served::Served;
 use super::strategy::defaulted;
 use super::{Cluster, Status, tree};
+use crate::kube::tree::{items, text};
 use serde_json::Value;
 
 impl Cluster {
@@ -170,14 +171,6 @@ fn bounds(bounds: &Value) -> impl Iterator<Item = (&str, Quantity, &str)> {
 fn amounts(resources: &Value) -> Amounts {
     let amounts = resources.as_object().into_iter().flatten();
     amounts.filter_map(|(name, amount)| Some((name.clone(), Quantity::of(amount)?))).collect()
-}
-
-fn items(list: &Value) -> impl Iterator<Item = &Value> {
-    list.as_array().into_iter().flatten()
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }
 
 #[cfg(test)]

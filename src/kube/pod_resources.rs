@@ -1,6 +1,7 @@
 //! What the containers of a pod ask for or may use at most, as a whole (component-helpers `PodRequests` and `PodLimits`).
 
 use super::quantity::Quantity;
+use crate::kube::tree::items;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -47,10 +48,6 @@ fn raise(total: &mut Amounts, amounts: &Amounts) {
         let most = total.entry(name.clone()).or_default();
         *most = (*most).max(*amount);
     }
-}
-
-fn items(list: &Value) -> impl Iterator<Item = &Value> {
-    list.as_array().into_iter().flatten()
 }
 
 #[cfg(test)]

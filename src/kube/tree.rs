@@ -1,6 +1,16 @@
-//! Trees that clients shaped: writing into them, and how deep they are.
+//! Trees that clients shaped: reading and writing them, and how deep they are.
 
 use serde_json::{Map, Value};
+
+/// The items of a list; none of anything else.
+pub(super) fn items(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}
+
+/// A text; empty for anything else.
+pub(super) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
 
 /// What is at `path`; whatever on the way is no object becomes one.
 pub(super) fn at<'a>(tree: &'a mut Value, path: &[&str]) -> &'a mut Value {

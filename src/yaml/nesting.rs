@@ -4,7 +4,7 @@
 /// which are rarely as unbalanced.
 ///
 /// Asked before the text is parsed: serde_yaml refuses depth as well, but only once its scanner has done work that grows with the square
-/// of it, a minute for 80 KB.
+/// of it, most of a minute for 160 KB.
 pub fn too_deep(text: &[u8]) -> Option<usize> {
     let (mut depth, mut line) = (0_usize, 1);
     for byte in text {

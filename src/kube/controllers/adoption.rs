@@ -3,9 +3,10 @@
 
 use super::agenda::Work;
 use super::owned::{Owner, controlled_by, controller};
-use super::pods::{is_active, text};
+use super::pods::is_active;
 use crate::kube::served::Served;
 use crate::kube::store::{Version, namespace_of};
+use crate::kube::tree::text;
 use crate::kube::{Cluster, LabelSelector, tree};
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -1,10 +1,11 @@
 //! APIServices of extension servers: nobody serves them here, and their status says so (`kube-aggregator` available controller).
 
 use super::Happening;
-use super::pods::{condition, set_condition, text};
+use super::pods::{condition, set_condition};
 use crate::kube::Cluster;
 use crate::kube::object::time;
 use crate::kube::tree;
+use crate::kube::tree::text;
 use serde_json::json;
 
 impl Cluster {

@@ -4,6 +4,7 @@ use super::Happening;
 use crate::kube::object::time;
 use crate::kube::served::Served;
 use crate::kube::strategy::Part;
+use crate::kube::tree::text;
 use crate::kube::verbs::DeleteOptions;
 use crate::kube::{Cause, Cluster, ResourceId, baseline, tree};
 use serde_json::{Value, json};
@@ -178,10 +179,6 @@ pub(in crate::kube) fn is_established(definition: &Value) -> bool {
         .into_iter()
         .flatten()
         .any(|condition| condition["type"] == "Established" && condition["status"] == "True")
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }
 
 #[cfg(test)]

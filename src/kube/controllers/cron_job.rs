@@ -2,9 +2,10 @@
 
 use super::agenda::Work;
 use super::job::{ended, of_cron_job};
-use super::pods::{after, moment, number, text};
+use super::pods::{after, moment, number};
 use super::refusal::Words;
 use super::schedule::Schedule;
+use crate::kube::tree::text;
 use crate::kube::{Cluster, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};

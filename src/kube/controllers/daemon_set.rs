@@ -3,10 +3,11 @@
 use super::agenda::Work;
 use super::owned::controlled_by;
 use super::placement::{Suits, suits};
-use super::pods::{is_active, is_available, is_ready, number, of_template, scaled, set_counts, text};
+use super::pods::{is_active, is_available, is_ready, number, of_template, scaled, set_counts};
 use super::refusal::FAILED_CREATE;
 use super::replica_set::BURST;
 use super::taints::is_driven_off;
+use crate::kube::tree::text;
 use crate::kube::{Cluster, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};

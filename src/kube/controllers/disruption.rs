@@ -1,7 +1,8 @@
 //! Pod disruption budgets: how many pods may go (`kube-controller-manager` disruption controller).
 
-use super::pods::{is_active, is_ready, scaled, text};
+use super::pods::{is_active, is_ready, scaled};
 use crate::kube::store::{Version, namespace_of};
+use crate::kube::tree::text;
 use crate::kube::{Cluster, LabelSelector, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -1,8 +1,9 @@
 //! Endpoints and EndpointSlices: the pods behind a service (`kube-controller-manager` endpoint and endpointslice controllers).
 
 use super::owned::controlled_by;
-use super::pods::{has_ended, is_ready, text};
+use super::pods::{has_ended, is_ready};
 use crate::kube::store::{Version, namespace_of};
+use crate::kube::tree::text;
 use crate::kube::{Cluster, LabelSelector, names, tree};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};

@@ -2,10 +2,11 @@
 
 use super::Happening;
 use super::agenda::Work;
-use super::pods::{after, text};
+use super::pods::after;
 use crate::kube::served::Served;
 use crate::kube::store::{Version, namespace_of, path_of};
 use crate::kube::strategy::Part;
+use crate::kube::tree::text;
 use crate::kube::verbs::DeleteOptions;
 use crate::kube::{Cluster, ResourceId, tree};
 use jiff::Timestamp;

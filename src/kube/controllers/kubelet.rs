@@ -1,9 +1,10 @@
 //! What kubelets do with the pods on their nodes: they come up after a while, and those that end do so a while later.
 
 use super::agenda::Work;
-use super::pods::{condition, moment, set_condition, text};
+use super::pods::{condition, moment, set_condition};
 use crate::kube::object::time;
 use crate::kube::store::Version;
+use crate::kube::tree::text;
 use crate::kube::{Cluster, tree};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

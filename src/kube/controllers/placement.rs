@@ -1,11 +1,12 @@
 //! Pods that wait for a node get one (`kube-scheduler`, of which this knows taints, selectors, affinity to nodes and requests).
 
 use super::kubelet;
-use super::pod_requests::of_pod;
-use super::pods::{after, has_ended, set_condition, text};
+use super::pods::{after, has_ended, set_condition};
 use super::taints::stay_s;
 use crate::kube::object::time;
+use crate::kube::pod_resources::of_pod;
 use crate::kube::quantity::Quantity;
+use crate::kube::tree::text;
 use crate::kube::{Cluster, tree};
 use core::net::Ipv4Addr;
 use jiff::Timestamp;

@@ -2,9 +2,8 @@
 //!
 //! In a real cluster Rancher's agent writes them (`managementagent/podresources`); Rancher itself never lists pods.
 
-use crate::kube::quantity::Quantity;
+use crate::kube::pod_resources::{Amounts, of_pod};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 
 /// The annotation of the sum of requests: a JSON string of a `ResourceList`.
 pub(in crate::kube) const REQUESTS: &str = "management.cattle.io/pod-requests";
@@ -14,8 +13,8 @@ pub(in crate::kube) const LIMITS: &str = "management.cattle.io/pod-limits";
 /// The sums over the pods of one node.
 #[derive(Debug, Default)]
 pub(in crate::kube) struct Totals {
-    requests: BTreeMap<String, Quantity>,
-    limits: BTreeMap<String, Quantity>,
+    requests: Amounts,
+    limits: Amounts,
     pods: usize,
 }
 
@@ -36,33 +35,13 @@ impl Totals {
 
     /// Both annotations of a node.
     pub(in crate::kube) fn annotations(&self) -> [(&'static str, String); 2] {
-        let text = |totals: &BTreeMap<String, Quantity>| -> Map<String, Value> {
+        let text = |totals: &Amounts| -> Map<String, Value> {
             totals.iter().map(|(name, amount)| (name.clone(), json!(amount.to_string_of(name)))).collect()
         };
         let mut requests = text(&self.requests);
         requests.insert("pods".into(), json!(self.pods.to_string()));
         [(REQUESTS, Value::from(requests).to_string()), (LIMITS, Value::from(text(&self.limits)).to_string())]
     }
-}
-
-/// What a pod asks for: the sum of its containers, or what one init container needs if that is more.
-pub(super) fn of_pod(spec: &Value, field: &str) -> BTreeMap<String, Quantity> {
-    let containers =
-        |list: &str| spec[list].as_array().into_iter().flatten().map(|container| &container["resources"][field]);
-    let amounts = |resources: &Value| -> Vec<(String, Quantity)> {
-        let entries = resources.as_object().into_iter().flatten();
-        entries.filter_map(|(name, amount)| Some((name.clone(), Quantity::of(amount)?))).collect()
-    };
-    let mut total: BTreeMap<String, Quantity> = BTreeMap::new();
-    for (name, amount) in containers("containers").flat_map(amounts) {
-        let sum = total.entry(name).or_default();
-        *sum = sum.plus(amount);
-    }
-    for (name, amount) in containers("initContainers").flat_map(amounts) {
-        let most = total.entry(name).or_default();
-        *most = (*most).max(amount);
-    }
-    total
 }
 
 #[cfg(test)]

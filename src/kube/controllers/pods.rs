@@ -86,11 +86,6 @@ pub(super) fn number(value: &Value) -> i64 {
     value.as_i64().unwrap_or_default().clamp(i32::MIN.into(), i32::MAX.into())
 }
 
-/// A text of an object; empty where there is none.
-pub(super) fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
 /// A `metav1.Time`.
 pub(super) fn moment(value: &Value) -> Option<Timestamp> {
     value.as_str()?.parse().ok()

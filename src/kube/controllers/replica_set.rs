@@ -3,9 +3,10 @@
 use super::agenda::Work;
 use super::owned::controlled_by;
 use super::pods::{
-    is_active, is_available, is_ready, number, of_template, rank, remove_condition, set_condition, set_counts, text,
+    is_active, is_available, is_ready, number, of_template, rank, remove_condition, set_condition, set_counts,
 };
 use super::refusal::{FAILED_CREATE, is_final};
+use crate::kube::tree::text;
 use crate::kube::{Cluster, LabelSelector, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -1,9 +1,10 @@
 //! ControllerRevisions: the templates that a DaemonSet or StatefulSet has had (`k8s.io/kubernetes/pkg/controller/history`).
 
 use super::owned::controlled_by;
-use super::pods::{hash_of, number, text};
+use super::pods::{hash_of, number};
 use crate::kube::served::Served;
 use crate::kube::store::Version;
+use crate::kube::tree::text;
 use crate::kube::{Cluster, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -2,10 +2,11 @@
 
 use super::agenda::Work;
 use super::owned::controlled_by;
-use super::pods::{is_active, is_available, is_ready, number, of_template, set_counts, text};
+use super::pods::{is_active, is_available, is_ready, number, of_template, set_counts};
 use super::replica_set::BURST;
 use super::revision::path_beside;
 use crate::kube::store::Version;
+use crate::kube::tree::text;
 use crate::kube::{Cluster, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -3,9 +3,10 @@
 use super::Happening;
 use super::agenda::Work;
 use super::placement::tolerates;
-use super::pods::{after, moment, text};
+use super::pods::{after, moment};
 use crate::kube::Cluster;
 use crate::kube::store::{Found, Touched, Version};
+use crate::kube::tree::text;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::sync::Arc;

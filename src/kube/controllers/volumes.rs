@@ -1,8 +1,9 @@
 //! Persistent volume claims are bound to volumes (`kube-controller-manager` persistentvolume controller and a provisioner).
 
-use super::pods::{has_ended, text};
+use super::pods::has_ended;
 use crate::kube::quantity::Quantity;
 use crate::kube::store::{name_of, namespace_of};
+use crate::kube::tree::text;
 use crate::kube::{Cluster, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -3,6 +3,7 @@
 use crate::kube::pod_resources::of_pod;
 use crate::kube::quantity::Quantity;
 use crate::kube::served::Served;
+use crate::kube::tree::text;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -91,10 +92,6 @@ fn in_class(key: &str) -> Option<(&str, &str)> {
 /// Whether a pod has ended.
 fn is_over(pod: &Value) -> bool {
     ["Succeeded", "Failed"].contains(&text(&pod["status"]["phase"]))
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }
 
 /// What every container has to say as soon as it is counted.

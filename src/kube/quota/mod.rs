@@ -6,6 +6,7 @@ mod scope;
 use super::quantity::Quantity;
 use super::served::Served;
 use super::{Cluster, Status};
+use crate::kube::tree::text;
 use counted::{kind_of, unsaid, use_of};
 use scope::is_within;
 use serde_json::{Map, Value, json};
@@ -39,8 +40,11 @@ impl Cluster {
                 }
                 let before = old.map_or(Quantity::default(), |old| use_of(old, key));
                 let asked = use_of(object, key).minus(before);
+                if asked <= Quantity::default() {
+                    continue;
+                }
                 let used = self.used(namespace, &quota["spec"], key);
-                if asked > Quantity::default() && Quantity::of(hard).is_some_and(|hard| used.plus(asked) > hard) {
+                if Quantity::of(hard).is_some_and(|hard| used.plus(asked) > hard) {
                     over.push((key.clone(), asked.shown(key), used.shown(key), text(hard).to_owned()));
                 }
             }
@@ -90,10 +94,6 @@ impl Quantity {
     fn shown(self, key: &str) -> String {
         self.to_string_of(key.rsplit('.').next().filter(|_| !key.starts_with("count/")).unwrap_or(key))
     }
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }
 
 #[cfg(test)]

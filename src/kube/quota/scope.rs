@@ -1,6 +1,7 @@
 //! Which pods a quota is about (`scopes` and `scopeSelector`).
 
 use crate::kube::served::Served;
+use crate::kube::tree::{items, text};
 use serde_json::Value;
 
 /// Whether an object is within the scopes of a quota's spec. Only pods are in any; a quota without scopes is about everything.
@@ -52,14 +53,6 @@ fn is_best_effort(spec: &Value) -> bool {
         amounts.flatten().any(|(name, amount)| ["cpu", "memory"].contains(&name.as_str()) && *amount != "0")
     };
     !containers.any(asks)
-}
-
-fn items(list: &Value) -> impl Iterator<Item = &Value> {
-    list.as_array().into_iter().flatten()
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }
 
 #[cfg(test)]

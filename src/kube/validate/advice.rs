@@ -1,6 +1,7 @@
 //! What an API server warns of without refusing it: labels of nodes that go by other names by now (core `pod/warnings.go`).
 
 use crate::kube::served::Served;
+use crate::kube::tree::items;
 use serde_json::Value;
 
 /// The warnings about an object that makes pods.
@@ -51,10 +52,6 @@ fn of_term(at: &str, term: &Value, warnings: &mut Vec<String>) {
 fn deprecated(label: &str) -> Option<String> {
     let (_, since, instead) = DEPRECATED.iter().find(|(old, ..)| *old == label)?;
     Some(format!("deprecated since {since}; use \"{instead}\" instead"))
-}
-
-fn items(list: &Value) -> impl Iterator<Item = &Value> {
-    list.as_array().into_iter().flatten()
 }
 
 const DEPRECATED: [(&str, &str, &str); 5] = [

@@ -3,6 +3,7 @@
 use crate::kube::Cause;
 use crate::kube::names::{check_env_name, check_label_value, check_port_name, check_qualified_name};
 use crate::kube::quantity::Quantity;
+use crate::kube::tree::{items, text};
 use serde_json::Value;
 use std::collections::HashSet;
 
@@ -112,14 +113,6 @@ fn resources(at: &str, resources: &Value, causes: &mut Vec<Cause>) {
         let problem = format!("must be {problem} {name} limit of {}", text(limit));
         causes.push(Cause::invalid(format!("{at}.requests"), request, &problem));
     }
-}
-
-fn items(list: &Value) -> impl Iterator<Item = &Value> {
-    list.as_array().into_iter().flatten()
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::frozen::bare;
 use crate::kube::Cause;
+use crate::kube::tree::items;
 use serde_json::{Value, json};
 
 /// What the update of a pod's spec changes and may not.
@@ -56,10 +57,6 @@ fn rest(spec: &Value, is_held: bool) -> Value {
         containers.for_each(|container| container["image"] = json!(""));
     }
     spec
-}
-
-fn items(list: &Value) -> impl Iterator<Item = &Value> {
-    list.as_array().into_iter().flatten()
 }
 
 const FREE: [&str; 4] = ["activeDeadlineSeconds", "ephemeralContainers", "schedulingGates", "tolerations"];

@@ -3,6 +3,7 @@
 use crate::kube::Cause;
 use crate::kube::names::{check_label, check_port_name};
 use crate::kube::quote::quote;
+use crate::kube::tree::{items, text};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 
@@ -129,14 +130,6 @@ fn policy_port(at: &str, port: &Value, causes: &mut Vec<Cause>) {
             }
         }
     }
-}
-
-fn items(list: &Value) -> impl Iterator<Item = &Value> {
-    list.as_array().into_iter().flatten()
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }
 
 const NO_PORT: &str = "must be between 1 and 65535, inclusive";

@@ -3,6 +3,7 @@
 use super::{network, portion, schedule, size};
 use crate::kube::names::{check_qualified_name, check_subdomain};
 use crate::kube::quantity::Quantity;
+use crate::kube::tree::{items, text};
 use crate::kube::{Cause, LabelSelector};
 use core::net::{Ipv4Addr, Ipv6Addr};
 use serde_json::{Value, json};
@@ -346,14 +347,6 @@ pub(super) fn go_map(map: &Value) -> String {
 fn go_list(list: &Value) -> String {
     let list: Vec<String> = items(list).map(Value::to_string).collect();
     format!("[]string{{{}}}", list.join(", "))
-}
-
-fn items(list: &Value) -> impl Iterator<Item = &Value> {
-    list.as_array().into_iter().flatten()
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }
 
 /// What the spec of a volume has beside its source.
