@@ -93,12 +93,6 @@ impl Client {
         self.call("GET", &format!("/ramps/{id}/results"), None)
     }
 
-    /// What was asked of all clusters, by verb, resource and code.
-    pub fn requests(&self) -> Result<Vec<Value>, ClientError> {
-        let answer: Value = self.call("GET", "/requests", None)?;
-        Ok(answer["requests"].as_array().cloned().unwrap_or_default())
-    }
-
     /// Makes something go wrong.
     pub fn inject(&self, fault: &Value) -> Result<Value, ClientError> {
         self.call("POST", "/faults", Some(fault))
