@@ -2,9 +2,12 @@
 
 mod support;
 
+use crossbeam_channel::Sender;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 use support::fake_rancher::FakeRancher;
 use support::{Agent, agent_command, eventually, home_for, http};
@@ -34,8 +37,18 @@ fn call(agent: &Agent, method: &str, path: &str, key: Option<&str>, body: &str) 
 }
 
 fn audit(agent: &Agent) -> Vec<Value> {
-    let text = std::fs::read_to_string(agent.home.path().join("audit.log")).unwrap();
+    audit_in(agent.home.path())
+}
+
+fn audit_in(home: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(home.join("audit.log")).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The fields of a record, those that are not there as a dash.
+fn fields<const N: usize>(record: &Value, names: [&str; N]) -> String {
+    let text = |name: &str| record[name].as_str().map_or_else(|| record[name].to_string(), str::to_owned);
+    names.map(|name| text(name).replace("null", "-")).join(" ")
 }
 
 #[test]
@@ -71,8 +84,7 @@ fn each_role_reaches_as_far_as_it_should_and_everything_is_on_record() {
         .iter()
         .map(|record| {
             assert_eq!(record["source"], "127.0.0.1", "{record}");
-            let text = |name: &str| record[name].as_str().unwrap_or("-").to_owned();
-            format!("{} {} {} {} {}", text("caller"), text("method"), text("path"), text("cluster"), text("outcome"))
+            fields(record, ["caller", "method", "path", "cluster", "outcome"])
         })
         .collect();
     let expected = [
@@ -80,19 +92,23 @@ fn each_role_reaches_as_far_as_it_should_and_everything_is_on_record() {
         "- GET /health - refused",
         "- POST /clusters - refused",
         "watcher POST /clusters - refused",
+        "ci POST /clusters edge-0001 begun",
         "ci POST /clusters edge-0001 done",
         "ci DELETE /clusters - refused",
         "ci POST /clusters/edge-0001/rotate-token - refused",
         "watcher DELETE /clusters/edge-0001 - refused",
+        "boss DELETE /clusters edge-* begun",
         "boss DELETE /clusters edge-* accepted",
     ];
     assert_eq!(told, expected);
+    let ids: BTreeSet<&str> = records.iter().map(|record| record["id"].as_str().unwrap()).collect();
+    assert_eq!((ids.len(), &records[4]["id"], &records[9]["id"]), (9, &records[5]["id"], &records[10]["id"]));
     let metrics = call(&agent, "GET", "/metrics", Some(&viewer), "").body;
     for line in [
         "scale_agent_api_denied_total{reason=\"missing\"} 2",
         "scale_agent_api_denied_total{reason=\"wrong\"} 1",
         "scale_agent_api_denied_total{reason=\"role\"} 4",
-        "scale_agent_audit_records_total 9",
+        "scale_agent_audit_records_total 11",
     ] {
         assert!(metrics.contains(&format!("{line}\n")), "{line}");
     }
@@ -102,6 +118,143 @@ fn each_role_reaches_as_far_as_it_should_and_everything_is_on_record() {
                 && !records.iter().any(|record| record.to_string().contains(secret.as_str()))
         );
     }
+}
+
+/// Creates a cluster that Rancher takes its time for; the agent, and the end of the wait.
+fn begin_to_create(rancher: &FakeRancher) -> (Agent, std::net::TcpStream, Sender<()>) {
+    let held = rancher.hold("POST", "/v3/clusters");
+    let agent = Agent::start_for(rancher, "CreateWait: 1m\n");
+    let mut socket = http::connect(&agent.url);
+    let request = "POST /clusters HTTP/1.1\r\nHost: agent\r\nContent-Length: 20\r\n\r\n{\"name\":\"edge-0001\"}";
+    socket.write_all(request.as_bytes()).unwrap();
+    eventually("Rancher is asked", || match rancher.asked("POST", "/v3/clusters").len() {
+        1 => Ok(()),
+        asked => Err(asked.to_string()),
+    });
+    (agent, socket, held)
+}
+
+#[test]
+fn a_kill_leaves_what_was_begun_on_record() {
+    let rancher = FakeRancher::start();
+    let (agent, _socket, _held) = begin_to_create(&rancher);
+    let home = agent.kill();
+    let records = audit_in(home.path());
+    let told: Vec<String> =
+        records.iter().map(|record| fields(record, ["caller", "method", "path", "cluster", "outcome"])).collect();
+    assert_eq!(told, ["anyone POST /clusters edge-0001 begun"]);
+    // The next run's numbers are others.
+    let agent = Agent::start_in(home);
+    assert_eq!(call(&agent, "POST", "/nowhere", None, "").status, 404);
+    let records = audit(&agent);
+    assert_ne!(records[0]["id"], records[1]["id"]);
+}
+
+#[test]
+fn an_end_in_order_leaves_no_deed_without_one() {
+    let rancher = FakeRancher::start();
+    let (mut agent, mut socket, held) = begin_to_create(&rancher);
+    agent.signal("TERM");
+    let answer = http::read_response(&mut socket, false);
+    assert_eq!(answer.status, 202, "{answer:?}");
+    drop(held);
+    assert!(agent.wait().success());
+    let records = audit(&agent);
+    let told: Vec<String> = records.iter().map(|record| fields(record, ["cluster", "outcome"])).collect();
+    assert_eq!(told, ["edge-0001 begun", "edge-0001 accepted"]);
+    assert_eq!(records[0]["id"], records[1]["id"]);
+}
+
+#[test]
+fn what_the_gate_refuses_is_on_record_and_a_flood_is_summed_up() {
+    let rancher = FakeRancher::start();
+    let mut agent = Agent::start_for(&rancher, "APIHeaderTimeout: 1s\nAPIReadTimeout: 1s\nMaxRequestBytes: 2000\n");
+    let long = "x".repeat(20_000);
+    let refused = [
+        ("POST /clusters?a=b HTTP/1.1\r\nHost: a\r\nContent-Length: 2001\r\n\r\n", "POST /clusters 413"),
+        ("POST /clusters HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "POST /clusters 400"),
+        ("DELETE /clusters/x HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n", "DELETE /clusters/x 417"),
+        ("PATCH /clusters/x HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{", "PATCH /clusters/x 408"),
+        ("GET /health HT", "- - 408"),
+        ("GET\r\n\r\n", "- - 400"),
+        (&long, "- - 431"),
+    ];
+    for (request, _) in refused {
+        let mut socket = http::connect(&agent.url);
+        socket.write_all(request.as_bytes()).unwrap();
+        http::read_response(&mut socket, false);
+    }
+    let records = eventually("each is on record", || match audit(&agent) {
+        records if records.len() == refused.len() => Ok(records),
+        records => Err(format!("{records:?}")),
+    });
+    let told: Vec<String> = records
+        .iter()
+        .map(|record| {
+            assert_eq!(fields(record, ["source", "caller", "outcome"]), "127.0.0.1 - refused");
+            assert!(record["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{record}");
+            fields(record, ["method", "path", "status"])
+        })
+        .collect();
+    assert_eq!(told, refused.map(|(_, expected)| expected));
+    for _ in 0..30 {
+        http::send(&agent.url, b"GET\r\n\r\n");
+    }
+    assert!(agent.stop().0.success());
+    let records = audit(&agent);
+    let (sum, single) = records.split_last().unwrap();
+    assert_eq!((single.len(), &sum["refusals"], &sum["source"]), (11, &26.into(), &"127.0.0.1".into()));
+}
+
+#[test]
+fn attempts_to_change_what_is_nowhere_are_on_record_and_looks_are_not() {
+    let rancher = FakeRancher::start();
+    let (viewer, line) = make_key("viewer", "watcher");
+    let agent = Agent::start_for(&rancher, &format!("APIKeys:\n{line}\n"));
+    for (method, path, key, status) in [
+        ("GET", "/nowhere", None, 404),
+        ("OPTIONS", "/clusters", None, 405),
+        ("POST", "/nowhere?x=y", None, 404),
+        ("PUT", "/health", Some(&*viewer), 405),
+        ("WIPE", "/clusters", Some("sca_guess"), 405),
+    ] {
+        assert_eq!(call(&agent, method, path, key, "").status, status, "{method} {path}");
+    }
+    let told: Vec<String> =
+        audit(&agent).iter().map(|record| fields(record, ["caller", "method", "path", "status", "outcome"])).collect();
+    let expected = ["- POST /nowhere 404 refused", "watcher PUT /health 405 refused", "- WIPE /clusters 405 refused"];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn what_is_done_to_many_says_to_which() {
+    let rancher = FakeRancher::start();
+    let agent = Agent::start_for(&rancher, "");
+    let post = |path: &str, body: &str| call(&agent, "POST", path, None, body).json()["id"].to_string();
+    let operation = post("/clusters", r#"{"prefix":"edge-","count":2,"width":1}"#);
+    let run = agent.call("GET", &format!("/operations/{operation}")).1["run"].as_str().unwrap().to_owned();
+    agent.await_state("edge-1", "connected");
+    agent.await_state("edge-2", "connected");
+    let ramp = post("/ramps", r#"{"clusters":1,"rate":"1/h"}"#);
+    let fault =
+        post("/faults", r#"{"fault":"slow","bytes-per-second":1000000,"select":"prefix=edge-,50%","duration":"1h"}"#);
+    let fault_path = format!("/faults/{fault}");
+    call(&agent, "POST", &format!("/ramps/{ramp}/stop"), None, "");
+    call(&agent, "DELETE", &format!("/operations/{operation}"), None, "");
+    call(&agent, "DELETE", &fault_path, None, "");
+    call(&agent, "DELETE", "/clusters?run=r1", None, "");
+    let ends = audit(&agent).into_iter().filter(|record| record["outcome"] != "begun");
+    let told: Vec<String> = ends.map(|record| fields(&record, ["method", "path", "cluster", "outcome"])).collect();
+    let expected = [
+        "POST /clusters edge-* accepted".to_owned(),
+        "POST /ramps ramp-* accepted".to_owned(),
+        "POST /faults prefix=edge-,50% done".to_owned(),
+        format!("POST /ramps/{ramp}/stop ramp-* done"),
+        format!("DELETE /operations/{operation} edge-*,run={run} done"),
+        format!("DELETE /faults/{fault} prefix=edge-,50% done"),
+        "DELETE /clusters *,run=r1 accepted".to_owned(),
+    ];
+    assert_eq!(told, expected);
 }
 
 #[test]
@@ -195,12 +348,12 @@ fn an_audit_log_that_cannot_be_written_is_told_in_health() {
     let health = call(&agent, "GET", "/health", None, "");
     assert_eq!(health.status, 503, "{health:?}");
     assert!(
-        health.json()["problems"][0].as_str().unwrap().contains("1 records are lost: /dev/full: No space left"),
+        health.json()["problems"][0].as_str().unwrap().contains("2 records are lost: /dev/full: No space left"),
         "{health:?}"
     );
     let metrics = call(&agent, "GET", "/metrics", None, "").body;
     assert!(
-        metrics.contains("scale_agent_audit_records_lost_total 1\n") && metrics.contains("scale_agent_healthy 0\n")
+        metrics.contains("scale_agent_audit_records_lost_total 2\n") && metrics.contains("scale_agent_healthy 0\n")
     );
 }
 

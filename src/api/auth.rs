@@ -1,14 +1,16 @@
 //! Who calls, and whether they may.
 
+use super::audit::Refusals;
 use super::body::header;
 use super::problem::{Kind, Problem};
+use super::route::changes_something;
 use crate::config::{ApiKey, Role};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use ring::digest::{SHA256, digest};
-use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
 use tiny_http::Request;
@@ -16,7 +18,7 @@ use tiny_http::Request;
 /// The keys, and who failed to show one lately.
 pub(super) struct Auth {
     keys: RwLock<Vec<ApiKey>>,
-    refusals: Mutex<Refusals>,
+    refusals: Arc<Refusals>,
 }
 
 /// Whoever sent a request.
@@ -26,34 +28,6 @@ pub(super) struct Caller {
     pub(super) name: String,
     /// What the caller may do; `None` as long as nothing is known.
     pub(super) role: Option<Role>,
-}
-
-/// Who was refused within the present minute.
-#[derive(Default)]
-struct Refusals {
-    since: Option<Instant>,
-    /// How often, by address.
-    by_source: HashMap<IpAddr, u32>,
-    /// How many of them are on record.
-    recorded: u32,
-    /// Those that are not, of this minute and of earlier ones that nobody has asked for yet.
-    unrecorded: Unrecorded,
-}
-
-/// Refusals that were not put on record one by one.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Unrecorded {
-    /// How many.
-    pub(super) count: u64,
-    /// The address that the last of them came from.
-    pub(super) last: Option<IpAddr>,
-}
-
-/// How an address stands after one more refusal.
-struct Standing {
-    /// How long it has to wait, if it was refused too often.
-    wait: Option<Duration>,
-    is_worth_a_record: bool,
 }
 
 /// A caller that is turned away.
@@ -83,8 +57,8 @@ pub(super) enum Denial {
 
 impl Auth {
     /// One with these keys; without any, everybody may do everything.
-    pub(super) fn new(keys: Vec<ApiKey>) -> Auth {
-        Auth { keys: RwLock::new(keys), refusals: Mutex::default() }
+    pub(super) fn new(keys: Vec<ApiKey>, refusals: Arc<Refusals>) -> Auth {
+        Auth { keys: RwLock::new(keys), refusals }
     }
 
     /// Uses these keys from now on.
@@ -100,18 +74,17 @@ impl Auth {
         role: Option<Role>,
         now: Instant,
     ) -> Result<Caller, Box<Refused>> {
-        let stranger = || Caller { name: NOBODY.into(), role: None };
-        let refused = |caller, denial, problem, standing: &Standing| {
-            Box::new(Refused { caller, denial, problem, is_worth_a_record: standing.is_worth_a_record })
+        let refused = |caller, denial, problem, is_worth_a_record| {
+            Box::new(Refused { caller, denial, problem, is_worth_a_record })
         };
         let is_open = self.keys.read().is_empty();
         if let Some(problem) = cross_site(request, is_open) {
-            let standing = self.refusals.lock().count(source, now);
-            return Err(refused(stranger(), Denial::CrossSite, problem, &standing));
+            let standing = self.refusals.count(source, now);
+            return Err(refused(Caller::nobody(), Denial::CrossSite, problem, standing.is_worth_a_record));
         }
-        let Some(needed) = role else { return Ok(stranger()) };
+        let Some(needed) = role else { return Ok(Caller::nobody()) };
         if is_open {
-            return Ok(Caller { name: ANYONE.into(), role: Some(Role::Admin) });
+            return Ok(Caller::anyone());
         }
         let shown = shown_key(request);
         let caller = shown.as_deref().and_then(|key| self.holder(key));
@@ -119,17 +92,22 @@ impl Auth {
             let denial = if shown.is_some() { Denial::Wrong } else { Denial::Missing };
             // Whoever has a key is never kept waiting by others at the same address: a key has 256 random bits, so the limit is there to
             // spare the logs, not to stop guessing.
-            let standing = self.refusals.lock().count(source, now);
+            let standing = self.refusals.count(source, now);
             return Err(match standing.wait {
-                Some(wait) => refused(stranger(), Denial::Limited, limited(wait), &standing),
-                None => refused(stranger(), denial, unauthorized(denial), &standing),
+                Some(wait) => refused(Caller::nobody(), Denial::Limited, limited(wait), standing.is_worth_a_record),
+                None => refused(Caller::nobody(), denial, unauthorized(denial), standing.is_worth_a_record),
             });
         };
         if caller.role < Some(needed) {
             let detail = format!("the key {} is a {}'s", caller.name, caller.role.map_or("", Role::as_str));
             let remedy = format!("use a key whose role is {needed}");
-            let standing = self.refusals.lock().count(source, now);
-            return Err(refused(caller, Denial::Role, Problem::new(Kind::Forbidden, detail, remedy), &standing));
+            let standing = self.refusals.count(source, now);
+            return Err(refused(
+                caller,
+                Denial::Role,
+                Problem::new(Kind::Forbidden, detail, remedy),
+                standing.is_worth_a_record,
+            ));
         }
         Ok(caller)
     }
@@ -146,55 +124,24 @@ impl Auth {
         found
     }
 
-    /// What was refused and not recorded until a minute ago; each is told once. With `all`, up to now.
-    pub(super) fn unrecorded(&self, now: Instant, all: bool) -> Option<Unrecorded> {
-        let mut refusals = self.refusals.lock();
-        if !all && refusals.since.is_some_and(|since| now.saturating_duration_since(since) < WINDOW) {
-            return None;
+    /// Who sent a request that asks for nothing there is.
+    pub(super) fn caller(&self, request: &Request) -> Caller {
+        if self.keys.read().is_empty() {
+            return Caller::anyone();
         }
-        refusals.begin(now);
-        Some(std::mem::take(&mut refusals.unrecorded)).filter(|unrecorded| unrecorded.count > 0)
+        shown_key(request).and_then(|key| self.holder(&key)).unwrap_or_else(Caller::nobody)
     }
 }
 
-impl Refusals {
-    fn count(&mut self, source: IpAddr, now: Instant) -> Standing {
-        if self.since.is_none_or(|since| now.saturating_duration_since(since) >= WINDOW) {
-            self.begin(now);
-        }
-        // One who has a network of IPv6 has as many addresses as he likes.
-        let source = network(source);
-        let has_room = self.by_source.len() < MAX_ADDRESSES || self.by_source.contains_key(&source);
-        let count = if has_room {
-            let count = self.by_source.entry(source).or_default();
-            *count = count.saturating_add(1);
-            *count
-        } else {
-            1
-        };
-        let over = self.since.map_or(WINDOW, |since| (since + WINDOW).saturating_duration_since(now));
-        let is_worth_a_record = count <= REFUSALS_EACH + 1 && self.recorded < RECORDS;
-        if is_worth_a_record {
-            self.recorded += 1;
-        } else {
-            self.unrecorded.count += 1;
-            self.unrecorded.last = Some(source);
-        }
-        Standing { wait: (count > REFUSALS_EACH).then_some(over), is_worth_a_record }
+impl Caller {
+    /// Whoever shows no key.
+    pub(super) fn nobody() -> Caller {
+        Caller { name: "-".into(), role: None }
     }
 
-    fn begin(&mut self, now: Instant) {
-        self.since = Some(now);
-        self.by_source.clear();
-        self.recorded = 0;
-    }
-}
-
-/// The address itself, or the /64 it is in.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(v6) => IpAddr::from((u128::from(v6) >> 64 << 64).to_be_bytes()),
-        v4 => v4,
+    /// Whoever calls an agent without keys.
+    fn anyone() -> Caller {
+        Caller { name: "anyone".into(), role: Some(Role::Admin) }
     }
 }
 
@@ -236,11 +183,10 @@ fn shown_key(request: &Request) -> Option<String> {
 /// loopback: it may not change anything, and not read under a name of its own that leads here (DNS rebinding).
 fn cross_site(request: &Request, is_open: bool) -> Option<Problem> {
     let host = header(request, "Host").unwrap_or_default();
-    let changes = !matches!(request.method().as_str(), "GET" | "HEAD");
     let foreign = |origin: String| origin.split_once("://").is_none_or(|(_, authority)| authority != host);
     let is_foreign = header(request, "Origin").is_some_and(foreign)
         || header(request, "Sec-Fetch-Site").is_some_and(|site| site == "cross-site");
-    if changes && is_foreign {
+    if changes_something(request.method().as_str()) && is_foreign {
         let detail = "a browser sends this on behalf of another site";
         return Some(Problem::new(Kind::Forbidden, detail, "call the agent from its own page, or with curl"));
     }
@@ -277,21 +223,8 @@ fn limited(wait: Duration) -> Problem {
     .with_header("Retry-After", seconds.to_string())
 }
 
-/// Whoever shows no key.
-const NOBODY: &str = "-";
-/// Whoever calls an agent without keys.
-const ANYONE: &str = "anyone";
 /// Not Basic, though that is taken too: browsers would ask for a password before the status page can ask for the key.
 const CHALLENGE: &str = "Bearer realm=\"scale-cluster-agent\"";
-/// Refusals of an address that are answered as what they are: a person who mistypes stays below it, a script that tries does not.
-const REFUSALS_EACH: u32 = 10;
-/// Refusals that are recorded one by one in a window, whoever they are of: the audit log keeps what was done for days rather than for
-/// as long as it takes to fill it.
-const RECORDS: u32 = 200;
-/// What these limits are for, and after which all begins again.
-const WINDOW: Duration = Duration::from_secs(60);
-/// Addresses that are counted; those of others are no reason to keep anybody waiting.
-const MAX_ADDRESSES: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -307,7 +240,7 @@ mod tests {
     }
 
     fn auth() -> Auth {
-        Auth::new(vec![key("watcher", Role::Viewer, "sca_v"), key("ci", Role::Operator, "sca_o")])
+        Auth::new(vec![key("watcher", Role::Viewer, "sca_v"), key("ci", Role::Operator, "sca_o")], Arc::default())
     }
 
     fn request(fields: &[(&str, &str)]) -> Request {
@@ -354,75 +287,44 @@ mod tests {
     #[test]
     fn an_address_that_fails_often_is_told_to_wait_but_a_key_still_counts() {
         let auth = auth();
-        for _ in 0..REFUSALS_EACH {
+        for _ in 0..10 {
             assert_eq!(denied(&auth, &[("X-API-Key", "guess")], Role::Viewer), Some((401, Denial::Wrong)));
         }
         assert_eq!(denied(&auth, &[("X-API-Key", "guess")], Role::Viewer), Some((429, Denial::Limited)));
         assert_eq!(denied(&auth, &[("X-API-Key", "sca_v")], Role::Viewer), None);
-        let later = Instant::now() + WINDOW;
-        let refused = auth.admit(&request(&[]), SOURCE, Some(Role::Viewer), later).unwrap_err();
-        assert_eq!(refused.denial, Denial::Missing, "a window later");
     }
 
     #[test]
-    fn the_table_of_refusals_is_bounded_and_mutes_nobody() {
-        let auth = auth();
-        let now = Instant::now();
-        let mut recorded = 0;
-        let sources = 2 * MAX_ADDRESSES as u32;
-        for number in 0..sources {
-            let source = IpAddr::from(number.to_be_bytes());
-            let refused = auth.admit(&request(&[]), source, Some(Role::Viewer), now).unwrap_err();
-            assert_eq!(refused.denial, Denial::Missing, "the first of {source}");
-            recorded += u32::from(refused.is_worth_a_record);
-        }
-        assert_eq!(auth.refusals.lock().by_source.len(), MAX_ADDRESSES);
-        assert_eq!(recorded, RECORDS);
-        assert_eq!(auth.unrecorded(now, false), None, "not before the minute is over");
-        let unrecorded = auth.unrecorded(now + WINDOW, false).unwrap();
-        assert_eq!(unrecorded.count, u64::from(sources - RECORDS));
-        assert_eq!(unrecorded.last, Some(IpAddr::from((sources - 1).to_be_bytes())));
-        assert_eq!(auth.unrecorded(now + 2 * WINDOW, false), None, "told once");
-        let refused = auth.admit(&request(&[]), SOURCE, Some(Role::Viewer), now + 2 * WINDOW).unwrap_err();
-        assert!(refused.is_worth_a_record, "a minute later");
-    }
-
-    #[test]
-    fn whatever_the_refusal_a_flood_is_summed_up() {
+    fn whatever_the_refusal_a_flood_is_not_worth_a_record_each() {
         let auth = auth();
         let now = Instant::now();
         let crossing = [("Origin", "http://evil.test"), ("X-API-Key", "sca_o")];
         let reaching = [("X-API-Key", "sca_v")];
+        let mut recorded = 0;
         for fields in [&crossing[..], &reaching[..]] {
-            for number in 0..100 {
+            for _ in 0..100 {
                 let refused = auth.admit(&request(fields), SOURCE, Some(Role::Operator), now).unwrap_err();
                 assert_eq!(refused.problem.status, 403, "never 429: it is no guess");
-                if number > REFUSALS_EACH {
-                    assert!(!refused.is_worth_a_record, "{number}");
-                }
+                recorded += usize::from(refused.is_worth_a_record);
             }
         }
-        let unrecorded = auth.unrecorded(now, true).unwrap();
-        assert_eq!(unrecorded.count, u64::from(200 - REFUSALS_EACH - 1));
+        assert_eq!(recorded, 11);
     }
 
     #[test]
-    fn a_network_of_ipv6_is_one_address() {
+    fn who_asks_for_what_is_nowhere_is_known_by_the_key() {
         let auth = auth();
-        let now = Instant::now();
-        let mut denials = Vec::new();
-        for number in 0..=REFUSALS_EACH {
-            let source = format!("2001:db8:1:2::{number:x}").parse().unwrap();
-            denials.push(auth.admit(&request(&[]), source, Some(Role::Viewer), now).unwrap_err().denial);
-        }
-        assert_eq!(denials.last(), Some(&Denial::Limited));
-        let elsewhere = "2001:db8:1:3::1".parse().unwrap();
-        assert_eq!(auth.admit(&request(&[]), elsewhere, Some(Role::Viewer), now).unwrap_err().denial, Denial::Missing);
+        let name = |fields: &[(&str, &str)]| auth.caller(&request(fields)).name;
+        assert_eq!(
+            (name(&[]), name(&[("X-API-Key", "sca_o")]), name(&[("X-API-Key", "guess")])),
+            ("-".into(), "ci".into(), "-".into())
+        );
+        assert_eq!(Auth::new(Vec::new(), Arc::default()).caller(&request(&[])).name, "anyone");
     }
 
     #[test]
     fn other_sites_drive_nothing_through_a_browser() {
-        let open = Auth::new(Vec::new());
+        let open = Auth::new(Vec::new(), Arc::default());
         for (fields, expected) in [
             (&[][..], None),
             (&[("Origin", "http://localhost:9090")], None),

@@ -50,15 +50,6 @@ impl Call<'_> {
     }
 }
 
-impl Call<'_> {
-    /// The cluster it is about; what the names of many begin with, and a star.
-    pub(super) fn cluster(&self) -> Option<String> {
-        let many = || self.body.text("prefix").or_else(|| self.query.text("prefix"));
-        let one = Some(self.name("name")).filter(|name| !name.is_empty()).or_else(|| self.body.text("name"));
-        one.or_else(|| many().map(|prefix| format!("{prefix}*")))
-    }
-}
-
 impl Page {
     /// JSON, indented and with a line end: answers are read in terminals.
     pub(super) fn json(status: u16, value: &impl Serialize) -> Page {

@@ -24,6 +24,7 @@ mod route;
 mod routes;
 mod server;
 mod stats;
+mod subject;
 
 pub use audit::AuditConfig;
 pub use gate::{Certificate, GateLimits};

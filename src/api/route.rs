@@ -108,11 +108,6 @@ impl Route {
         segments.next().is_none().then_some(names)
     }
 
-    /// Whether it changes anything.
-    pub(super) fn changes_something(&self) -> bool {
-        self.method != "GET"
-    }
-
     /// Every problem that its callers may meet.
     pub(super) fn all_problems(&self) -> impl Iterator<Item = Kind> {
         let with_body: &[Kind] = if self.body.is_some() { &[Kind::TooLarge, Kind::UnsupportedMediaType] } else { &[] };
@@ -124,6 +119,11 @@ impl Route {
     pub(super) fn braces(&self) -> impl Iterator<Item = &'static str> {
         self.path.split('/').filter_map(brace)
     }
+}
+
+/// Whether a request of this method is meant to change anything: all but those that RFC 9110 §9.2.1 calls safe.
+pub(super) fn changes_something(method: &str) -> bool {
+    !matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE")
 }
 
 fn brace(segment: &'static str) -> Option<&'static str> {

@@ -1,19 +1,20 @@
 //! From tiny_http to the handlers and back.
 
-use super::audit::{AuditConfig, AuditLog, Deed};
+use super::audit::{AuditConfig, Auditor, Deed, Outcome, Refusals};
 use super::auth::{Auth, Refused};
 use super::body::{header, read_object};
 use super::call::{Call, Page, Present, Reaction};
 use super::field::Values;
-use super::gate::{Certificate, Gate, GateConfig, GateLimits, SOURCE_FIELD};
-use super::problem::Problem;
+use super::gate::{self, Certificate, Gate, GateConfig, GateLimits, SOURCE_FIELD};
+use super::problem::{Kind, Problem};
 use super::respond;
-use super::route::{Found, Route};
+use super::route::{Found, Route, changes_something};
 use super::stats::Stats;
+use super::subject;
 use crate::config::ApiKey;
 use crate::manager::{Action, Answer, Command, HealthView, Reply};
-use crate::telemetry::Metrics;
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crate::telemetry::{Gauge, Metrics};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::ffi::OsStrExt;
@@ -21,7 +22,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tiny_http::{Request, Server};
 
 /// What the API is started with.
@@ -51,7 +52,7 @@ pub(super) struct Shared {
     /// What the agent counts.
     pub(super) metrics: Metrics,
     auth: Auth,
-    audit: Arc<AuditLog>,
+    auditor: Arc<Auditor>,
     stats: Arc<Stats>,
     max_body_bytes: usize,
 }
@@ -61,6 +62,7 @@ pub struct Api {
     gate: Gate,
     server: Arc<Server>,
     shared: Arc<Shared>,
+    under_way: Arc<Gauge>,
     certificate: Option<Arc<Certificate>>,
     address: SocketAddr,
 }
@@ -72,19 +74,25 @@ pub struct ApiError(String);
 
 /// What the `api-N` threads do.
 enum Work {
-    Read(Request),
-    Answer(Box<Waiting>, Option<Present>, Answer),
+    Read(Waiting),
+    Answer(Waiting, Option<Present>, Answer),
 }
 
-/// A request that waits for its answer.
+/// A request under way. Whatever becomes of it, it is answered, and its deed has an end on record.
 struct Waiting {
-    request: Request,
+    /// None once it is answered.
+    request: Option<Request>,
     /// The position of its route in the table, if it has one.
     route: Option<usize>,
     begun: Instant,
     /// What the audit log says of it, if anything.
-    deed: Option<Deed>,
+    deed: Option<Box<Deed>>,
+    shared: Arc<Shared>,
+    _place: Place,
 }
+
+/// One of the requests that may be under way at once.
+struct Place(Arc<Gauge>);
 
 impl Api {
     /// Starts accepting.
@@ -92,13 +100,14 @@ impl Api {
         let failed = |error: &dyn std::fmt::Display| ApiError(error.to_string());
         let address = config.listener.local_addr().map_err(|error| failed(&error))?;
         let audit_path = config.audit.path.clone();
-        let audit = AuditLog::open(config.audit)
+        let refusals = Arc::<Refusals>::default();
+        let auditor = Auditor::open(config.audit, refusals.clone())
             .map_err(|error| ApiError(format!("the audit log {}: {error}", audit_path.display())))?;
-        let audit = Arc::new(audit);
+        let auditor = Arc::new(auditor);
         let stats = Arc::<Stats>::default();
         let mut metrics = config.metrics;
         metrics.add(stats.clone());
-        metrics.add(audit.clone());
+        metrics.add(auditor.clone());
 
         let (listener, inner) = inner_listener(&config.home).map_err(|error| failed(&error))?;
         let server = Server::from_listener(listener, None).map_err(|error| failed(&error))?;
@@ -106,20 +115,29 @@ impl Api {
         let tls = config.certificate.as_ref().map(Certificate::server_config).transpose();
         let tls = tls.map_err(|error| failed(&error))?;
         let max_body_bytes = config.limits.max_body_bytes;
-        let gate = GateConfig { listener: config.listener, inner, tls, limits: config.limits };
+        let refused = {
+            let auditor = auditor.clone();
+            move |refused: &gate::Refused<'_>| {
+                let gate::Refused { source, method, target, status, detail } = *refused;
+                auditor.refuse(source, method, without_query(target), status, detail);
+            }
+        };
+        let refused = Box::new(refused);
+        let gate = GateConfig { listener: config.listener, inner, tls, limits: config.limits, refused };
         let gate = Gate::start(gate).map_err(|error| failed(&error))?;
         metrics.add(gate.stats());
-        let (commands, auth) = (config.commands, Auth::new(config.keys));
-        let shared = Arc::new(Shared { commands, metrics, auth, audit, stats, max_body_bytes });
+        let (commands, auth) = (config.commands, Auth::new(config.keys, refusals));
+        let shared = Arc::new(Shared { commands, metrics, auth, auditor, stats, max_body_bytes });
 
-        let (work, queue) = bounded(QUEUE_LENGTH);
+        let (work, queue) = bounded(MAX_UNDER_WAY as usize);
         for index in 0..THREADS {
             let worker = Worker { queue: queue.clone(), work: work.clone(), shared: shared.clone() };
             spawn(format!("api-{index}"), move || worker.run())?;
         }
-        let acceptor = server.clone();
-        spawn("api".into(), move || accept(&acceptor, &work))?;
-        Ok(Api { gate, server, shared, certificate: config.certificate, address })
+        let under_way = Arc::<Gauge>::default();
+        let acceptor = Acceptor { server: server.clone(), work, shared: shared.clone(), under_way: under_way.clone() };
+        spawn("api".into(), move || acceptor.run())?;
+        Ok(Api { gate, server, shared, under_way, certificate: config.certificate, address })
     }
 
     /// Where it listens.
@@ -135,7 +153,7 @@ impl Api {
 
     /// Looks after what time brings: a certificate whose files changed, and refusals that are summed up in the audit log.
     pub fn tend(&self) {
-        self.sum_up(false);
+        self.shared.auditor.catch_up(false);
         match self.certificate.as_ref().map(|certificate| certificate.reload()) {
             Some(Ok(true)) => log::info!("the REST API shows another certificate from now on"),
             Some(Err(error)) => log::error!("the REST API's certificate stays as it was: {error}"),
@@ -147,13 +165,15 @@ impl Api {
     pub fn stop(&self) {
         self.gate.stop();
         self.server.unblock();
-        self.sum_up(true);
     }
 
-    fn sum_up(&self, all: bool) {
-        if let Some(unrecorded) = self.shared.auth.unrecorded(Instant::now(), all) {
-            self.shared.audit.sum_up(&unrecorded);
+    /// Gives what is under way its answer and its end on record, once the manager has stopped.
+    pub fn close(&self) {
+        let deadline = Instant::now() + CLOSING;
+        while self.under_way.get() > 0 && Instant::now() < deadline {
+            std::thread::sleep(CLOSING_POLL);
         }
+        self.shared.auditor.catch_up(true);
     }
 }
 
@@ -175,20 +195,52 @@ fn inner_listener(home: &Path) -> io::Result<(UnixListener, PathBuf)> {
     Ok((listener, path))
 }
 
-fn accept(server: &Server, work: &Sender<Work>) {
-    loop {
-        match server.recv() {
-            Ok(request) => match work.try_send(Work::Read(request)) {
-                Ok(()) => {}
-                Err(TrySendError::Full(Work::Read(request))) => {
-                    let page = respond::problem(Problem::overloaded(), request.url());
-                    respond::send(request, page);
-                }
-                Err(_) => return,
-            },
-            // `stop` was called, or the listening socket broke: the agent itself goes on.
-            Err(error) => return log::debug!("the REST API stops accepting: {error}"),
+struct Acceptor {
+    server: Arc<Server>,
+    work: Sender<Work>,
+    shared: Arc<Shared>,
+    under_way: Arc<Gauge>,
+}
+
+impl Acceptor {
+    fn run(self) {
+        loop {
+            match self.server.recv() {
+                Ok(request) => self.take(request),
+                // `stop` was called, or the listening socket broke: the agent itself goes on.
+                Err(error) => return log::debug!("the REST API stops accepting: {error}"),
+            }
         }
+    }
+
+    fn take(&self, request: Request) {
+        let Some(place) = Place::among(&self.under_way) else { return self.shared.turn_away(request) };
+        let waiting = Waiting {
+            request: Some(request),
+            route: None,
+            begun: Instant::now(),
+            deed: None,
+            shared: self.shared.clone(),
+            _place: place,
+        };
+        // There is room: each request under way waits at one place at most. Where nobody works any more it is answered as it is dropped.
+        let _ = self.work.try_send(Work::Read(waiting));
+    }
+}
+
+impl Place {
+    /// One of those that this counts, if one is left. For one thread to ask.
+    fn among(under_way: &Arc<Gauge>) -> Option<Place> {
+        (under_way.get() < MAX_UNDER_WAY).then(|| {
+            under_way.add(1);
+            Place(under_way.clone())
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.add(-1);
     }
 }
 
@@ -200,29 +252,35 @@ struct Worker {
 
 impl Worker {
     fn run(self) {
-        for work in &self.queue {
-            match work {
-                Work::Read(request) => self.read(request),
-                Work::Answer(waiting, present, answer) => self.answer(*waiting, present, answer),
+        loop {
+            select! {
+                recv(self.queue) -> work => match work {
+                    Ok(Work::Read(waiting)) => self.read(waiting),
+                    Ok(Work::Answer(waiting, present, answer)) => self.answer(waiting, present, answer),
+                    Err(_) => return,
+                },
+                recv(self.shared.auditor.notes()) -> note => note.into_iter().for_each(|note| self.shared.auditor.put(note)),
             }
         }
     }
 
-    fn read(&self, request: Request) {
-        let mut waiting = Waiting { request, route: None, begun: Instant::now(), deed: None };
-        let reaction = self.shared.take(&mut waiting);
-        match reaction {
-            Err(problem) => self.shared.refuse(waiting, problem),
-            Ok(Reaction::Show(page)) => self.shared.send(waiting, page, None),
+    fn read(&self, mut waiting: Waiting) {
+        match waiting.take() {
+            Err(problem) => waiting.refuse(problem),
+            Ok(Reaction::Show(page)) => waiting.end(page, None),
             Ok(Reaction::Ask(action)) => self.ask(waiting, None, action),
             Ok(Reaction::AskFor(action, present)) => self.ask(waiting, Some(present), action),
         }
     }
 
-    fn ask(&self, waiting: Waiting, present: Option<Present>, action: Action) {
-        let (work, waiting) = (self.work.clone(), Box::new(waiting));
+    fn ask(&self, mut waiting: Waiting, present: Option<Present>, action: Action) {
+        if let Some(deed) = &mut waiting.deed {
+            deed.cluster = subject::of_action(&action).or(deed.cluster.take());
+            self.shared.auditor.write(deed, &Outcome::Begun);
+        }
+        let work = self.work.clone();
         let reply = Reply::new(move |answer| {
-            // A queue as full as that has no room for this answer either: its client sees a closed connection.
+            // There is room, see `Acceptor::take`.
             let _ = work.try_send(Work::Answer(waiting, present, answer));
         });
         let refused = self.shared.commands.try_send(Command { action, reply });
@@ -236,80 +294,130 @@ impl Worker {
         }
     }
 
-    fn answer(&self, waiting: Waiting, present: Option<Present>, answer: Answer) {
+    fn answer(&self, mut waiting: Waiting, present: Option<Present>, answer: Answer) {
+        if let Some(deed) = &mut waiting.deed {
+            deed.cluster = deed.cluster.take().or_else(|| subject::of_answer(&answer));
+        }
         let page = match present {
             Some(present) => present(&self.shared, answer).or_else(respond::answer),
             None => respond::answer(answer),
         };
         match page {
-            Ok(page) => self.shared.send(waiting, page, None),
-            Err(problem) => self.shared.refuse(waiting, problem),
+            Ok(page) => waiting.end(page, None),
+            Err(problem) => waiting.refuse(problem),
         }
     }
 }
 
-impl Shared {
+impl Waiting {
     /// Checks a request and its caller against the route, and lets the handler have it.
-    fn take(&self, waiting: &mut Waiting) -> Result<Reaction, Problem> {
-        let request = &mut waiting.request;
-        let (method, path) = (request.method().as_str().to_owned(), path_and_query(request).0.to_owned());
+    fn take(&mut self) -> Result<Reaction, Problem> {
+        let Waiting { request, route, begun, deed, shared, .. } = self;
+        // Invariant: it is there until it is answered.
+        let Some(request) = request else { return Err(Problem::overloaded()) };
+        let (method, path) = (request.method().as_str().to_owned(), without_query(request.url()).to_owned());
+        let changes = changes_something(&method);
         let source = source(request);
         let found = Route::find(&method, &path);
-        waiting.route = found.as_ref().ok().map(|found| found.index);
+        *route = found.as_ref().ok().map(|found| found.index);
         // What is nowhere tells nothing, so anybody may hear of it.
         let role = found.as_ref().ok().and_then(|found| found.route.role);
-        let deed = |caller| Deed { source, caller, method, path, cluster: None };
-        let caller = match self.auth.admit(request, source, role, waiting.begun) {
+        let on_record = |caller| Some(Box::new(shared.auditor.deed(source, caller, method, path)));
+        let caller = match shared.auth.admit(request, source, role, *begun) {
             Ok(caller) => caller,
             Err(refused) => {
                 let Refused { caller, denial, problem, is_worth_a_record } = *refused;
-                self.stats.denied(denial);
-                waiting.deed = is_worth_a_record.then(|| deed(caller));
+                shared.stats.denied(denial);
+                if is_worth_a_record {
+                    *deed = on_record(caller);
+                }
                 return Err(problem);
             }
         };
-        let Found { route, names, .. } = found?;
-        if route.changes_something() {
-            waiting.deed = Some(deed(caller));
+        let Found { route, names, .. } = match found {
+            Ok(found) => found,
+            Err(problem) => {
+                if changes && shared.auditor.is_worth_a_record(source, *begun) {
+                    *deed = on_record(shared.auth.caller(request));
+                }
+                return Err(problem);
+            }
+        };
+        if changes {
+            *deed = on_record(caller);
         }
-        let query = Values::from_query(path_and_query(request).1, route.query)?;
+        let query = request.url().split_once('?').map_or("", |(_, query)| query);
+        let query = Values::from_query(query, route.query)?;
         let body = match route.body {
-            Some(fields) => Values::from_object(read_object(request, self.max_body_bytes)?, fields)?,
+            Some(fields) => Values::from_object(read_object(request, shared.max_body_bytes)?, fields)?,
             None => Values::default(),
         };
-        let call = Call { names, query, body, shared: self };
-        if let Some(deed) = &mut waiting.deed {
-            deed.cluster = call.cluster();
+        let call = Call { names, query, body, shared };
+        if let Some(deed) = deed {
+            deed.cluster = subject::of_call(&call);
         }
         (route.handle)(&call)
     }
 
+    fn refuse(self, problem: Problem) {
+        let detail = problem.detail.clone();
+        let page = respond::problem(problem, self.request.as_ref().map_or("/", Request::url));
+        self.end(page, Some(detail));
+    }
+
+    fn end(mut self, page: Page, detail: Option<String>) {
+        let took = self.begun.elapsed();
+        self.shared.stats.answered(self.route, page.status, took);
+        if let Some(deed) = self.deed.take() {
+            self.shared.auditor.write(&deed, &Outcome::Answered { status: page.status, detail, took });
+        }
+        if let Some(request) = self.request.take() {
+            respond::send(request, page);
+        }
+    }
+}
+
+impl Drop for Waiting {
+    /// The manager has stopped without an answer. The thread is its own, so nothing here waits.
+    fn drop(&mut self) {
+        let Some(request) = self.request.take() else { return };
+        let took = self.begun.elapsed();
+        if let Some(deed) = self.deed.take() {
+            self.shared.auditor.note(*deed, Outcome::Unknown { took });
+        }
+        let problem = Problem::new(
+            Kind::Unavailable,
+            "the agent stops, and does not know what becomes of this",
+            "look for it once the agent runs again",
+        );
+        let page = respond::problem(problem, request.url());
+        self.shared.stats.answered(self.route, page.status, took);
+        respond::send(request, page);
+    }
+}
+
+impl Shared {
     /// Adds what the manager does not know of to the agent's health.
     pub(super) fn complete(&self, health: &mut HealthView) {
-        if let Some(problem) = self.audit.problem() {
+        if let Some(problem) = self.auditor.problem() {
             health.problems.push(problem);
             health.status = "failing";
         }
     }
 
-    fn refuse(&self, waiting: Waiting, problem: Problem) {
-        let detail = problem.detail.clone();
-        let page = respond::problem(problem, waiting.request.url());
-        self.send(waiting, page, Some(&detail));
-    }
-
-    fn send(&self, waiting: Waiting, page: Page, detail: Option<&str>) {
-        let took = waiting.begun.elapsed();
-        self.stats.answered(waiting.route, page.status, took);
-        if let Some(deed) = &waiting.deed {
-            self.audit.write(deed, page.status, detail, took);
-        }
-        respond::send(waiting.request, page);
+    /// Refuses a request for which there is no place.
+    fn turn_away(&self, request: Request) {
+        let problem = Problem::overloaded();
+        let (method, path) = (request.method().as_str(), without_query(request.url()));
+        self.auditor.refuse(source(&request), method, path, problem.status, &problem.detail);
+        self.stats.answered(None, problem.status, Duration::ZERO);
+        let page = respond::problem(problem, request.url());
+        respond::send(request, page);
     }
 }
 
-fn path_and_query(request: &Request) -> (&str, &str) {
-    request.url().split_once('?').unwrap_or((request.url(), ""))
+fn without_query(target: &str) -> &str {
+    target.split_once('?').map_or(target, |(path, _)| path)
 }
 
 /// Where a request came from, as the gate says.
@@ -325,9 +433,118 @@ fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<(), ApiEr
 
 /// Threads that read and answer; the gate sees to it that none waits for a client.
 const THREADS: usize = 8;
-/// Requests and answers that may wait.
-const QUEUE_LENGTH: usize = 4096;
+/// Requests that may be under way at once: those that wait to be read, for the manager, or for their answer to be written. More than
+/// clients are let in, since one that leaves does not end what it asked for.
+const MAX_UNDER_WAY: i64 = 4096;
+/// How long the end of the agent waits for answers to be written: the disk of the audit log is all that can keep them.
+const CLOSING: Duration = Duration::from_secs(1);
+const CLOSING_POLL: Duration = Duration::from_millis(5);
 /// The socket in the agent's directory.
 const SOCKET_NAME: &str = "api.sock";
 /// `sun_path` has 108 bytes (unix(7)), one of them for the end.
 const MAX_SOCKET_PATH_BYTES: usize = 107;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crossbeam_channel::unbounded;
+    use serde_json::Value;
+    use tiny_http::{Header, TestRequest};
+
+    struct Bench {
+        folder: tempfile::TempDir,
+        acceptor: Acceptor,
+        worker: Worker,
+        commands: Receiver<Command>,
+    }
+
+    impl Bench {
+        fn new() -> Bench {
+            let folder = tempfile::tempdir().unwrap();
+            let config = AuditConfig { path: folder.path().join("audit.log"), max_bytes: 1 << 30, files: 2 };
+            let refusals = Arc::<Refusals>::default();
+            let auditor = Arc::new(Auditor::open(config, refusals.clone()).unwrap());
+            let (sender, commands) = unbounded();
+            let shared = Arc::new(Shared {
+                commands: sender,
+                metrics: Metrics::default(),
+                auth: Auth::new(Vec::new(), refusals),
+                auditor,
+                stats: Arc::default(),
+                max_body_bytes: 1024,
+            });
+            let (work, queue) = bounded(MAX_UNDER_WAY as usize);
+            let server = Arc::new(Server::http("127.0.0.1:0").unwrap());
+            let worker = Worker { queue, work: work.clone(), shared: shared.clone() };
+            let acceptor = Acceptor { server, work, shared, under_way: Arc::default() };
+            Bench { folder, acceptor, worker, commands }
+        }
+
+        fn work(&self) {
+            match self.worker.queue.try_recv().unwrap() {
+                Work::Read(waiting) => self.worker.read(waiting),
+                Work::Answer(waiting, present, answer) => self.worker.answer(waiting, present, answer),
+            }
+        }
+
+        /// The lines of the audit log.
+        fn told(&self) -> Vec<Value> {
+            self.acceptor.shared.auditor.catch_up(true);
+            let text = std::fs::read_to_string(self.folder.path().join("audit.log")).unwrap();
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        }
+    }
+
+    fn create() -> Request {
+        let field = |name: &str, value: &str| Header::from_bytes(name, value).unwrap();
+        let request = TestRequest::new().with_method(tiny_http::Method::Post).with_path("/clusters?wait=true");
+        let request = request.with_header(field("Host", "localhost")).with_header(field(SOURCE_FIELD, "192.0.2.7"));
+        request.with_body(r#"{"name":"edge-1"}"#).into()
+    }
+
+    #[test]
+    fn what_changes_something_is_on_record_before_the_manager_hears_of_it() {
+        let bench = Bench::new();
+        bench.acceptor.take(create());
+        bench.work();
+        let command = bench.commands.try_recv().unwrap();
+        let begun = bench.told();
+        assert_eq!((begun.len(), &begun[0]["outcome"], &begun[0]["cluster"]), (1, &"begun".into(), &"edge-1".into()));
+        command.reply.send(Answer::Gone);
+        bench.work();
+        let both = bench.told();
+        assert_eq!((both.len(), &both[1]["outcome"], &both[1]["id"]), (2, &"done".into(), &begun[0]["id"]));
+        assert_eq!(bench.acceptor.under_way.get(), 0);
+    }
+
+    #[test]
+    fn a_manager_that_ends_without_an_answer_leaves_no_deed_without_an_end() {
+        let bench = Bench::new();
+        bench.acceptor.take(create());
+        bench.work();
+        drop(bench.commands.try_recv().unwrap());
+        let told = bench.told();
+        assert_eq!((told.len(), &told[1]["outcome"], &told[1]["id"]), (2, &"unknown".into(), &told[0]["id"]));
+        assert_eq!(bench.acceptor.under_way.get(), 0);
+    }
+
+    #[test]
+    fn whoever_finds_no_place_is_refused_and_that_is_on_record() {
+        let bench = Bench::new();
+        (0..MAX_UNDER_WAY).for_each(|_| bench.acceptor.take(create()));
+        assert_eq!(bench.told(), [Value::Null; 0]);
+        bench.acceptor.take(create());
+        let told = bench.told();
+        let [line] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!(
+            (&line["status"], &line["source"], &line["path"]),
+            (&503.into(), &"192.0.2.7".into(), &"/clusters".into())
+        );
+        // Each that waits for its answer has kept room for it.
+        (0..MAX_UNDER_WAY).for_each(|_| bench.work());
+        bench.commands.try_iter().for_each(|command| command.reply.send(Answer::Gone));
+        assert_eq!(bench.worker.queue.len(), MAX_UNDER_WAY as usize);
+        (0..MAX_UNDER_WAY).for_each(|_| bench.work());
+        assert_eq!(bench.told().len(), 1 + 2 * MAX_UNDER_WAY as usize);
+    }
+}

@@ -126,7 +126,9 @@ fn with_own_agent(loaded: Loaded, plan: &Plan, target: &Target, stop: &Stop) -> 
     let client = Client::new(&api.url()).with_tls(tls).with_key(key);
     let outcome = with(&client, plan, target, stop);
     api.stop();
-    agent.stop()?;
+    let stopped = agent.stop();
+    api.close();
+    stopped?;
     let run = outcome?;
     if !target.clean && run.figures.active > 0 {
         // Nothing is left to be told if standard error is closed.

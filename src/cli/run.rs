@@ -46,7 +46,9 @@ pub(super) fn run(
     let _ = stop.recv();
     log::info!("stopping: closing the tunnels; another signal ends the agent at once");
     api.stop();
-    agent.stop()?;
+    let stopped = agent.stop();
+    api.close();
+    stopped?;
     Ok(ExitCode::SUCCESS)
 }
 

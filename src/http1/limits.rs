@@ -1,5 +1,7 @@
 //! What a message may cost, and how one that is not acceptable is refused.
 
+use super::Method;
+
 /// Bounds of one message.
 #[derive(Debug, Clone, Copy)]
 pub struct MessageLimits {
@@ -27,11 +29,18 @@ pub struct Refusal {
     pub status: u16,
     /// What was wrong and what was expected.
     pub message: String,
+    /// What was asked, by method and target, as far as it was understood.
+    pub asked: Option<Box<(Method, String)>>,
 }
 
 impl Refusal {
     pub(super) fn new(status: u16, message: impl Into<String>) -> Refusal {
-        Refusal { status, message: message.into() }
+        Refusal { status, message: message.into(), asked: None }
+    }
+
+    /// Of a request with this method and target.
+    pub(super) fn of(self, method: Method, target: &str) -> Refusal {
+        Refusal { asked: Some(Box::new((method, target.to_owned()))), ..self }
     }
 
     /// A head that httparse does not accept.

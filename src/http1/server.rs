@@ -148,6 +148,11 @@ impl ServerConnection {
         }
     }
 
+    /// The request whose head has arrived and whose body is under way.
+    pub fn receiving(&self) -> Option<&Request> {
+        self.request.as_ref().map(|receiving| &receiving.request)
+    }
+
     /// Gives up the request under way, if there is one: the connection only answers, and closes.
     pub fn give_up(&mut self) {
         self.must_close = true;
@@ -171,7 +176,8 @@ impl ServerConnection {
         }
         // Invariant: `read_head` answers true only after it has set the request.
         let Some(receiving) = &mut self.request else { return Ok(None) };
-        let used = receiving.body.read(&self.input, &mut receiving.request.body)?;
+        let Request { method, target, body, .. } = &mut receiving.request;
+        let used = receiving.body.read(&self.input, body).map_err(|refusal| refusal.of(method.clone(), target))?;
         self.input.drain(..used);
         if !receiving.body.is_done() {
             return Ok(None);
@@ -194,6 +200,32 @@ impl ServerConnection {
             httparse::Status::Partial if self.input.len() <= self.limits.head_bytes => return Ok(false),
             _ => return Err(Refusal::new(431, format!("the head is larger than {} bytes", self.limits.head_bytes))),
         };
+        let (method, target) = (Method::parse(parsed.method.unwrap_or_default()), parsed.path.unwrap_or_default());
+        let head = Head::read(&parsed, &self.limits).map_err(|refusal| refusal.of(method.clone(), target))?;
+        let Head { headers, body, is_http_1_0, must_close, waits } = head;
+        if waits && !body.is_done() && self.input.len() == length {
+            put(out, &["HTTP/1.1 100 Continue\r\n\r\n"]);
+        }
+        let request = Request { method, target: target.to_owned(), headers, body: Vec::new() };
+        self.request = Some(Receiving { request, body, is_http_1_0 });
+        self.must_close = must_close;
+        self.input.drain(..length);
+        Ok(true)
+    }
+}
+
+/// What a head says beside method and target.
+struct Head {
+    headers: Headers,
+    body: BodyReader,
+    is_http_1_0: bool,
+    must_close: bool,
+    /// The client sends its body once it is told to.
+    waits: bool,
+}
+
+impl Head {
+    fn read(parsed: &httparse::Request<'_, '_>, limits: &MessageLimits) -> Result<Head, Refusal> {
         let headers = collect(parsed.headers)?;
         let is_http_1_0 = parsed.version == Some(0);
         if !is_http_1_0 && headers.get_all("Host").count() != 1 {
@@ -203,23 +235,15 @@ impl ServerConnection {
             let mut options = headers.get_all("Connection").flat_map(|options| options.split(','));
             options.any(|option| option.trim().eq_ignore_ascii_case(token))
         };
-        self.must_close = says("close") || (is_http_1_0 && !says("keep-alive"));
-        let method = Method::parse(parsed.method.unwrap_or_default());
-        let target = parsed.path.unwrap_or_default().to_owned();
-        let body = BodyReader::new(Length::of_request(&headers, is_http_1_0)?, &self.limits)?;
+        let must_close = says("close") || (is_http_1_0 && !says("keep-alive"));
+        let body = BodyReader::new(Length::of_request(&headers, is_http_1_0)?, limits)?;
         let waits = match headers.get("Expect") {
             Some(expect) if !expect.eq_ignore_ascii_case("100-continue") => {
                 return Err(Refusal::new(417, "the only expectation understood is 100-continue"));
             }
-            expect => expect.is_some(),
+            expect => expect.is_some() && !is_http_1_0,
         };
-        if waits && !is_http_1_0 && !body.is_done() && self.input.len() == length {
-            put(out, &["HTTP/1.1 100 Continue\r\n\r\n"]);
-        }
-        let request = Request { method, target, headers, body: Vec::new() };
-        self.request = Some(Receiving { request, body, is_http_1_0 });
-        self.input.drain(..length);
-        Ok(true)
+        Ok(Head { headers, body, is_http_1_0, must_close, waits })
     }
 }
 

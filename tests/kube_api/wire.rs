@@ -34,7 +34,7 @@ impl Connection {
                     self.respond(&head, response.body, &mut out);
                 }
                 Ok(None) => return out,
-                Err(Refusal { status, message }) => {
+                Err(Refusal { status, message, .. }) => {
                     let head = ResponseHead { status, headers: Headers::default() };
                     self.respond(&head, Body::Bytes(message.into_bytes()), &mut out);
                     return out;

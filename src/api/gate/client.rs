@@ -1,12 +1,12 @@
 //! One client's connection: requests are read whole, handed on, and their answers written.
 
-use super::GateLimits;
 use super::relay::{Answer, Relay};
 use super::stats::Stats;
+use super::{GateLimits, Refused};
 use crate::api::problem::{Kind, Problem};
 use crate::api::respond;
 use crate::engine::Transport;
-use crate::http1::{Arrival, BodyFraming, Headers, MessageLimits, Request, ResponseHead, ServerConnection};
+use crate::http1::{Arrival, BodyFraming, Headers, MessageLimits, Method, Request, ResponseHead, ServerConnection};
 use mio::{Registry, Token};
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
@@ -29,8 +29,8 @@ pub(super) struct Client {
     is_at_end: bool,
     /// What the client had not taken yet when that was looked at last.
     backlog: usize,
-    /// What the request under way is for.
-    target: String,
+    /// Method and target of the request that was handed on.
+    asked: Option<(Method, String)>,
 }
 
 /// What the loop lends a client for one turn.
@@ -47,6 +47,8 @@ pub(super) struct Context<'a> {
     pub(super) is_awaited: bool,
     pub(super) now: Instant,
     pub(super) stats: &'a Stats,
+    /// Is told of what is refused.
+    pub(super) refused: &'a dyn Fn(&Refused<'_>),
 }
 
 /// What a turn came to.
@@ -92,7 +94,7 @@ impl Client {
             deadline: Some(now + limits.header_timeout),
             is_at_end: false,
             backlog: 0,
-            target: "/".into(),
+            asked: None,
         }
     }
 
@@ -156,12 +158,15 @@ impl Client {
                                 return Ok(if is_drained { Turn::Done } else { Turn::More });
                             }
                         }
-                        Err(refusal) if refusal.status == TOO_LARGE => {
+                        Err(refusal) => {
+                            self.asked = refusal.asked.map(|asked| *asked);
                             let limit = context.limits.max_body_bytes;
-                            let detail = format!("the body is larger than {limit} bytes (MaxRequestBytes)");
-                            self.refuse(TOO_LARGE, &detail, context);
+                            let detail = match refusal.status {
+                                TOO_LARGE => format!("the body is larger than {limit} bytes (MaxRequestBytes)"),
+                                _ => refusal.message,
+                            };
+                            self.refuse(refusal.status, &detail, context);
                         }
-                        Err(refusal) => self.refuse(refusal.status, &refusal.message, context),
                     }
                 }
                 Phase::Waiting => {
@@ -196,6 +201,7 @@ impl Client {
                         context.stats.evicted.increment();
                         return Ok(Turn::Gone);
                     } else {
+                        self.asked = None;
                         self.enter(Phase::Idle, Some(context.limits.idle_timeout), context);
                     }
                 }
@@ -255,7 +261,7 @@ impl Client {
     }
 
     fn hand_on(&mut self, request: &Request, context: &Context<'_>) {
-        self.target.clone_from(&request.target);
+        self.asked = Some((request.method.clone(), request.target.clone()));
         let wire = match Relay::prepare(request, self.source) {
             Ok(wire) => wire,
             Err(problem) => return self.refuse(BAD_REQUEST, &problem, context),
@@ -287,11 +293,15 @@ impl Client {
     /// Answers with a problem and closes.
     fn refuse(&mut self, status: u16, detail: &str, context: &Context<'_>) {
         context.stats.refused.increment();
+        let receiving = self.http.receiving().map(|request| (request.method.clone(), request.target.clone()));
+        let asked = receiving.or_else(|| self.asked.take());
+        let (method, target) = asked.as_ref().map_or(("-", "-"), |(method, target)| (method.as_str(), target.as_str()));
+        (context.refused)(&Refused { source: self.source, method, target, status, detail });
         self.relay = None;
         self.http.give_up();
         let problem =
             Problem::new(Kind::of_gate(status), detail, "see RFC 9112, or the limits in the agent's settings");
-        let page = respond::problem(problem, &self.target);
+        let page = respond::problem(problem, asked.as_ref().map_or("/", |(_, target)| target));
         let mut headers = Headers::from_iter([("Content-Type", page.media_type)]);
         page.headers.into_iter().for_each(|(name, value)| headers.push(name, value));
         let head = ResponseHead { status: page.status, headers };

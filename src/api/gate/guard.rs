@@ -39,6 +39,17 @@ pub(in crate::api) struct GateConfig {
     /// TLS, if clients speak it.
     pub(in crate::api) tls: Option<Arc<rustls::ServerConfig>>,
     pub(in crate::api) limits: GateLimits,
+    /// Is told of what is refused here; must not block.
+    pub(in crate::api) refused: Box<dyn Fn(&Refused<'_>) + Send>,
+}
+
+/// A request that goes no further, as far as it was understood: `-` stands for what was not.
+pub(in crate::api) struct Refused<'a> {
+    pub(in crate::api) source: IpAddr,
+    pub(in crate::api) method: &'a str,
+    pub(in crate::api) target: &'a str,
+    pub(in crate::api) status: u16,
+    pub(in crate::api) detail: &'a str,
 }
 
 /// The running gate.
@@ -217,6 +228,7 @@ impl Guard {
             is_awaited: self.is_starved,
             now: Instant::now(),
             stats: &self.stats,
+            refused: &*self.config.refused,
         };
         let before = client.held();
         let turn = act(client, &context);

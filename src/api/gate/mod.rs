@@ -6,7 +6,7 @@
 //! open, one connection for each request, written anew with the few fields that matter; it reads the answer whole before the
 //! client gets it. What reaches tiny_http is complete, well-formed and bounded, and a slow client costs a socket, not a thread.
 //!
-//! This room must not know routes, keys or the manager.
+//! This room must not know routes, keys, the audit log or the manager.
 
 mod certificate;
 mod client;
@@ -16,5 +16,5 @@ mod stats;
 
 pub use certificate::Certificate;
 pub use guard::GateLimits;
-pub(super) use guard::{Gate, GateConfig};
+pub(super) use guard::{Gate, GateConfig, Refused};
 pub(super) use relay::SOURCE_FIELD;
