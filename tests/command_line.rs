@@ -101,7 +101,9 @@ fn agent_with_tls(rancher: &FakeRancher, certificate: &str, key: &rcgen::KeyPair
 fn status(home: &Path, url: &str, ca_file: Option<&Path>) -> String {
     let mut command = agent_command(home);
     command.args(["status", "--agent", url]);
-    ca_file.iter().for_each(|file| drop(command.arg("--agent-ca").arg(file)));
+    if let Some(file) = ca_file {
+        command.arg("--agent-ca").arg(file);
+    }
     let output = command.output().unwrap();
     assert_eq!(output.status.success(), output.stderr.is_empty(), "{output:?}");
     String::from_utf8(output.stderr).unwrap()
