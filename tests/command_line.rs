@@ -4,9 +4,11 @@ mod support;
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use support::fake_rancher::FakeRancher;
-use support::{Agent, agent_command};
+use support::fake_rancher::{Authority, FakeRancher};
+use support::{Agent, agent_command, home_for};
 
 fn text(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -84,4 +86,101 @@ fn a_status_that_is_watched_waits_for_an_agent_that_goes_away() {
     assert!(child.try_wait().unwrap().is_none(), "it goes on");
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     assert!(child.wait().unwrap().success());
+}
+
+/// An agent with this certificate and key.
+fn agent_with_tls(rancher: &FakeRancher, certificate: &str, key: &rcgen::KeyPair) -> Agent {
+    let home = home_for(rancher, "TLSCertFile: cert.pem\nTLSKeyFile: key.pem\nRampPollInterval: 100ms\n");
+    std::fs::write(home.path().join("cert.pem"), certificate).unwrap();
+    std::fs::write(home.path().join("key.pem"), key.serialize_pem()).unwrap();
+    std::fs::set_permissions(home.path().join("key.pem"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    Agent::start_in(home)
+}
+
+/// What `status` comes to in a home: empty, or its error.
+fn status(home: &Path, url: &str, ca_file: Option<&Path>) -> String {
+    let mut command = agent_command(home);
+    command.args(["status", "--agent", url]);
+    if let Some(file) = ca_file {
+        command.arg("--agent-ca").arg(file);
+    }
+    let output = command.output().unwrap();
+    assert_eq!(output.status.success(), output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn an_agent_with_a_certificate_of_its_own_making_is_known_by_it() {
+    let rancher = FakeRancher::lively();
+    let key = rcgen::KeyPair::generate().unwrap();
+    // As `openssl req -x509` makes them: for another name, and fit to sign others.
+    let mut params = rcgen::CertificateParams::new(vec!["agent.test".to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let agent = agent_with_tls(&rancher, &params.self_signed(&key).unwrap().pem(), &key);
+    let own = agent.home.path();
+    let port = agent.url.rsplit(':').next().unwrap();
+    for url in [agent.url.clone(), format!("https://localhost:{port}"), format!("localhost:{port}")] {
+        assert_eq!(status(own, &url, None), "", "{url}");
+    }
+    let run = |args: &[&str]| agent_command(own).args(args).args(["--agent", &agent.url]).output().unwrap();
+    text(&run(&["ramp", "--clusters", "2", "--clean"]));
+    text(&run(&["clean", "--prefix", "edge-", "--dry-run"]));
+    text(&run(&["fault", "list"]));
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    let said = status(elsewhere.path(), &agent.url, None);
+    assert!(
+        said.contains("is not trusted: nobody who is known here") && said.contains("with --agent-ca FILE"),
+        "{said}"
+    );
+    let of_another = elsewhere.path().join("other.pem");
+    std::fs::write(&of_another, params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem()).unwrap();
+    assert!(status(elsewhere.path(), &agent.url, Some(&of_another)).contains("is not trusted"));
+    assert_eq!(status(elsewhere.path(), &agent.url, Some(&own.join("cert.pem"))), "");
+    let said = status(elsewhere.path(), &agent.url, Some(&own.join("key.pem")));
+    assert!(said.contains("holds no PEM certificate") && said.contains("--agent-ca"), "{said}");
+    let said = status(elsewhere.path(), &agent.url.replace("https", "http"), None);
+    assert!(said.contains("https with a TLSCertFile"), "{said}");
+    let mut command = agent_command(elsewhere.path());
+    command.env("SCALE_AGENT_AGENT_CA_FILE", own.join("cert.pem"));
+    text(&command.args(["status", "--agent", &agent.url]).output().unwrap());
+}
+
+#[test]
+fn an_agent_with_a_certificate_of_a_private_authority_is_known_by_name() {
+    let rancher = FakeRancher::start();
+    let authority = Authority::new();
+    let (certificate, key) = authority.issue("127.0.0.1", (2049, 12, 31));
+    let agent = agent_with_tls(&rancher, &certificate.pem(), &key);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let ca_file = elsewhere.path().join("ca.pem");
+    std::fs::write(&ca_file, authority.pem()).unwrap();
+    assert!(status(elsewhere.path(), &agent.url, None).contains("--agent-ca"));
+    assert_eq!(status(elsewhere.path(), &agent.url, Some(&ca_file)), "");
+    let by_name = agent.url.replace("127.0.0.1", "localhost");
+    let said = status(elsewhere.path(), &by_name, Some(&ca_file));
+    assert!(
+        said.contains("not valid for name \"localhost\"") && said.contains("a name that the certificate is for"),
+        "{said}"
+    );
+    assert_eq!(status(agent.home.path(), &by_name, None), "", "it is the very one of this configuration");
+}
+
+#[test]
+fn an_agent_whose_certificate_has_expired_is_told_so_even_at_home() {
+    let rancher = FakeRancher::start();
+    let (certificate, key) = Authority::new().issue("127.0.0.1", (2021, 1, 1));
+    let agent = agent_with_tls(&rancher, &certificate.pem(), &key);
+    let said = status(agent.home.path(), &agent.url, None);
+    assert!(said.contains("expired") && said.contains("renew the certificate"), "{said}");
+}
+
+#[test]
+fn a_ramp_of_its_own_agent_runs_over_tls_too() {
+    let rancher = FakeRancher::lively();
+    let (certificate, key) = Authority::new().issue("agent.test", (2049, 12, 31));
+    let mut agent = agent_with_tls(&rancher, &certificate.pem(), &key);
+    assert!(agent.stop().0.success());
+    let output = agent_command(agent.home.path()).args(["ramp", "--clusters", "2", "--clean"]).output().unwrap();
+    assert!(text(&output).contains("passed: 2 of 2 clusters Active"), "{output:?}");
 }

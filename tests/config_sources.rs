@@ -67,10 +67,12 @@ fn each_value_has_its_origin() {
 fn check_config_as_json() {
     let home = Home::with_config("BearerToken: token-abcde:hunter2\n");
     let outcome = home.run(&["check-config", "--output", "json"], &[("SCALE_AGENT_WORKER", "3")]);
+    assert_eq!(outcome.code, 1, "there is no Rancher");
     let json: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!(json["settings"]["BearerToken"]["value"], "***");
     assert_eq!(json["settings"]["BearerToken"]["origin"], "file AGENT/config:1");
     assert_eq!(json["settings"]["Template"]["value"], serde_json::Value::Null);
+    assert!(json["problem"].as_str().unwrap().starts_with("RancherURL is not set"), "{json:#}");
     let warnings = json["warnings"].as_array().unwrap();
     let meant = "environment variable SCALE_AGENT_WORKER is unknown and ignored; did you mean SCALE_AGENT_WORKERS?";
     assert!(warnings.iter().any(|warning| warning == meant), "{warnings:?}");
@@ -89,13 +91,22 @@ fn errors_are_a_line_and_a_remedy() {
 }
 
 #[test]
-fn run_needs_a_rancher_and_says_how_to_name_it() {
-    let outcome = Home::new().run(&[], &[]);
-    assert_eq!(outcome.code, 1);
-    assert!(outcome.stderr.starts_with("error: RancherURL is not set\n  give --rancher-url URL"), "{}", outcome.stderr);
-    let outcome = Home::new().run(&["run", "--rancher-url", "https://rancher.invalid"], &[]);
-    assert_eq!(outcome.code, 1);
-    assert!(outcome.stderr.starts_with("error: BearerToken is not set\n"), "{}", outcome.stderr);
+fn run_needs_a_rancher_and_says_how_to_name_it_and_so_does_check_config() {
+    for command in ["run", "check-config"] {
+        let fails = |home: Home, arguments: &[&str], words: &str| {
+            let outcome = home.run(&[&[command, "--listen-port", "0"], arguments].concat(), &[]);
+            assert_eq!(outcome.code, 1, "{command}");
+            assert!(outcome.stderr.contains(&format!("error: {words}")), "{command}: {}", outcome.stderr);
+        };
+        fails(Home::new(), &[], "RancherURL is not set\n  give --rancher-url URL");
+        fails(Home::new(), &["--rancher-url", "https://rancher.invalid"], "BearerToken is not set\n");
+        let known = "RancherURL: https://rancher.invalid\nBearerToken: token-abcde:hunter2\n";
+        fails(Home::with_config(&format!("{known}Template: none.yaml\n")), &[], "cannot read the template");
+        let files = "TLSCertFile: none.pem\nTLSKeyFile: none.key\n";
+        fails(Home::with_config(&format!("{known}{files}")), &[], "AGENT/none.pem: ");
+        let servers = "Servers:\n- {Name: east, URL: 'https://rancher.invalid'}\n";
+        fails(Home::with_config(servers), &[], "server east: BearerToken is not set\n");
+    }
 }
 
 #[test]
@@ -104,7 +115,8 @@ fn certificates_are_skipped_by_flag_only_and_with_a_warning() {
     let outcome = Home::new().run(&["check-config"], &variable);
     assert_eq!(outcome.code, 1);
     assert!(outcome.stderr.ends_with("  expected the flag --insecure-skip-tls-verify\n"), "{}", outcome.stderr);
-    let outcome = Home::new().run(&["check-config", "--insecure-skip-tls-verify"], &[]);
+    let rancher = [("SCALE_AGENT_RANCHER_URL", "https://r.test"), ("SCALE_AGENT_BEARER_TOKEN", "token-abcde:hunter2")];
+    let outcome = Home::new().run(&["check-config", "--insecure-skip-tls-verify"], &rancher);
     assert_eq!(outcome.code, 0);
     assert!(outcome.stderr.starts_with("warning: Rancher's certificate is not verified"), "{}", outcome.stderr);
 }

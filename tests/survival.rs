@@ -22,13 +22,13 @@ fn clusters(agent: &Agent) -> BTreeMap<String, Value> {
 
 #[test]
 fn a_restart_is_a_reconnect() {
-    let rancher = FakeRancher::start();
-    let agent = Agent::start_for(&rancher, "");
-    let before = agent.create("edge-0001").1;
-    agent.await_state("edge-0001", "connected");
+    let rancher = FakeRancher::lively();
+    let agent = Agent::start_for(&rancher, "PollInterval: 1s\n");
+    agent.create("edge-0001");
+    let before = agent.await_state("edge-0001", "active");
     let agent = agent.restart();
-    let after = agent.await_state("edge-0001", "connected");
-    for field in ["rancherId", "created"] {
+    let after = agent.await_state("edge-0001", "active");
+    for field in ["rancherId", "created", "reached"] {
         assert_eq!(after[field], before[field], "{field}");
     }
     assert_eq!(rancher.asked("POST", "/v3/clusters").len(), 1);

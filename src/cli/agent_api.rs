@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::config::Settings;
-use crate::rancher::Trust;
+use crate::rancher::{RancherError, Trust};
 use crate::remote::{Client, ClientError};
 
 /// A client of the agent at `url`, or of the one that this configuration starts on this host, with this configuration's key.
@@ -12,11 +12,18 @@ pub(super) fn client(url: Option<&str>, settings: &Settings) -> Result<Client, F
         let failure = Failure::new("the address of an agent holds a key or a password");
         return Err(failure.remedy("leave it out and put the key into APIKey or SCALE_AGENT_API_KEY").usage());
     }
-    // Beside the system's authorities, whoever holds the certificate of this configuration is the agent.
-    let trust = Trust::load(settings.tls_cert_file.as_deref(), false);
-    let trust = trust.map_err(|error| Failure::new(error.to_string()).remedy(error.remedy()))?;
-    let client = Client::new(&url.map_or_else(|| here(settings), with_scheme));
-    Ok(client.with_tls(trust.for_rest()).with_key(settings.api_key.clone()))
+    let client = Client::new(&url.map_or_else(|| here(settings), |url| with_scheme(url, settings)));
+    let client = client.with_key(settings.api_key.clone());
+    if !client.url().starts_with("https:") {
+        return Ok(client);
+    }
+    let failed = |error: RancherError| Failure::new(error.to_string()).remedy(CA_FILE);
+    let mut trust = Trust::load(settings.agent_ca_file.as_deref(), false).map_err(failed)?;
+    // Whoever holds the certificate of this configuration is the agent, if only this user may read it.
+    if let Some(Err(error)) = settings.tls_cert_file.as_deref().map(|file| trust.add_file(file)) {
+        log::debug!("{error}");
+    }
+    Ok(client.with_tls(trust.for_known().map_err(failed)?))
 }
 
 /// Whether something stands before an `@` in front of the host.
@@ -25,9 +32,14 @@ fn holds_key(url: &str) -> bool {
     rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@'))
 }
 
-/// `localhost:9090` is short for `http://localhost:9090`.
-fn with_scheme(url: &str) -> String {
-    if url.contains("://") { url.to_owned() } else { format!("http://{url}") }
+/// `localhost:9090` is short for `http://localhost:9090`, or `https` where this configuration has something to do with certificates.
+fn with_scheme(url: &str, settings: &Settings) -> String {
+    let scheme = scheme(settings.tls_cert_file.is_some() || settings.agent_ca_file.is_some());
+    if url.contains("://") { url.to_owned() } else { format!("{scheme}://{url}") }
+}
+
+fn scheme(is_tls: bool) -> &'static str {
+    if is_tls { "https" } else { "http" }
 }
 
 /// Where the agent of this configuration is found.
@@ -38,8 +50,7 @@ pub(super) fn here(settings: &Settings) -> String {
         "::" | "[::]" => "[::1]",
         host => host,
     };
-    let scheme = if settings.tls_cert_file.is_some() { "https" } else { "http" };
-    format!("{scheme}://{host}:{}", settings.listen_port)
+    format!("{}://{host}:{}", scheme(settings.tls_cert_file.is_some()), settings.listen_port)
 }
 
 impl From<ClientError> for Failure {
@@ -50,6 +61,8 @@ impl From<ClientError> for Failure {
         if usage { failure.usage() } else { failure }
     }
 }
+
+const CA_FILE: &str = "name a readable file with at least one PEM certificate with --agent-ca (AgentCAFile)";
 
 #[cfg(test)]
 mod tests {
@@ -70,5 +83,11 @@ mod tests {
         assert_eq!(url("localhost:19090"), "http://localhost:19090");
         assert_eq!(url("https://agent.example.com/"), "https://agent.example.com");
         assert_eq!(client(None, &Settings::default()).unwrap().url(), "http://127.0.0.1:9090");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ca.pem");
+        std::fs::write(&file, rcgen::generate_simple_self_signed(["ca".to_owned()]).unwrap().cert.pem()).unwrap();
+        let with_ca = Settings { agent_ca_file: Some(file), ..Settings::default() };
+        assert_eq!(client(Some("localhost:19090"), &with_ca).unwrap().url(), "https://localhost:19090");
+        assert_eq!(client(None, &with_ca).unwrap().url(), "http://127.0.0.1:9090", "its own agent has no certificate");
     }
 }

@@ -47,6 +47,10 @@ struct GlobalArgs {
     #[arg(long, global = true, value_name = "URL")]
     rancher_url: Option<String>,
 
+    /// PEM file with the CA of a running agent that speaks TLS, or with its very certificate.
+    #[arg(long, global = true, value_name = "FILE")]
+    agent_ca: Option<String>,
+
     /// Accept any certificate from Rancher; for throw-away labs.
     #[arg(long, global = true)]
     insecure_skip_tls_verify: bool,
@@ -78,7 +82,7 @@ pub(super) enum Subcommand {
     ApiKey(ApiKeyArgs),
     /// Seal tokens, so that they can stand in the configuration file.
     Secret(SecretArgs),
-    /// Print every setting with its origin; secrets are masked.
+    /// Print every setting with its origin, secrets masked, and say what `run` would miss.
     CheckConfig(CheckConfigArgs),
     /// Print the objects that a cluster of this name starts with.
     Render(RenderArgs),
@@ -453,6 +457,7 @@ impl Args {
             ("LogLevel", global.log_level.clone()),
             ("ListenPort", global.listen_port.clone()),
             ("RancherURL", global.rancher_url.clone()),
+            ("AgentCAFile", global.agent_ca.clone()),
             ("InsecureSkipTLSVerify", global.insecure_skip_tls_verify.then(|| "true".into())),
         ];
         let values = values.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();

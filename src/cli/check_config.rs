@@ -1,21 +1,36 @@
 //! `check-config`: every setting with its value and origin.
 
 use super::args::{CheckConfigArgs, ReportFormat};
-use super::{Failure, print_stdout, print_warnings};
+use super::{Failure, load_template, named_templates, print_stdout, print_warnings, serve};
 use crate::config::Loaded;
+use crate::rancher::Trust;
 use serde_json::json;
 use std::process::ExitCode;
 
-/// Prints the merged configuration. It has passed all checks already; no Rancher is needed for it.
+/// Prints the merged configuration, which has passed all checks of its own, and fails where `run` would before it asks any Rancher.
 pub(super) fn run(loaded: &Loaded, args: &CheckConfigArgs) -> Result<ExitCode, Failure> {
+    let ready = can_run(loaded);
     match args.output {
         ReportFormat::Text => {
             print_stdout(&text(loaded))?;
             print_warnings(&loaded.warnings);
         }
-        ReportFormat::Json => print_stdout(&format!("{:#}\n", json(loaded)))?,
+        ReportFormat::Json => print_stdout(&format!("{:#}\n", json(loaded, ready.as_ref().err())))?,
     }
-    Ok(ExitCode::SUCCESS)
+    ready.map(|()| ExitCode::SUCCESS)
+}
+
+/// Looks whether everything is there that the agent needs of this host.
+fn can_run(loaded: &Loaded) -> Result<(), Failure> {
+    loaded.settings.require_rancher()?;
+    serve::certificate(&loaded.settings)?;
+    load_template(None, loaded)?;
+    named_templates(loaded)?;
+    for (server, _) in loaded.settings.rancher_servers() {
+        let trust = Trust::load(server.ca_file.as_deref(), false);
+        trust.map_err(|error| Failure::new(error.to_string()).remedy(error.remedy()))?;
+    }
+    Ok(())
 }
 
 fn text(loaded: &Loaded) -> String {
@@ -35,7 +50,7 @@ fn shown(text: &str) -> &str {
     if text.is_empty() { "-" } else { text }
 }
 
-fn json(loaded: &Loaded) -> serde_json::Value {
+fn json(loaded: &Loaded, problem: Option<&Failure>) -> serde_json::Value {
     let settings: serde_json::Map<String, serde_json::Value> = loaded
         .origins
         .iter()
@@ -44,5 +59,5 @@ fn json(loaded: &Loaded) -> serde_json::Value {
             (resolved.key.to_string(), json!({"value": value, "origin": resolved.origin.to_string()}))
         })
         .collect();
-    json!({"settings": settings, "warnings": loaded.warnings})
+    json!({"settings": settings, "warnings": loaded.warnings, "problem": problem.map(ToString::to_string)})
 }

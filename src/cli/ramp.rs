@@ -121,8 +121,9 @@ fn with_own_agent(loaded: Loaded, plan: &Plan, target: &Target, stop: &Stop) -> 
     }
     let api = serve::start(&loaded, &agent, listener, certificate, keys)?;
     // The other end is this process, whatever its certificate is made out to.
-    let myself = Trust::load(None, true).map_err(|error| Failure::new(error.to_string()))?;
-    let client = Client::new(&api.url()).with_tls(myself.for_rest()).with_key(key);
+    let myself = Trust::load(None, true).and_then(|anybody| anybody.for_tunnels());
+    let tls = myself.map_err(|error| Failure::new(error.to_string()))?;
+    let client = Client::new(&api.url()).with_tls(tls).with_key(key);
     let outcome = with(&client, plan, target, stop);
     api.stop();
     let stopped = agent.stop();

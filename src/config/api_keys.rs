@@ -1,6 +1,7 @@
 //! The keys of the REST API: the entries of `APIKeys`.
 
 use super::Role;
+use super::error::Misread;
 use crate::yaml::nearest;
 use serde_yaml::Value;
 
@@ -37,11 +38,11 @@ impl ApiKey {
 }
 
 /// Reads the list of the configuration file. The error says which entry is wrong, and how.
-pub(super) fn read_api_keys(value: &Value) -> Result<Vec<ApiKey>, String> {
+pub(super) fn read_api_keys(value: &Value) -> Result<Vec<ApiKey>, Misread> {
     let Value::Sequence(entries) = value else { return Err("it is not a list".into()) };
     let mut keys: Vec<ApiKey> = Vec::new();
     for (position, entry) in entries.iter().enumerate() {
-        let at = |problem: String| format!("entry {}: {problem}", position + 1);
+        let at = |problem: String| Misread::in_entry(position, problem);
         let key = read_api_key(entry).map_err(at)?;
         if keys.iter().any(|other| other.name == key.name) {
             return Err(at(format!("another one is named {} too", key.name)));
@@ -96,7 +97,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Vec<ApiKey>, String> {
-        read_api_keys(&serde_yaml::from_str(text).unwrap())
+        read_api_keys(&serde_yaml::from_str(text).unwrap()).map_err(|misread| misread.problem)
     }
 
     #[test]

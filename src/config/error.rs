@@ -4,6 +4,33 @@ use super::Origin;
 use std::io;
 use std::path::PathBuf;
 
+/// What is wrong with a value.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Misread {
+    /// With which entry of it, from 0, if it is a list.
+    pub(super) entry: Option<usize>,
+    pub(super) problem: String,
+}
+
+impl Misread {
+    /// Something is wrong with an entry of a list.
+    pub(super) fn in_entry(entry: usize, problem: impl std::fmt::Display) -> Misread {
+        Misread { entry: Some(entry), problem: format!("entry {}: {problem}", entry + 1) }
+    }
+}
+
+impl From<String> for Misread {
+    fn from(problem: String) -> Misread {
+        Misread { entry: None, problem }
+    }
+}
+
+impl From<&str> for Misread {
+    fn from(problem: &str) -> Misread {
+        problem.to_owned().into()
+    }
+}
+
 /// Why a configuration cannot be used: what is wrong and where. [`ConfigError::remedy`] says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -63,13 +90,19 @@ pub enum ConfigError {
         expected: String,
     },
     /// A setting that this subcommand cannot do without.
-    #[error("{key} is not set")]
+    #[error("{}{key} is not set", of(server))]
     Missing {
         /// The setting.
         key: &'static str,
+        /// The one of several servers that lacks it.
+        server: Option<String>,
         /// How to set it.
         remedy: String,
     },
+}
+
+fn of(server: &Option<String>) -> String {
+    server.as_ref().map(|name| format!("server {name}: ")).unwrap_or_default()
 }
 
 impl ConfigError {

@@ -1,10 +1,19 @@
 //! The configuration file: a flat YAML mapping.
 
-use super::{ConfigError, read_text_file};
+use super::{ConfigError, Origin, read_text_file};
 use crate::yaml::{self, line_of};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// The file as it was read.
+#[derive(Debug, Default)]
+pub(super) struct File {
+    pub(super) path: PathBuf,
+    text: String,
+    /// In the order of the file; duplicates stay, for the caller to refuse.
+    pub(super) entries: Vec<Entry>,
+}
 
 /// One `Key: value` of the file.
 #[derive(Debug)]
@@ -15,8 +24,19 @@ pub(super) struct Entry {
     pub(super) line: usize,
 }
 
-/// Reads a file's entries in order; duplicates stay, for the caller to refuse. An empty file has none.
-pub(super) fn read_entries(path: &Path) -> Result<Vec<Entry>, ConfigError> {
+impl File {
+    /// Where a value stands, or an entry of it, from 0, if it is a list.
+    pub(super) fn origin(&self, key: &str, item: Option<usize>) -> Origin {
+        let place = self.entries.iter().position(|entry| entry.key == key);
+        let path = |position, item| yaml::Path::default().entry(position).item(item);
+        let of_item = place.zip(item).and_then(|(place, item)| line_of(&self.text, 0, &path(place, item)));
+        let of_key = || place.and_then(|place| self.entries.get(place)).map_or(1, |entry| entry.line);
+        Origin::File(self.path.clone(), of_item.unwrap_or_else(of_key))
+    }
+}
+
+/// Reads a file; an empty one has no entries.
+pub(super) fn read_file(path: &Path) -> Result<File, ConfigError> {
     let text = read_text_file("the configuration file", path, FILE_LIMIT_BYTES)?;
     if let Some(line) = yaml::too_deep(text.as_bytes()) {
         let problem = format!("brackets nest more than {} deep", yaml::DEPTH_LIMIT);
@@ -29,11 +49,9 @@ pub(super) fn read_entries(path: &Path) -> Result<Vec<Entry>, ConfigError> {
     };
     let Flat(entries) = serde_yaml::from_str::<Option<Flat>>(&text).map_err(malformed)?.unwrap_or_default();
     let line = |position| line_of(&text, 0, &yaml::Path::default().entry(position)).unwrap_or(1);
-    Ok(entries
-        .into_iter()
-        .enumerate()
-        .map(|(position, (key, value))| Entry { key, value, line: line(position) })
-        .collect())
+    let entries = entries.into_iter().enumerate();
+    let entries = entries.map(|(position, (key, value))| Entry { key, value, line: line(position) }).collect();
+    Ok(File { path: path.into(), text, entries })
 }
 
 /// A mapping in the order of the file, with its duplicates.

@@ -1,6 +1,7 @@
 //! What kinds of values settings have: how each is read and written.
 
 use super::api_keys::read_api_keys;
+use super::error::Misread;
 use super::servers::read_servers;
 use super::{ApiKey, LogLevels, Secret, ServerSettings, Settings, Shard};
 use jiff::SignedDuration;
@@ -100,7 +101,7 @@ impl Kind {
         settings: &mut Settings,
         value: &serde_yaml::Value,
         base: &Path,
-    ) -> Result<(), String> {
+    ) -> Result<(), Misread> {
         use serde_yaml::Value;
         if let Kind::Servers(field) = self {
             *field(settings) = read_servers(value, base)?;
@@ -110,25 +111,26 @@ impl Kind {
             *field(settings) = read_api_keys(value)?;
             return Ok(());
         }
-        match value {
-            Value::String(text) => self.set_text(settings, text, base),
+        let problem = match value {
+            Value::String(text) => return Ok(self.set_text(settings, text, base)?),
             Value::Number(number) if matches!(self, Kind::Port(_) | Kind::Count(..)) => {
-                self.set_text(settings, &number.to_string(), base)
+                return Ok(self.set_text(settings, &number.to_string(), base)?);
             }
-            Value::Number(number) if matches!(self, Kind::Time(..)) => Err(format!("{number} has no unit")),
+            Value::Number(number) if matches!(self, Kind::Time(..)) => format!("{number} has no unit"),
             Value::Bool(switch) if matches!(self, Kind::Switch(_)) => {
-                self.set_text(settings, &switch.to_string(), base)
+                return Ok(self.set_text(settings, &switch.to_string(), base)?);
             }
             // YAML reads `1.30` as the number 1.3 and `off` as text: only quotes keep what was written.
             Value::Number(_) | Value::Bool(_) if matches!(self, Kind::Secret(_)) => {
-                Err("it is not text; put it in quotes".into())
+                "it is not text; put it in quotes".into()
             }
-            Value::Number(number) => Err(format!("{number} is a number; put it in quotes if it is meant as text")),
-            Value::Bool(switch) => Err(format!("{switch} is not text; put it in quotes if it is meant as text")),
-            Value::Null => Err("it has no value".into()),
-            Value::Sequence(_) => Err("it is a list".into()),
-            Value::Mapping(_) | Value::Tagged(_) => Err("it is a mapping".into()),
-        }
+            Value::Number(number) => format!("{number} is a number; put it in quotes if it is meant as text"),
+            Value::Bool(switch) => format!("{switch} is not text; put it in quotes if it is meant as text"),
+            Value::Null => "it has no value".into(),
+            Value::Sequence(_) => "it is a list".into(),
+            Value::Mapping(_) | Value::Tagged(_) => "it is a mapping".into(),
+        };
+        Err(problem.into())
     }
 
     /// The value as text; secrets are masked, what is not set is empty.
@@ -176,7 +178,9 @@ impl Kind {
             Kind::Port(_) => "a port from 0 to 65535 such as 9090".into(),
             Kind::Count(_, min, max) => format!("a whole number from {min} to {max}"),
             Kind::Time(_, min, max) => {
-                format!("a duration from {} to {} such as 30s", duration_text(*min), duration_text(*max))
+                let example = EXAMPLE.clamp(*min, *max);
+                let [min, max, example] = [*min, *max, example].map(duration_text);
+                format!("a duration from {min} to {max} such as {example}")
             }
             Kind::Shard(_) => "NUMBER/COUNT such as 2/3, or auto/3".into(),
             Kind::Addresses(_) => "IP addresses of this host with commas between, such as 10.0.0.5, 10.0.0.6".into(),
@@ -209,6 +213,9 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 pub fn duration_text(duration: Duration) -> String {
     SignedDuration::try_from(duration).map(|signed| format!("{signed:#}").replace(' ', "")).unwrap_or_default()
 }
+
+/// Most durations are of this order.
+const EXAMPLE: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {

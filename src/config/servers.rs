@@ -1,5 +1,6 @@
 //! The Rancher servers: the entries of `Servers`, or the one that the top-level settings describe.
 
+use super::error::Misread;
 use super::validate::{Violation, is_header_text};
 use super::{ConfigError, RancherUrl, Secret, Settings, read_text_file};
 use crate::yaml::nearest;
@@ -58,7 +59,7 @@ impl ServerSettings {
             if self.bearer_token.is_empty() {
                 let remedy = "write `BearerToken: token-xxxxx:<secret>` into the configuration file, or name a file that \
                               holds it by BearerTokenFile";
-                return Err(ConfigError::Missing { key: "BearerToken", remedy: remedy.into() });
+                return Err(ConfigError::Missing { key: "BearerToken", server: None, remedy: remedy.into() });
             }
             return Ok(self.bearer_token.clone());
         };
@@ -77,7 +78,7 @@ impl ServerSettings {
         let within = |field: &str| if key == "Servers" { format!("{}: {field}: ", self.name) } else { String::new() };
         let violation = |field: &'static str, problem: &str, expected: &str| {
             let key = if key == "Servers" { key } else { field };
-            Err(Violation { key, problem: within(field) + problem, expected: expected.into() })
+            Err(Violation::new(key, within(field) + problem, expected))
         };
         let url_field = if key == "Servers" { "URL" } else { "RancherURL" };
         if !self.url.is_empty()
@@ -102,13 +103,13 @@ impl ServerSettings {
 }
 
 /// Reads the list of the configuration file; relative paths start at `base`. The error says which entry is wrong, and how.
-pub(super) fn read_servers(value: &Value, base: &Path) -> Result<Vec<ServerSettings>, String> {
+pub(super) fn read_servers(value: &Value, base: &Path) -> Result<Vec<ServerSettings>, Misread> {
     let Value::Sequence(entries) = value else { return Err("it is not a list".into()) };
     let mut servers: Vec<ServerSettings> = Vec::new();
     for (position, entry) in entries.iter().enumerate() {
-        let server = read_server(entry, base).map_err(|problem| format!("entry {}: {problem}", position + 1))?;
+        let server = read_server(entry, base).map_err(|problem| Misread::in_entry(position, problem))?;
         if servers.iter().any(|other| other.name == server.name) {
-            return Err(format!("entry {}: another one is named {} too", position + 1, server.name));
+            return Err(Misread::in_entry(position, format_args!("another one is named {} too", server.name)));
         }
         servers.push(server);
     }
@@ -165,7 +166,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Vec<ServerSettings>, String> {
-        read_servers(&serde_yaml::from_str(text).unwrap(), Path::new("/etc/agent"))
+        read_servers(&serde_yaml::from_str(text).unwrap(), Path::new("/etc/agent")).map_err(|misread| misread.problem)
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub struct Settings {
     pub api_keys: Vec<ApiKey>,
     /// `APIKey`: the key that subcommands show to a running agent.
     pub api_key: Secret,
+    /// `AgentCAFile`: PEM file with certificates that subcommands trust in a running agent, beside the system's and `TLSCertFile`.
+    pub agent_ca_file: Option<PathBuf>,
     /// `TLSCertFile`: PEM file with the certificate of the REST API and those above it; unset, it speaks plain HTTP.
     pub tls_cert_file: Option<PathBuf>,
     /// `TLSKeyFile`: PEM file with its private key.
@@ -161,6 +163,7 @@ impl Default for Settings {
             listen_port: 9090,
             api_keys: Vec::new(),
             api_key: Secret::default(),
+            agent_ca_file: None,
             tls_cert_file: None,
             tls_key_file: None,
             max_api_connections: 1024,

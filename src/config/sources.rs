@@ -1,8 +1,10 @@
 //! Merges flags, file, environment and defaults, key by key.
 
 use super::environment::Environment;
-use super::file::{Entry, read_entries};
+use super::error::Misread;
+use super::file::{Entry, File, read_file};
 use super::home::Home;
+use super::validate::Violation;
 use super::{ConfigError, Origin, SETTINGS, SealError, SealKey, Secret, Setting, Settings, is_sealed};
 use crate::yaml::nearest;
 use std::ffi::OsString;
@@ -75,7 +77,7 @@ where
         Some(path) => Some(path),
         None => home.config_file(),
     };
-    let entries = file.as_deref().map(read_entries).transpose()?.unwrap_or_default();
+    let read = file.as_deref().map(read_file).transpose()?.unwrap_or_default();
 
     let mut settings = Settings::default();
     let mut origins: Vec<(&'static Setting, Origin)> =
@@ -83,8 +85,8 @@ where
     for (setting, origin) in &mut origins {
         environment.apply(setting, &mut settings, origin)?;
     }
-    for entry in &entries {
-        apply_entry(entry, file.as_deref(), &mut settings, &mut origins)?;
+    for entry in &read.entries {
+        apply_entry(entry, &read, &mut settings, &mut origins)?;
     }
     for (key, text) in &inputs.flags.values {
         apply_flag(key, text, &mut settings, &mut origins)?;
@@ -101,12 +103,15 @@ where
         });
     }
     let warnings_of_secrets = readable_secret(&origins, &settings);
-    unseal(&mut settings, &origins)?;
-    settings.validate().map_err(|violation| ConfigError::BadValue {
-        origin: origin_of(&origins, violation.key),
-        key: violation.key,
-        problem: violation.problem,
-        expected: violation.expected,
+    let place = |key: &str, item| match origin_of(&origins, key) {
+        Origin::File(..) => read.origin(key, item),
+        elsewhere => elsewhere,
+    };
+    unseal(&mut settings, place)?;
+    settings.validate().map_err(|Violation { key, problem, expected, against, entry }| {
+        let is_default = |key| origin_of(&origins, key) == Origin::Default;
+        let key = against.filter(|_| is_default(key)).unwrap_or(key);
+        ConfigError::BadValue { origin: place(key, entry), key, problem, expected }
     })?;
     let mut warnings = environment.unknown();
     warnings.extend(settings.insecure_skip_tls_verify.then(|| INSECURE_WARNING.to_string()));
@@ -123,12 +128,11 @@ where
 
 fn apply_entry(
     entry: &Entry,
-    file: Option<&Path>,
+    file: &File,
     settings: &mut Settings,
     origins: &mut [(&'static Setting, Origin)],
 ) -> Result<(), ConfigError> {
-    let path = file.unwrap_or(Path::new(""));
-    let here = Origin::File(path.into(), entry.line);
+    let here = Origin::File(file.path.clone(), entry.line);
     let Some((setting, origin)) = origins.iter_mut().find(|(setting, _)| setting.key == entry.key) else {
         let keys = SETTINGS.iter().filter(|setting| !setting.flag_only).map(|setting| setting.key);
         return Err(ConfigError::UnknownKey {
@@ -143,10 +147,11 @@ fn apply_entry(
     if setting.flag_only {
         return Err(setting.only_by_flag(here));
     }
-    let base = path.parent().unwrap_or(Path::new(""));
+    let base = file.path.parent().unwrap_or(Path::new(""));
     match setting.kind.set_yaml(settings, &entry.value, base) {
         Ok(()) => *origin = here,
-        Err(problem) => return Err(setting.bad_value(here, problem)),
+        Err(Misread { entry: None, problem }) => return Err(setting.bad_value(here, problem)),
+        Err(Misread { entry, problem }) => return Err(setting.bad_value(file.origin(setting.key, entry), problem)),
     }
     Ok(())
 }
@@ -173,20 +178,21 @@ fn origin_of(origins: &[(&'static Setting, Origin)], key: &str) -> Origin {
     origins.iter().find(|(setting, _)| setting.key == key).map_or(Origin::Default, |(_, origin)| origin.clone())
 }
 
-/// Opens what is sealed.
-fn unseal(settings: &mut Settings, origins: &[(&'static Setting, Origin)]) -> Result<(), ConfigError> {
+/// Opens what is sealed; `place` tells where a setting stands, or an entry of it.
+fn unseal(settings: &mut Settings, place: impl Fn(&str, Option<usize>) -> Origin) -> Result<(), ConfigError> {
     let (file, text) = (settings.seal_key_file.clone(), settings.seal_key.clone());
     let key = || match (&file, text.is_empty()) {
         (Some(path), _) => SealKey::from_file(path),
         (None, false) => SealKey::parse(text.expose()),
         (None, true) => Err(SealError::NoKey),
     };
-    let servers = settings.servers.iter_mut().map(|server| ("Servers", &mut server.bearer_token));
-    let own = [("BearerToken", &mut settings.bearer_token), ("APIKey", &mut settings.api_key)];
-    for (name, token) in own.into_iter().chain(servers) {
+    let servers = settings.servers.iter_mut().enumerate();
+    let servers = servers.map(|(position, server)| ("Servers", Some(position), &mut server.bearer_token));
+    let own = [("BearerToken", None, &mut settings.bearer_token), ("APIKey", None, &mut settings.api_key)];
+    for (name, entry, token) in own.into_iter().chain(servers) {
         if is_sealed(token.expose()) {
             *token = key().and_then(|key| key.unseal(token.expose())).map_err(|error| ConfigError::BadValue {
-                origin: origin_of(origins, name),
+                origin: place(name, entry),
                 key: name,
                 problem: error.to_string(),
                 expected: "what `secret seal` printed, and the key it was sealed with".into(),
@@ -318,6 +324,33 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_in_a_list_is_named_with_the_line_of_its_entry() {
+        let file = "# two\nServers:\n  - Name: a\n    URL: https://a.test\n  - Name: b\n    URL: b.test\n";
+        assert_eq!(Case::new(Some(file)).error().0.split(": b: ").next(), Some("file config:5: Servers"));
+        let file = "Servers:\n- {Name: a, URL: 'https://a.test'}\n- {Name: b,\n   Url: x}\n";
+        assert!(Case::new(Some(file)).error().0.starts_with("file config:3: Servers: entry 2: unknown key Url"));
+        let file = "Servers:\n- {Name: a, URL: 'https://a.test'}\n- {Name: b, URL: 'https://b.test', BearerToken: 'sealed:v1:x'}\n";
+        assert!(
+            Case::new(Some(file)).error().0.starts_with("file config:3: Servers: it is sealed, and there is no key")
+        );
+        let file = "Workers: 1\nAPIKeys:\n- {Name: a, Role: god}\n";
+        assert!(Case::new(Some(file)).error().0.starts_with("file config:3: APIKeys: entry 1: Role is `god`"));
+        assert!(Case::new(Some("\nServers: 5\n")).error().0.starts_with("file config:2: Servers: it is not a list"));
+    }
+
+    #[test]
+    fn what_is_at_odds_is_named_by_what_somebody_set() {
+        let error = |file| Case::new(Some(file)).error().0;
+        let odds = "ReconnectMax is shorter than ReconnectMin";
+        assert_eq!(error("ReconnectMin: 1m\n"), format!("file config:1: ReconnectMin: {odds}"));
+        assert_eq!(error("ReconnectMin: 1m\nReconnectMax: 2s\n"), format!("file config:2: ReconnectMax: {odds}"));
+        assert_eq!(
+            error("Workers: 1\nTLSCertFile: cert.pem\n"),
+            "file config:2: TLSCertFile: TLSKeyFile is missing beside it"
+        );
+    }
+
+    #[test]
     fn config_may_be_a_directory() {
         let case = Case::new(None);
         let directory = case.user_home.path().join(".scale-cluster-agent/config");
@@ -381,7 +414,7 @@ mod tests {
             (
                 "PingInterval: 21s\n",
                 "file config:1: PingInterval: 21s is out of range",
-                "expected a duration from 100ms to 20s such as 30s",
+                "expected a duration from 100ms to 20s such as 20s",
             ),
             (
                 "Workers: -1\n",

@@ -149,6 +149,13 @@ pub static SETTINGS: &[Setting] = &[
         Kind::Secret(|s| &mut s.api_key),
         "The key that subcommands such as `fault` show to a running agent.",
     ),
+    flagged(
+        "AgentCAFile",
+        "--agent-ca",
+        Kind::Path(|s| &mut s.agent_ca_file),
+        "PEM file with certificates that subcommands trust, beside the system's and TLSCertFile, in a running agent that speaks TLS: \
+         its CA's, or the agent's own, self-signed or not.",
+    ),
     setting(
         "TLSCertFile",
         Kind::Path(|s| &mut s.tls_cert_file),

@@ -12,20 +12,30 @@ pub struct Violation {
     pub problem: String,
     /// What would be right.
     pub expected: String,
+    /// The setting that it is at odds with, if that may be the one that somebody set.
+    pub against: Option<&'static str>,
+    /// The entry of a list that it is about, from 0.
+    pub entry: Option<usize>,
+}
+
+impl Violation {
+    pub(super) fn new(key: &'static str, problem: impl Into<String>, expected: &str) -> Violation {
+        Violation { key, problem: problem.into(), expected: expected.into(), against: None, entry: None }
+    }
 }
 
 impl Settings {
     /// Checks every value that is set. What is absent is checked by [`Settings::require_rancher`], so that subcommands
     /// without a Rancher do not demand one.
     pub fn validate(&self) -> Result<(), Violation> {
-        let violation =
-            |key, problem: String, expected: &str| Err(Violation { key, problem, expected: expected.into() });
+        let violation = |key, problem: String, expected: &str| Err(Violation::new(key, problem, expected));
         if !self.servers.is_empty() && !self.rancher_url.is_empty() {
             return violation("Servers", "RancherURL is given too".into(), "one of the two");
         }
         let key = if self.servers.is_empty() { "RancherURL" } else { "Servers" };
-        for (server, _) in self.rancher_servers() {
-            server.validate(key)?;
+        for (position, (server, _)) in self.rancher_servers().iter().enumerate() {
+            let at_entry = |violation| Violation { entry: Some(position), ..violation };
+            server.validate(key).map_err(at_entry)?;
         }
         if self.servers.len() > 1 && self.rancher_servers().iter().all(|(_, weight)| *weight == 0) {
             return violation("Servers", "every Weight is 0".into(), "at least one server that takes clusters");
@@ -37,19 +47,27 @@ impl Settings {
             return violation("ListenAddress", problem, expected);
         }
         if self.tls_cert_file.is_some() != self.tls_key_file.is_some() {
-            let (missing, given) = match self.tls_cert_file {
-                Some(_) => ("TLSKeyFile", "TLSCertFile"),
-                None => ("TLSCertFile", "TLSKeyFile"),
+            let (given, missing) = match self.tls_cert_file {
+                Some(_) => ("TLSCertFile", "TLSKeyFile"),
+                None => ("TLSKeyFile", "TLSCertFile"),
             };
-            return violation(missing, format!("{given} is given alone"), "both, or neither");
+            return violation(given, format!("{missing} is missing beside it"), "both, or neither");
         }
         if self.ping_timeout <= self.ping_interval {
-            let problem = "it is not longer than PingInterval".into();
-            return violation("PingTimeout", problem, "several times PingInterval, such as 60s for 5s");
+            let problem = "PingTimeout is not longer than PingInterval";
+            let expected = "a PingTimeout of several times PingInterval, such as 60s for 5s";
+            return Err(Violation {
+                against: Some("PingInterval"),
+                ..Violation::new("PingTimeout", problem, expected)
+            });
         }
         if self.reconnect_max < self.reconnect_min {
-            let problem = "it is shorter than ReconnectMin".into();
-            return violation("ReconnectMax", problem, "ReconnectMin or longer, such as 30s for 1s");
+            let problem = "ReconnectMax is shorter than ReconnectMin";
+            let expected = "a ReconnectMax of ReconnectMin or longer, such as 30s for 1s";
+            return Err(Violation {
+                against: Some("ReconnectMin"),
+                ..Violation::new("ReconnectMax", problem, expected)
+            });
         }
         if !is_host_and_port(&self.api_address) {
             let problem = format!("`{}` is not HOST:PORT", self.api_address);
@@ -71,9 +89,15 @@ impl Settings {
     pub fn require_rancher(&self) -> Result<(), ConfigError> {
         if self.rancher_url.is_empty() && self.servers.is_empty() {
             let remedy = "give --rancher-url URL, or write `RancherURL: https://…` into the configuration file".into();
-            return Err(ConfigError::Missing { key: "RancherURL", remedy });
+            return Err(ConfigError::Missing { key: "RancherURL", server: None, remedy });
         }
-        self.rancher_servers().iter().try_for_each(|(server, _)| server.api_token().map(drop))
+        self.rancher_servers().iter().try_for_each(|(server, _)| match server.api_token() {
+            Err(ConfigError::Missing { key, .. }) if !self.servers.is_empty() => {
+                let remedy = "give its entry in Servers a BearerToken, or a BearerTokenFile".into();
+                Err(ConfigError::Missing { key, server: Some(server.name.clone()), remedy })
+            }
+            token => token.map(drop),
+        })
     }
 }
 
@@ -121,6 +145,12 @@ mod tests {
         let with_url = Settings { rancher_url: "https://r".into(), ..Settings::default() };
         let error = with_url.require_rancher().unwrap_err();
         assert!(matches!(error, ConfigError::Missing { key: "BearerToken", .. }), "{error}");
+        let mut server = with_url.rancher_servers().remove(0).0;
+        server.name = "east".into();
+        let several = Settings { servers: vec![server], ..Settings::default() };
+        let error = several.require_rancher().unwrap_err();
+        assert_eq!(error.to_string(), "server east: BearerToken is not set");
+        assert!(error.remedy().contains("its entry in Servers"), "{}", error.remedy());
     }
 
     #[test]
@@ -135,8 +165,8 @@ mod tests {
             s.api_keys = vec![ApiKey { name: "a".into(), role: Role::Viewer, hash: [0; 32] }];
         });
         assert_eq!(with_key, None);
-        assert_eq!(violated(|s| s.tls_cert_file = Some("c".into())), Some("TLSKeyFile"));
-        assert_eq!(violated(|s| s.tls_key_file = Some("k".into())), Some("TLSCertFile"));
+        assert_eq!(violated(|s| s.tls_cert_file = Some("c".into())), Some("TLSCertFile"));
+        assert_eq!(violated(|s| s.tls_key_file = Some("k".into())), Some("TLSKeyFile"));
         assert_eq!(violated(|s| s.ping_timeout = s.ping_interval), Some("PingTimeout"));
         assert_eq!(violated(|s| s.reconnect_max = Duration::from_millis(999)), Some("ReconnectMax"));
         for address in ["10.43.0.1", "10.43.0.1:0", ":443", "::1:443", "[x]:443"] {

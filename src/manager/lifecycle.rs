@@ -66,6 +66,11 @@ impl State {
         }
     }
 
+    /// Whether a cluster gets there by its tunnels.
+    pub(super) fn is_by_tunnels(self) -> bool {
+        matches!(self, State::Connecting | State::Connected | State::Active | State::Disconnected)
+    }
+
     /// The state after a tunnel went up or down, or Rancher's opinion changed. Before the tunnels are wanted, and once the cluster
     /// is being deleted, neither changes anything.
     pub fn observed(self, both_up: bool, active_in_rancher: bool) -> State {

@@ -81,6 +81,10 @@ pub(super) struct Record {
     api: TunnelView,
     steve: TunnelView,
     standing: Option<StandingView>,
+    /// Whether an earlier run had tunnels for it, or may have: what it got to by them then is on record, or unknown for good.
+    had_tunnels: bool,
+    /// Whether it is Active for the first time and nobody has put that on record yet.
+    is_news: bool,
     /// When it entered each state first, in the order of [`State::ALL`].
     reached: [Option<Timestamp>; State::ALL.len()],
     /// Where its progress is counted.
@@ -128,6 +132,8 @@ impl Record {
             api: TunnelView::default(),
             steve: TunnelView::default(),
             standing: None,
+            had_tunnels: false,
+            is_news: false,
             reached: [None; State::ALL.len()],
             stats: None,
         }
@@ -183,6 +189,7 @@ impl Record {
         record.deletion_accepted = lasting.deletion_accepted;
         record.created_in_rancher = lasting.created_in_rancher;
         record.token = lasting.token.map(Secret::new);
+        record.had_tunnels = record.token.is_some();
         Ok(record)
     }
 
@@ -192,8 +199,9 @@ impl Record {
             log::debug!("cluster {}: {} -> {}", self.name, self.state.as_str(), state.as_str());
             self.state = state;
             self.since = now;
-            if self.reached(state).is_none() {
+            if self.reached(state).is_none() && !(self.had_tunnels && state.is_by_tunnels()) {
                 self.reached[state as usize] = Some(now);
+                self.is_news |= state == State::Active;
                 if let Some(stats) = &self.stats {
                     stats.reached(state, now.duration_since(self.created).unsigned_abs());
                 }
@@ -201,9 +209,14 @@ impl Record {
         }
     }
 
-    /// When it entered a state first.
+    /// When it entered a state first; not known of all that an earlier run saw.
     pub(super) fn reached(&self, state: State) -> Option<Timestamp> {
         self.reached[state as usize]
+    }
+
+    /// Whether its record has to be kept anew for what it got to; asked once.
+    pub(super) fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.is_news)
     }
 
     /// Rancher showed what it thinks of the cluster.

@@ -30,6 +30,9 @@ pub struct Results {
     pub timeline: Timeline,
     /// Calls to Rancher's REST API, by endpoint.
     pub calls: BTreeMap<String, Calls>,
+    /// What was asked of all clusters of the agent from its begin to its end, to a second: rows of verb, resource, code and count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<Value>,
     /// What the agent says of itself: version, host, settings without secrets.
     pub agent: Value,
     /// The clusters. They have a file of their own.

@@ -4,6 +4,7 @@
 mod client;
 mod clusters;
 mod error;
+mod known;
 mod presented;
 mod survey;
 mod trust;

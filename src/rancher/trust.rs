@@ -27,11 +27,16 @@ impl Trust {
         }
         let mut trust = Trust { roots: native.certs, insecure };
         if let Some(file) = ca_file {
-            let failed = |problem: String| RancherError::CertificateFile { file: file.display().to_string(), problem };
-            let pem = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
-            trust.add(&pem).map_err(failed)?;
+            trust.add_file(file)?;
         }
         Ok(trust)
+    }
+
+    /// Adds the certificates of a file.
+    pub fn add_file(&mut self, file: &Path) -> Result<(), RancherError> {
+        let failed = |problem: String| RancherError::CertificateFile { file: file.display().to_string(), problem };
+        let pem = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
+        self.add(&pem).map_err(failed)
     }
 
     /// Believes nobody's certificate to be wrong.

@@ -1,12 +1,16 @@
 //! A client of the agent's REST API.
 
+use super::tls::TlsConnector;
 use crate::config::Secret;
 use crate::manager::RampView;
 use crate::ramp::{Results, Spec};
+use rustls::CertificateError;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
-use ureq::tls::TlsConfig;
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Connector, TcpConnector};
 
 /// Calls an agent. Every call has a deadline.
 #[derive(Debug, Clone)]
@@ -29,6 +33,16 @@ pub enum ClientError {
         call: String,
         /// Why.
         cause: String,
+    },
+    /// Nothing says that it is the agent.
+    #[error("the certificate of {url} is not trusted: {cause}")]
+    Untrusted {
+        /// Its URL.
+        url: String,
+        /// Why.
+        cause: String,
+        /// What to do next.
+        remedy: &'static str,
     },
     /// The agent says no, in the words of its problem document.
     #[error("{detail}")]
@@ -53,14 +67,14 @@ pub enum ClientError {
 }
 
 impl Client {
-    /// A client of the agent at this URL, such as `http://127.0.0.1:9090`.
+    /// A client of the agent at this URL, such as `http://127.0.0.1:9090`; at one of `https`, no certificate is trusted yet.
     pub fn new(url: &str) -> Client {
-        Client { http: http(TlsConfig::default()), url: url.trim_end_matches('/').to_owned(), key: Secret::default() }
+        Client { http: http(None), url: url.trim_end_matches('/').to_owned(), key: Secret::default() }
     }
 
     /// The same with TLS as this says.
-    pub fn with_tls(self, tls: TlsConfig) -> Client {
-        Client { http: http(tls), ..self }
+    pub fn with_tls(self, tls: Arc<rustls::ClientConfig>) -> Client {
+        Client { http: http(Some(tls)), ..self }
     }
 
     /// The same with an API key.
@@ -93,12 +107,6 @@ impl Client {
         self.call("GET", &format!("/ramps/{id}/results"), None)
     }
 
-    /// What was asked of all clusters, by verb, resource and code.
-    pub fn requests(&self) -> Result<Vec<Value>, ClientError> {
-        let answer: Value = self.call("GET", "/requests", None)?;
-        Ok(answer["requests"].as_array().cloned().unwrap_or_default())
-    }
-
     /// Makes something go wrong.
     pub fn inject(&self, fault: &Value) -> Result<Value, ClientError> {
         self.call("POST", "/faults", Some(fault))
@@ -128,11 +136,7 @@ impl Client {
     /// Any call; what the agent refuses is an error in its own words.
     pub fn call<T: DeserializeOwned>(&self, method: &str, path: &str, body: Option<&Value>) -> Result<T, ClientError> {
         let call = format!("{method} {path}");
-        let unreachable = |error: ureq::Error| ClientError::Unreachable {
-            url: self.url.clone(),
-            call: call.clone(),
-            cause: error.to_string(),
-        };
+        let unreachable = |error: ureq::Error| self.unreachable(&call, error);
         let request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
         let mut request = request.header("Content-Type", "application/json");
         if !self.key.is_empty() {
@@ -166,31 +170,63 @@ impl Client {
             _ => Err(unexpected(format!("{status}, and no problem document"))),
         }
     }
+
+    fn unreachable(&self, call: &str, error: ureq::Error) -> ClientError {
+        let url = self.url.clone();
+        let tls = match &error {
+            ureq::Error::Rustls(error) => Some(error),
+            ureq::Error::Io(error) => error.get_ref().and_then(|inner| inner.downcast_ref()),
+            _ => None,
+        };
+        match tls {
+            Some(rustls::Error::InvalidCertificate(problem)) => {
+                let (cause, remedy) = untrusted(problem);
+                ClientError::Untrusted { url, cause, remedy }
+            }
+            _ => ClientError::Unreachable { url, call: call.to_owned(), cause: error.to_string() },
+        }
+    }
+}
+
+fn untrusted(problem: &CertificateError) -> (String, &'static str) {
+    use CertificateError::{Expired, ExpiredContext, NotValidForName, NotValidForNameContext};
+    match problem {
+        Expired | ExpiredContext { .. } => (problem.to_string(), RENEW),
+        NotValidForName | NotValidForNameContext { .. } => (problem.to_string(), OTHER_NAME),
+        other => (format!("nobody who is known here vouches for it ({other})"), NAME_IT),
+    }
 }
 
 impl ClientError {
     /// What to do about it.
     pub fn remedy(&self) -> &str {
         match self {
-            ClientError::Unreachable { .. } => "see that the agent runs and that --agent is the address it listens on",
+            ClientError::Unreachable { .. } => {
+                "see that the agent runs and that --agent is the address it listens on, https with a TLSCertFile and http without"
+            }
+            ClientError::Untrusted { remedy, .. } => remedy,
             ClientError::Refused { remedy, .. } => remedy,
             ClientError::Unexpected { .. } => "see that --agent leads to an agent of this version",
         }
     }
 }
 
-fn http(tls: TlsConfig) -> ureq::Agent {
-    ureq::Agent::config_builder()
+fn http(tls: Option<Arc<rustls::ClientConfig>>) -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .timeout_global(Some(CALL_TIMEOUT))
-        .tls_config(tls)
         // The agent is on this host or in this lab, whatever leads out of it.
         .proxy(None)
-        .build()
-        .into()
+        .build();
+    ureq::Agent::with_parts(config, TcpConnector::default().chain(TlsConnector(tls)), DefaultResolver::default())
 }
 
 /// A busy manager answers within milliseconds; results of a large fleet take a second to write and read.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+const NAME_IT: &str = "name the PEM file of its CA, or of the certificate itself, with --agent-ca FILE (AgentCAFile in the configuration)";
+const OTHER_NAME: &str =
+    "call the agent by a name that the certificate is for, or name the very certificate with --agent-ca FILE";
+const RENEW: &str =
+    "renew the certificate in the agent's TLSCertFile, which it shows without a restart; check this host's clock";
 /// Results of the largest fleet, several times over.
 const MAX_ANSWER_BYTES: u64 = 1 << 30;

@@ -167,8 +167,6 @@ impl<'a> Part<'a> {
             .collect();
         run.faults = faults;
         run.refresh();
-        // An agent that does not record them has none.
-        run.requests = self.agent.requests().unwrap_or_default();
         Ok(run)
     }
 }

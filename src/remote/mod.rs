@@ -7,6 +7,7 @@ mod client;
 mod drive;
 mod scenario;
 mod shards;
+mod tls;
 
 pub use client::{Client, ClientError};
 pub use drive::{Plan, Planned, drive, drive_all};

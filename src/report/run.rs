@@ -25,7 +25,7 @@ pub struct Run {
     /// The URLs of the running agents that did it; empty where an agent ran for as long as it took.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub agents: Vec<String>,
-    /// What was asked of the clusters' APIs: rows of verb, resource, code and count.
+    /// What was asked of the clusters' APIs meanwhile: rows of verb, resource, code and count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<Value>,
     /// What was made to go wrong.
@@ -81,7 +81,8 @@ impl Run {
     pub const SCHEMA: u32 = 2;
 
     /// A run of these results.
-    pub fn new(name: impl Into<String>, results: Results, interrupted: bool) -> Run {
+    pub fn new(name: impl Into<String>, mut results: Results, interrupted: bool) -> Run {
+        let requests = std::mem::take(&mut results.requests);
         let mut run = Run {
             schema: Run::SCHEMA,
             name: name.into(),
@@ -90,7 +91,7 @@ impl Run {
             figures: Figures::default(),
             results,
             agents: Vec::new(),
-            requests: Vec::new(),
+            requests,
             faults: Vec::new(),
             profile: None,
             complaints: Vec::new(),

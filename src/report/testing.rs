@@ -38,6 +38,7 @@ pub(super) fn passed() -> Run {
         ..Point::default()
     };
     let results = Results {
+        requests: Vec::new(),
         end: End::Done,
         started: "2026-01-01T00:00:00Z".parse().unwrap(),
         finished: "2026-01-01T00:00:09Z".parse().unwrap(),

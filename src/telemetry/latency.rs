@@ -31,6 +31,20 @@ impl Latency {
         self.max_us = self.max_us.max(other.max_us);
     }
 
+    /// What was counted since `earlier`, when this was that; the longest of it is known as well as its bucket.
+    pub fn since(&self, earlier: &Latency) -> Latency {
+        let mut later = self.clone();
+        for (bucket, count) in later.buckets.iter_mut().zip(earlier.buckets) {
+            *bucket = bucket.saturating_sub(count);
+        }
+        later.sum_us = self.sum_us.saturating_sub(earlier.sum_us);
+        if self.max_us == earlier.max_us {
+            let longest = later.buckets.iter().rposition(|count| *count > 0);
+            later.max_us = longest.map_or(0, |bucket| last_us(bucket).min(self.max_us));
+        }
+        later
+    }
+
     /// How many durations were counted.
     pub fn count(&self) -> u64 {
         self.buckets.iter().sum()
@@ -158,6 +172,18 @@ mod tests {
             let mut merged = of(&one);
             merged.merge(&of(&other));
             prop_assert_eq!(merged, of(&[one, other].concat()));
+        }
+
+        #[test]
+        fn what_came_later_is_told_from_what_was_before(before in proptest::collection::vec(0..1_u64 << 27, 0..20), later in proptest::collection::vec(0..1_u64 << 27, 0..20)) {
+            let mut latency = Latency::default();
+            before.iter().for_each(|us| latency.record(*us));
+            let earlier = latency.clone();
+            later.iter().for_each(|us| latency.record(*us));
+            let since = latency.since(&earlier);
+            let longest = later.iter().copied().max().unwrap_or(0);
+            prop_assert_eq!((since.count(), since.sum_us()), (later.len() as u64, later.iter().sum()));
+            prop_assert!(bucket(since.max_us()) == bucket(longest) && since.max_us() >= longest, "{} {longest}", since.max_us());
         }
     }
 }

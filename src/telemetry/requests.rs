@@ -317,6 +317,18 @@ impl RequestTotals {
         sum.requests = rows.into_values().collect();
         sum
     }
+
+    /// What was asked since `earlier`, when these totals were those: rows without any such request are left out, the others keep the
+    /// moments of their first and latest.
+    pub fn requests_since(&self, earlier: &RequestTotals) -> Vec<RequestRow> {
+        let key = |row: &RequestRow| (row.resource.clone(), row.verb.clone(), row.code);
+        let before: HashMap<_, _> = earlier.requests.iter().map(|row| (key(row), row)).collect();
+        let since = |row: &RequestRow| match before.get(&key(row)) {
+            Some(before) => row.since(before),
+            None => row.clone(),
+        };
+        self.requests.iter().map(since).filter(|row| row.count > 0).collect()
+    }
 }
 
 impl RequestRow {
@@ -328,6 +340,16 @@ impl RequestRow {
         self.first_seen = self.first_seen.min(other.first_seen);
         self.last_seen = self.last_seen.max(other.last_seen);
         self.latency_ms.merge(&other.latency_ms);
+    }
+
+    fn since(&self, earlier: &RequestRow) -> RequestRow {
+        RequestRow {
+            count: self.count.saturating_sub(earlier.count),
+            received_bytes: self.received_bytes.saturating_sub(earlier.received_bytes),
+            sent_bytes: self.sent_bytes.saturating_sub(earlier.sent_bytes),
+            latency_ms: self.latency_ms.since(&earlier.latency_ms),
+            ..self.clone()
+        }
     }
 }
 
@@ -440,6 +462,28 @@ mod tests {
         assert_eq!(rows, [("v1/nodes", 1, 1), ("v1/pods", 2, 2)]);
         assert_eq!((sum.requests[1].first_seen, sum.requests[1].last_seen), (at(3), at(5)));
         assert_eq!((sum.count, sum.watches_open, sum.user_agents["rancher/v2.12.1"]), (3, 3, 3));
+    }
+
+    #[test]
+    fn what_was_asked_since_is_told_from_what_was_asked_before() {
+        let mut recorder = Recorder::default();
+        let mut tally = Tally::default();
+        let mut ask = |resource, second, us| {
+            let recorded = recorder.begin(&mut tally, &request("list", resource, 200), at(second));
+            recorder.sent(&mut tally, recorded, 100);
+            recorder.end(&mut tally, recorded, us);
+            recorder.take_changed().unwrap()
+        };
+        ask("v1/nodes", 1, 9_000);
+        let before = ask("v1/pods", 2, 9_000);
+        ask("v1/pods", 3, 40);
+        let after = ask("v1/secrets", 4, 40);
+        let since = after.requests_since(&before);
+        let rows: Vec<_> = since.iter().map(|row| (&*row.resource, row.count, row.sent_bytes)).collect();
+        assert_eq!(rows, [("v1/pods", 1, 100), ("v1/secrets", 1, 100)]);
+        assert_eq!((since[0].received_bytes, since[0].latency_ms.count()), (10, 1));
+        assert!((40..50).contains(&since[0].latency_ms.max_us()), "{}", since[0].latency_ms.max_us());
+        assert_eq!((since[0].first_seen, since[0].last_seen), (at(2), at(3)));
     }
 
     #[test]

@@ -591,13 +591,18 @@ impl Authority {
         self.certify_until(host, (2049, 12, 31))
     }
 
-    fn certify_until(&self, host: &str, (year, month, day): (i32, u8, u8)) -> Arc<rustls::ServerConfig> {
+    /// A certificate for this host until the end of that day, and its key.
+    pub fn issue(&self, host: &str, (year, month, day): (i32, u8, u8)) -> (rcgen::Certificate, rcgen::KeyPair) {
         let key = rcgen::KeyPair::generate().unwrap();
         let issuer = rcgen::Issuer::new(self.params.clone(), &self.key);
         let mut params = rcgen::CertificateParams::new(vec![host.to_owned()]).unwrap();
         params.not_before = rcgen::date_time_ymd(2020, 1, 1);
         params.not_after = rcgen::date_time_ymd(year, month, day);
-        let leaf = params.signed_by(&key, &issuer).unwrap();
+        (params.signed_by(&key, &issuer).unwrap(), key)
+    }
+
+    fn certify_until(&self, host: &str, last: (i32, u8, u8)) -> Arc<rustls::ServerConfig> {
+        let (leaf, key) = self.issue(host, last);
         let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()

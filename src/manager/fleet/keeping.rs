@@ -178,19 +178,21 @@ const KEEP_AGAIN: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Play, cluster};
+    use super::super::tests::{Play, cluster, shown};
     use super::*;
     use crate::engine::{Event, Tunnel};
     use crate::manager::Wanted;
     use crate::manager::command::Action;
-    use crate::manager::job::Job;
+    use crate::manager::job::{Job, Outcome};
+    use crate::rancher::ClusterPage;
 
     impl Play {
         /// Another run of the agent with what the journal holds of this one.
         pub fn restarted(&self) -> Play {
             let mut next = Play::new();
-            let records = self.fleet.records.values().filter(|record| record.kept > 0);
-            let records = records.map(|record| (record.name.to_string(), record.to_bytes())).collect();
+            let records = self.journal.iter().map(|(name, record)| (name.to_string(), record.clone())).collect();
+            next.now = self.now;
+            next.journal.clone_from(&self.journal);
             next.fleet.restore(records, next.now).unwrap();
             let names: Vec<String> = next.fleet.records.keys().map(ToString::to_string).collect();
             for name in names {
@@ -248,6 +250,40 @@ mod tests {
             "{effects:?}"
         );
         assert_eq!(next.state("edge-1"), "deleting");
+    }
+
+    #[test]
+    fn the_time_until_active_is_that_of_the_first_coming_up_or_unknown() {
+        let up = |play: &mut Play| {
+            play.tunnel("edge-1", Tunnel::Api, None, true);
+            play.tunnel("edge-1", Tunnel::Steve, None, true);
+            play.pass(20);
+            let clusters = vec![shown("edge-1", "c-1", "active")];
+            play.outcome(Outcome::Listed(Ok(ClusterPage { clusters, next: None })));
+            assert_eq!(play.state("edge-1"), "active");
+        };
+        let reached = |play: &mut Play| match play.ask(Action::List { state: None, limit: 1, after: None }).try_recv() {
+            Ok(Answer::Clusters { clusters, .. }) => clusters[0].reached.clone(),
+            other => panic!("{other:?}"),
+        };
+        let mut play = Play::new();
+        play.outcome(Outcome::Probed(Ok(())));
+        play.create("edge-1");
+        play.created("edge-1", "c-1");
+        play.token("edge-1", Some("token"));
+        let mut killed_before = play.restarted();
+        up(&mut play);
+        let first = reached(&mut play);
+        assert_eq!(first["active"].duration_since(first["registering"]).as_secs(), 20);
+        play.pass(3600);
+        let mut next = play.restarted();
+        up(&mut next);
+        next.tunnel("edge-1", Tunnel::Api, None, false);
+        assert_eq!(reached(&mut next), first, "an outage in another run is not known to be the first");
+
+        up(&mut killed_before);
+        let known: Vec<&str> = reached(&mut killed_before).into_keys().collect();
+        assert_eq!(known, ["connecting", "registered", "registering"], "it may have been up before");
     }
 
     #[test]

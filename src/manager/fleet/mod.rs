@@ -1,5 +1,6 @@
 //! The registry and what moves it: a state machine that neither blocks nor reads a clock.
 
+mod asked;
 mod deletion;
 mod faults;
 mod keeping;

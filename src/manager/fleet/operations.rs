@@ -1,5 +1,6 @@
 //! Work on many clusters at once: ramps, of which the plain creation of many is one, and deletions.
 
+use super::asked::Asked;
 use super::ramp::{Ramp, TICK};
 use super::{Fleet, Now, Record, Timer};
 use crate::manager::answer::{Answer, OperationState, OperationView, Refusal, RefusalKind};
@@ -57,7 +58,8 @@ impl Fleet {
         match self.cannot_ramp(&spec) {
             Some(refusal) => reply.send(Answer::Refused(refusal)),
             None => {
-                let number = self.begin(Work::Create(Box::new(Ramp::new(spec, self.config.shard, goal, now))), now);
+                let ramp = Ramp::new(spec, self.config.shard, goal, Asked::since(self.all_requests()), now);
+                let number = self.begin(Work::Create(Box::new(ramp)), now);
                 // It wants to know sooner than usual what Rancher thinks.
                 self.hasten_polls(now);
                 match goal {
@@ -238,6 +240,7 @@ impl Fleet {
         self.settle(ramp, now);
         self.start_due(number, ramp, now);
         self.conclude(number, ramp, now);
+        self.conclude_requests(ramp, now);
         ramp.is_live().then(|| ramp.patience(now))
     }
 

@@ -41,6 +41,7 @@ impl Fleet {
     pub(super) fn listed(&mut self, server: usize, result: Result<ClusterPage, JobError>, now: Now) {
         let Some(upstream) = self.upstreams.get_mut(server) else { return };
         let number = upstream.round.number;
+        let mut news = Vec::new();
         match result {
             Ok(page) => {
                 for cluster in &page.clusters {
@@ -51,6 +52,7 @@ impl Fleet {
                         upstream.has_ours = true;
                         record.seen_in_round = number;
                         record.judged(cluster, now);
+                        news.extend(record.take_news().then(|| record.name.clone()));
                     }
                 }
                 match page.next {
@@ -67,6 +69,7 @@ impl Fleet {
                 self.await_poll(server, now);
             }
         }
+        news.iter().for_each(|name| self.keep(name));
     }
 
     /// Sets the next round: jittered, and so that Rancher spends little of its time on us.
@@ -142,11 +145,13 @@ impl Fleet {
         if !record.attached {
             return self.found_without_token(name, result, now);
         }
+        let mut news = false;
         let unknown = record.unknown_to_tunnel && upstream.has_ours && is_settled(record, now.wall);
         match result {
             Ok(Some(cluster)) => {
                 upstream.has_ours = true;
                 record.judged(&cluster, now);
+                news = record.take_news();
             }
             Ok(None) if record.cleanup_asked || unknown => {
                 log::info!("cluster {name} was deleted in Rancher");
@@ -162,6 +167,9 @@ impl Fleet {
         }
         if record.cleanup_asked {
             self.set_timer(CLEANUP_POLL, Timer::LookUp(name.clone()), now);
+        }
+        if news {
+            self.keep(name);
         }
     }
 

@@ -1,5 +1,6 @@
 //! A ramp under way: its clusters, how each fares, and whether it goes on.
 
+use super::asked::Asked;
 use super::{Fleet, Now};
 use crate::config::Shard;
 use crate::manager::record::Record;
@@ -44,7 +45,8 @@ pub(super) struct Ramp {
     judged: Option<Instant>,
     holding: Option<Instant>,
     pub(super) end: End,
-    finished: Option<Now>,
+    pub(super) finished: Option<Now>,
+    pub(super) asked: Asked,
 }
 
 /// One of its clusters.
@@ -69,7 +71,7 @@ struct Census {
 
 impl Ramp {
     /// Begins now. A cluster is done once it has reached `goal`.
-    pub(super) fn new(spec: Spec, shard: Shard, goal: Milestone, now: Now) -> Ramp {
+    pub(super) fn new(spec: Spec, shard: Shard, goal: Milestone, asked: Asked, now: Now) -> Ramp {
         Ramp {
             pace: Pace::new(spec.schedule(), shard, spec.limit(), now.instant),
             shard,
@@ -92,6 +94,7 @@ impl Ramp {
             holding: None,
             end: End::Running,
             finished: None,
+            asked,
             spec,
         }
     }
@@ -118,7 +121,7 @@ impl Ramp {
 
     /// Whether anything is left to look after.
     pub(super) fn is_live(&self) -> bool {
-        self.end == End::Running || (self.goal == Milestone::Created && !self.open.is_empty())
+        self.end == End::Running || if self.is_measured() { self.asked.is_open() } else { !self.open.is_empty() }
     }
 
     /// Whether it waits for Rancher's opinion of its clusters.
@@ -354,6 +357,7 @@ impl Fleet {
             behind_max: ramp.behind_max.into(),
             timeline: ramp.timeline.clone(),
             calls: ramp.calls.iter().map(|(endpoint, calls)| ((*endpoint).to_owned(), calls.clone())).collect(),
+            requests: ramp.asked.rows(|| self.all_requests()),
             agent: self.config.about.clone(),
             clusters: self.rows(number, ramp),
         }
@@ -492,7 +496,7 @@ const FAILURES_SHOWN: usize = 20;
 const RATE_WINDOW_S: f64 = 10.0;
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::tests::{Play, cluster, shown};
     use super::*;
     use crate::engine::{Event, Tunnel};
@@ -502,7 +506,7 @@ mod tests {
     use crate::rancher::ClusterPage;
     use serde_json::json;
 
-    fn begin(play: &mut Play, spec: &Value) -> u64 {
+    pub fn begin(play: &mut Play, spec: &Value) -> u64 {
         let spec = Spec::from_json(spec.as_object().unwrap()).unwrap();
         match play.ask(Action::StartRamp(Box::new(spec))).try_recv() {
             Ok(Answer::RampStarted(view)) => view.id,
@@ -510,14 +514,14 @@ mod tests {
         }
     }
 
-    fn view(play: &mut Play, number: u64) -> RampView {
+    pub fn view(play: &mut Play, number: u64) -> RampView {
         match play.ask(Action::Ramp(number)).try_recv() {
             Ok(Answer::Ramp(view)) => *view,
             other => panic!("{other:?}"),
         }
     }
 
-    fn results(play: &mut Play, number: u64) -> Results {
+    pub fn results(play: &mut Play, number: u64) -> Results {
         match play.ask(Action::RampResults(number)).try_recv() {
             Ok(Answer::RampResults(results)) => *results,
             other => panic!("{other:?}"),

@@ -14,6 +14,8 @@ pub(super) struct Play {
     pub now: Now,
     /// Whether the journal stores what it is given.
     pub disk_full: bool,
+    /// The records that it holds.
+    pub journal: BTreeMap<Arc<str>, Vec<u8>>,
     effects: Vec<Effect>,
 }
 
@@ -38,7 +40,13 @@ impl Play {
             about: serde_json::Value::Null,
             seed: 7,
         };
-        let mut play = Play { fleet: Fleet::new(config, now), now, disk_full: false, effects: Vec::new() };
+        let mut play = Play {
+            fleet: Fleet::new(config, now),
+            now,
+            disk_full: false,
+            journal: BTreeMap::new(),
+            effects: Vec::new(),
+        };
         assert_eq!(play.jobs(), [Job::Resolve]);
         play
     }
@@ -79,8 +87,13 @@ impl Play {
             }
             for effect in effects {
                 match effect {
-                    Effect::Keep { name, version, .. } => {
+                    Effect::Keep { name, version, record } => {
                         let outcome = if self.disk_full { Err("no space left".into()) } else { Ok(()) };
+                        match record.filter(|_| !self.disk_full) {
+                            Some(record) => _ = self.journal.insert(name.clone(), record),
+                            None if !self.disk_full => _ = self.journal.remove(&name),
+                            None => {}
+                        }
                         self.fleet.kept(&name, version, outcome, self.now);
                     }
                     other => self.effects.push(other),

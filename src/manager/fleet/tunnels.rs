@@ -8,9 +8,12 @@ use std::time::Duration;
 
 impl Fleet {
     pub(super) fn tunnel_up(&mut self, name: &str, tunnel: Tunnel, now: Now) {
-        if let Some(record) = self.records.get_mut(name) {
-            record.tunnel_changed(tunnel, None, now);
-            record.unknown_to_tunnel = false;
+        let Some(record) = self.records.get_mut(name) else { return };
+        record.tunnel_changed(tunnel, None, now);
+        record.unknown_to_tunnel = false;
+        if record.take_news() {
+            let name = record.name.clone();
+            self.keep(&name);
         }
     }
 

@@ -159,8 +159,8 @@ fn requests(run: &Run) -> String {
         return String::new();
     }
     format!(
-        "<section><h2>What was asked of the clusters</h2><p class=\"note\">Requests by verb and resource; underlined in red where some \
-         were answered with an error.</p>{}</section>\n",
+        "<section><h2>What was asked of the clusters</h2><p class=\"note\">Requests of this time by verb and resource, to all clusters \
+         of the agent; underlined in red where some were answered with an error.</p>{}</section>\n",
         heat::map(&run.requests)
     )
 }
