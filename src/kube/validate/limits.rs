@@ -99,7 +99,7 @@ fn amounts(limit: &Value, resource: &str, at: &str, causes: &mut Vec<Cause>) {
     }
     if let (Some((given, given_shown)), Some((asked, asked_shown))) = (given, asked)
         && given != asked
-        && !(is_native(resource) && !resource.starts_with(HUGE_PAGES))
+        && (!is_native(resource) || resource.starts_with(HUGE_PAGES))
     {
         let (given, asked) = (text(given_shown), text(asked_shown));
         let problem = format!("default value {given} must equal to defaultRequest value {asked} in {resource}");
