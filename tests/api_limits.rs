@@ -2,6 +2,7 @@
 
 mod support;
 
+use rustix::net::{AddressFamily, SocketType};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::time::{Duration, Instant};
@@ -34,6 +35,25 @@ fn metric(agent: &Agent, name: &str) -> f64 {
     let line = text.lines().find(|line| line.starts_with(&format!("{name} "))).expect(name);
     line.rsplit_once(' ').unwrap().1.parse().unwrap()
 }
+
+/// A client at another of this host's addresses, 127.0.0.`last`.
+fn connect_from(last: u8, agent: &Agent) -> TcpStream {
+    let port: u16 = agent.url.rsplit(':').next().unwrap().parse().unwrap();
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, last), 0)).unwrap();
+    rustix::net::connect(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).unwrap();
+    let socket = TcpStream::from(socket);
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    socket
+}
+
+/// The status of an answer on a connection that goes on.
+fn ask(socket: &mut TcpStream, request: &str) -> u16 {
+    socket.write_all(request.as_bytes()).unwrap();
+    http::read_response(socket, false).status
+}
+
+const HEALTH: &str = "GET /health HTTP/1.1\r\nHost: agent\r\n\r\n";
 
 #[test]
 fn a_drop_now_and_then_buys_no_time() {
@@ -94,6 +114,74 @@ fn ten_thousand_idle_clients_hold_up_nobody() {
     assert!(metric(&agent, "scale_agent_api_connections_open") <= 500.0);
     assert!(metric(&agent, "scale_agent_api_connections_evicted_total") >= f64::from(wanted) - 600.0);
     assert_responsive(&agent);
+}
+
+#[test]
+fn a_flood_of_connections_from_one_address_takes_none_of_another() {
+    let rancher = FakeRancher::start();
+    let agent = Agent::start_for(&rancher, "MaxAPIConnections: 20\n");
+    let mut others = [2, 3].map(|last| connect_from(last, &agent));
+    let mut flood = Vec::new();
+    for number in 0..200 {
+        let mut socket = http::connect(&agent.url);
+        if number % 2 == 0 {
+            let _ = socket.write_all(b"GET /health HT");
+        }
+        flood.push(socket);
+        if number % 40 == 39 {
+            others.iter_mut().for_each(|other| assert_eq!(ask(other, HEALTH), 200));
+            // Nor is anybody of another address turned away.
+            assert_eq!(ask(&mut connect_from(4, &agent), HEALTH), 200);
+        }
+    }
+    assert!(metric(&agent, "scale_agent_api_connections_evicted_total") >= 180.0);
+    others.iter_mut().for_each(|other| assert_eq!(ask(other, HEALTH), 200));
+}
+
+#[test]
+fn whoever_has_most_of_the_room_waits_for_its_own() {
+    let rancher = FakeRancher::start();
+    let held = rancher.hold("POST", "/v3/clusters");
+    let agent = Agent::start_for(&rancher, "MaxAPIConnections: 2\nCreateWait: 1m\n");
+    let mut working = http::connect(&agent.url);
+    working.write_all(format!("{POST}Content-Length: 17\r\n\r\n{{\"name\":\"edge-1\"}}").as_bytes()).unwrap();
+    eventually("the agent is at work for it", || match rancher.asked("POST", "/v3/clusters").len() {
+        1 => Ok(()),
+        asked => Err(asked.to_string()),
+    });
+    let mut other = connect_from(2, &agent);
+    assert_eq!(ask(&mut other, HEALTH), 200);
+    let mut waiting = http::connect(&agent.url);
+    waiting.write_all(HEALTH.as_bytes()).unwrap();
+    (0..5).for_each(|_| assert_eq!(ask(&mut other, HEALTH), 200));
+    drop(held);
+    assert_eq!(http::read_response(&mut working, false).status, 201);
+    assert_eq!(http::read_response(&mut waiting, false).status, 200);
+    assert_eq!(ask(&mut other, HEALTH), 200);
+}
+
+#[test]
+fn a_flood_of_bodies_from_one_address_takes_no_room_of_another() {
+    let rancher = FakeRancher::start();
+    let agent = Agent::start_for(&rancher, "APIReadTimeout: 5m\n");
+    let before = metric(&agent, "process_resident_memory_bytes");
+    let part = vec![b' '; 1_000_000];
+    let mut flood = Vec::new();
+    for number in 0..160 {
+        let mut socket = http::connect(&agent.url);
+        socket.write_all(format!("{POST}Content-Length: 1048576\r\n\r\n").as_bytes()).unwrap();
+        // One that has to make room is refused in the midst of it.
+        let _ = socket.write_all(&part);
+        flood.push(socket);
+        if number % 40 == 39 {
+            let body = format!("{{\"name\":\"edge-{number}\"{}}}", " ".repeat(900_000));
+            let request = format!("{POST}Content-Length: {}\r\n\r\n{body}", body.len());
+            assert_eq!(ask(&mut connect_from(2, &agent), &request), 201, "after {number}");
+        }
+    }
+    assert!(metric(&agent, "scale_agent_api_requests_refused_total") >= 20.0);
+    let grown = metric(&agent, "process_resident_memory_bytes") - before;
+    assert!(grown < 300e6, "{grown}");
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod respond;
 mod route;
 mod routes;
 mod server;
+mod source;
 mod stats;
 mod subject;
 

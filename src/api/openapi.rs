@@ -1,5 +1,6 @@
 //! The REST API as an OpenAPI 3.1 document, made from the table of routes and the types of the answers.
 
+use super::call::Page;
 use super::field::Field;
 use super::problem::Problem;
 use super::route::{Content, Route};
@@ -9,9 +10,15 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-/// The document.
-pub(super) fn document() -> Value {
+/// The document as a page: made once, since anybody may ask for it as often as he likes.
+pub(super) fn page() -> Page {
+    static TEXT: LazyLock<String> = LazyLock::new(|| format!("{:#}\n", document()));
+    Page::new(200, "application/json", TEXT.as_str())
+}
+
+fn document() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.definitions_path = "/components/schemas".into();
         settings.meta_schema = None;

@@ -165,7 +165,7 @@ pub static SETTINGS: &[Setting] = &[
     setting(
         "MaxAPIConnections",
         Kind::Count(|s| &mut s.max_api_connections, 1, 65_536),
-        "Clients of the REST API that are connected at once; the longest idle one makes room for the next.",
+        "Clients of the REST API that are connected at once; of the address that has the most, the longest idle one makes room for the next.",
     ),
     setting(
         "APIHeaderTimeout",

@@ -1,5 +1,6 @@
 //! Refusals within the present minute: who is refused too often, and how many go on record one by one.
 
+use crate::api::source::network;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -45,7 +46,6 @@ impl Refusals {
         if state.since.is_none_or(|since| now.saturating_duration_since(since) >= WINDOW) {
             state.begin(now);
         }
-        // One who has a network of IPv6 has as many addresses as he likes.
         let source = network(source);
         let has_room = state.by_source.len() < MAX_ADDRESSES || state.by_source.contains_key(&source);
         let count = if has_room {
@@ -93,14 +93,6 @@ impl Unrecorded {
     fn add(&mut self, source: IpAddr) {
         self.count += 1;
         self.last = Some(source);
-    }
-}
-
-/// The address itself, or the /64 it is in.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(v6) => IpAddr::from((u128::from(v6) >> 64 << 64).to_be_bytes()),
-        v4 => v4,
     }
 }
 

@@ -41,9 +41,7 @@ pub(super) struct Context<'a> {
     pub(super) inner: &'a Path,
     /// The token of the client's connection to tiny_http.
     pub(super) token: Token,
-    /// Whether all clients together hold as much as they may.
-    pub(super) is_crowded: bool,
-    /// Whether somebody waits to be let in while the agent is at work for all that are.
+    /// Whether somebody waits for its place.
     pub(super) is_awaited: bool,
     pub(super) now: Instant,
     pub(super) stats: &'a Stats,
@@ -128,6 +126,21 @@ impl Client {
     /// body or takes its answer drop by drop is no better than an idle one.
     pub(super) fn waited_for_since(&self) -> Option<Instant> {
         (self.phase != Phase::Waiting).then_some(self.since)
+    }
+
+    /// Makes room for others where all together hold more than they may.
+    pub(super) fn give_way(&mut self, context: &Context<'_>) -> Turn {
+        if self.phase != Phase::Body {
+            context.stats.evicted.increment();
+            return Turn::Gone;
+        }
+        self.refuse(UNAVAILABLE, "the agent holds as many bodies as it may, and of this address the most", context);
+        self.advance(context)
+    }
+
+    /// Where it comes from.
+    pub(super) fn source(&self) -> IpAddr {
+        self.source
     }
 
     /// Bytes that are held for it.
@@ -249,9 +262,6 @@ impl Client {
         let (phase, time) = match self.http.arrival() {
             Arrival::Nothing => return,
             Arrival::Head => (Phase::Head, context.limits.header_timeout),
-            Arrival::Body(_) if context.is_crowded => {
-                return self.refuse(UNAVAILABLE, "the agent holds as many bodies as it may", context);
-            }
             Arrival::Body(_) => (Phase::Body, context.limits.read_timeout),
         };
         // Counted from the first byte of each, so that a drop now and then buys no time.

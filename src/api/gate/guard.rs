@@ -1,16 +1,19 @@
 //! The loop that owns the clients' sockets.
 
 use super::client::{Client, Context, Turn};
+use super::sources::Sources;
 use super::stats::Stats;
+use crate::api::source::{network, plain};
 use crate::engine::{Tls, Transport};
 use crate::telemetry::Source;
-use mio::net::TcpListener;
+use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 use rustls::server::UnbufferedServerConnection;
 use slab::Slab;
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +21,8 @@ use std::time::{Duration, Instant};
 /// What clients may cost.
 #[derive(Debug, Clone)]
 pub struct GateLimits {
-    /// Clients that are connected at once; the one that keeps the agent waiting for longest makes room for the next.
+    /// Clients that are connected at once. Of the address that has the most, the one that keeps the agent waiting for longest makes room
+    /// for the next.
     pub connections: usize,
     /// From the first byte of a head to its last.
     pub header_timeout: Duration,
@@ -67,8 +71,9 @@ struct Guard {
     ready: VecDeque<usize>,
     /// Whether a client could not be let in; nothing announces it again.
     is_starved: bool,
-    /// Bytes held for all clients.
-    held: usize,
+    /// Whoever waits to be let in while the agent is at work for all who could make room.
+    door: Option<(TcpStream, IpAddr)>,
+    sources: Sources,
     stats: Arc<Stats>,
 }
 
@@ -91,7 +96,8 @@ impl Gate {
             clients: Slab::new(),
             ready: VecDeque::new(),
             is_starved: false,
-            held: 0,
+            door: None,
+            sources: Sources::default(),
             stats: stats.clone(),
         };
         std::thread::Builder::new().name("api-gate".into()).spawn(move || guard.run())?;
@@ -127,7 +133,7 @@ impl Guard {
             }
             for event in &events {
                 match event.token() {
-                    WAKER => self.listener = None,
+                    WAKER => (self.listener, self.door) = (None, None),
                     LISTENER => {}
                     Token(token) => self.ready.push_back(token / TOKENS_EACH),
                 }
@@ -149,33 +155,41 @@ impl Guard {
     /// Lets in whoever waits. Not only when there is an event: where files had run out there is none for those who still wait.
     fn accept(&mut self) {
         self.is_starved = false;
-        while let Some(listener) = &self.listener {
-            if self.clients.len() >= self.config.limits.connections && self.kept_waiting_by().is_none() {
-                // The agent is at work for all of them: whoever comes stays in the listener's queue until one of them has to wait.
+        while let Some((socket, source)) = self.newcomer() {
+            if self.clients.len() >= self.config.limits.connections && !self.evict(Some(source)) {
+                // The agent is at work for all who could make room: the others stay in the listener's queue meanwhile.
+                self.door = Some((socket, source));
                 self.is_starved = true;
                 return;
             }
-            match listener.accept() {
-                Ok((socket, source)) => self.admit(socket, source),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            self.admit(socket, source);
+        }
+    }
+
+    /// Whoever waits at the door, else in the listener's queue.
+    fn newcomer(&mut self) -> Option<(TcpStream, IpAddr)> {
+        if let Some(waiting) = self.door.take() {
+            return Some(waiting);
+        }
+        loop {
+            match self.listener.as_ref()?.accept() {
+                Ok((socket, source)) => return Some((socket, plain(source.ip()))),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
                 // The client was gone before it was let in.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     log::debug!("a client of the REST API cannot be let in: {error}");
                     // Files have run out, most likely: one of the idle clients makes room.
-                    if !self.evict() {
+                    if !self.evict(None) {
                         self.is_starved = true;
-                        return;
+                        return None;
                     }
                 }
             }
         }
     }
 
-    fn admit(&mut self, socket: mio::net::TcpStream, source: SocketAddr) {
-        if self.clients.len() >= self.config.limits.connections {
-            self.evict();
-        }
+    fn admit(&mut self, socket: TcpStream, source: IpAddr) {
         // Answers are written in one piece: waiting for more would only delay them.
         let _ = socket.set_nodelay(true);
         let mut transport = Transport::new(socket);
@@ -190,62 +204,83 @@ impl Guard {
         if transport.register(self.poll.registry(), Token(key * TOKENS_EACH)).is_err() {
             return;
         }
-        let source = plain(source.ip());
         entry.insert(Client::new(transport, source, &self.config.limits, Instant::now()));
+        self.sources.enter(source);
         self.stats.accepted.increment();
         self.stats.open.add(1);
         // At once: one that has sent its request is not idle, whoever comes next.
         self.turn(key, Client::advance);
     }
 
-    /// Closes the client that the agent waits for longest; false if it is at work for all of them.
-    fn evict(&mut self) -> bool {
-        let Some(key) = self.kept_waiting_by() else { return false };
+    /// Closes a client that keeps the agent waiting, for longest of those whose address has the most; false if there is none, or none
+    /// but of addresses that have less than the newcomer's.
+    fn evict(&mut self, newcomer: Option<IpAddr>) -> bool {
+        let least = newcomer.map_or(0, |source| self.standing(source, newcomer));
+        let waited_for = self.clients.iter().filter_map(|(key, client)| {
+            let since = client.waited_for_since()?;
+            let standing = self.standing(client.source(), newcomer);
+            (standing >= least).then_some((standing, Reverse(since), key))
+        });
+        let Some((.., key)) = waited_for.max() else { return false };
         self.stats.evicted.increment();
         self.remove(key);
         true
     }
 
-    fn kept_waiting_by(&self) -> Option<usize> {
-        let waited_for = self.clients.iter().filter_map(|(key, client)| Some((client.waited_for_since()?, key)));
-        waited_for.min().map(|(_, key)| key)
+    /// How many clients an address has if the newcomer is let in.
+    fn standing(&self, source: IpAddr, newcomer: Option<IpAddr>) -> usize {
+        let is_the_same = newcomer.is_some_and(|newcomer| network(newcomer) == network(source));
+        self.sources.share(source).clients + usize::from(is_the_same)
+    }
+
+    /// Whether somebody at the door has a better claim to the place than a client that has had its answer.
+    fn is_awaited(&self, source: IpAddr) -> bool {
+        let newcomer = self.door.as_ref().map(|(_, newcomer)| *newcomer);
+        newcomer.is_some_and(|door| self.standing(source, newcomer) >= self.standing(door, newcomer))
     }
 
     fn remove(&mut self, key: usize) {
         let client = self.clients.remove(key);
-        self.held -= client.held();
+        self.sources.leave(client.source(), client.held());
         self.stats.open.add(-1);
     }
 
+    /// Lets a client act, and then has room made for what it brought.
     fn turn(&mut self, key: usize, act: impl FnOnce(&mut Client, &Context<'_>) -> Turn) {
-        let Some(client) = self.clients.get_mut(key) else { return };
+        self.act(key, act);
+        while self.sources.held_bytes() > MAX_HELD_BYTES {
+            // Of the address for which the most is held, the client for which the most is; but nothing is taken from requests that the
+            // agent is at work for, which hold little and not for long.
+            let holding = self.clients.iter().filter(|(_, client)| client.waited_for_since().is_some());
+            let holding =
+                holding.map(|(key, client)| (self.sources.share(client.source()).held_bytes, client.held(), key));
+            let Some((.., key)) = holding.filter(|(_, held, _)| *held > 0).max() else { return };
+            self.act(key, Client::give_way);
+        }
+    }
+
+    fn act(&mut self, key: usize, act: impl FnOnce(&mut Client, &Context<'_>) -> Turn) {
+        let Some(source) = self.clients.get(key).map(Client::source) else { return };
         let context = Context {
             limits: &self.config.limits,
             registry: self.poll.registry(),
             inner: &self.config.inner,
             token: Token(key * TOKENS_EACH + 1),
-            is_crowded: self.held > MAX_HELD_BYTES,
-            is_awaited: self.is_starved,
+            is_awaited: self.is_awaited(source),
             now: Instant::now(),
             stats: &self.stats,
             refused: &*self.config.refused,
         };
+        let client = &mut self.clients[key];
         let before = client.held();
         let turn = act(client, &context);
-        self.held = self.held - before + client.held();
+        let after = client.held();
+        self.sources.hold(source, before, after);
         match turn {
             Turn::Done => {}
             Turn::More => self.ready.push_back(key),
             Turn::Gone => self.remove(key),
         }
-    }
-}
-
-/// An IPv4 client of an IPv6 socket is an IPv4 client.
-fn plain(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
-        v4 => v4,
     }
 }
 

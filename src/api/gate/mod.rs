@@ -6,12 +6,15 @@
 //! open, one connection for each request, written anew with the few fields that matter; it reads the answer whole before the
 //! client gets it. What reaches tiny_http is complete, well-formed and bounded, and a slow client costs a socket, not a thread.
 //!
+//! Where room is scarce, connections or bytes, whoever has the most of it gives way: a flood from one address is its own neighbour.
+//!
 //! This room must not know routes, keys, the audit log or the manager.
 
 mod certificate;
 mod client;
 mod guard;
 mod relay;
+mod sources;
 mod stats;
 
 pub use certificate::Certificate;

@@ -70,6 +70,8 @@ impl Relay {
                 Err(error) => return Err(error),
             }
         }
+        // It may be long until the answer.
+        (self.request, self.sent) = (Vec::new(), 0);
         let mut piece = [0; PIECE_BYTES];
         loop {
             match self.socket.read(&mut piece) {

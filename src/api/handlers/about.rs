@@ -37,5 +37,5 @@ pub(in crate::api) fn metrics(_: &Call<'_>) -> Result<Reaction, Problem> {
 }
 
 pub(in crate::api) fn openapi(_: &Call<'_>) -> Result<Reaction, Problem> {
-    Ok(Reaction::Show(Page::json(200, &openapi::document())))
+    Ok(Reaction::Show(openapi::page()))
 }
