@@ -81,6 +81,9 @@ fn what_happens_is_counted_and_promtool_finds_no_fault() {
         ("scale_agent_api_requests_total{method=\"POST\",path=\"/clusters\",code=\"409\"}", 1.0),
         ("scale_agent_api_requests_total{method=\"POST\",path=\"/clusters\",code=\"422\"}", 1.0),
         ("scale_agent_api_request_seconds_count{method=\"POST\",path=\"/clusters\"}", 5.0),
+        ("scale_agent_jobs_waiting", 0.0),
+        // The one that asks.
+        ("scale_agent_queue_length{queue=\"requests\"}", 1.0),
         ("scale_agent_healthy", 1.0),
     ] {
         assert_eq!(samples.get(name), Some(&value), "{name}\n{text}");
@@ -92,6 +95,16 @@ fn what_happens_is_counted_and_promtool_finds_no_fault() {
         "scale_agent_pings_total",
     ] {
         assert!(samples[name] > 0.0, "{name} = {}", samples[name]);
+    }
+    let queues: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("scale_agent_queue_capacity{queue=\"")?.split('"').next())
+        .collect();
+    let known = ["audit", "commands", "events", "journal", "log", "outcomes", "requests", "worker-0", "worker-1"];
+    assert_eq!(queues, BTreeSet::from(known));
+    for queue in known {
+        let of = |family: &str| samples[&format!("scale_agent_queue_{family}{{queue=\"{queue}\"}}")];
+        assert!(of("capacity") > 0.0 && of("length") <= of("capacity") / 2.0, "{queue}: {} waits", of("length"));
     }
     assert!(!text.contains("edge-0"), "nothing is kept per cluster");
     promtool(&["check", "metrics"], &text);

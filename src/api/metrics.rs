@@ -2,6 +2,7 @@
 
 use super::call::Page;
 use super::server::Shared;
+use crate::kube::is_everywhere;
 use crate::manager::{Answer, HealthView};
 use crate::telemetry::{Exposition, Latency, RequestTotals};
 use std::collections::BTreeMap;
@@ -14,10 +15,6 @@ pub(super) fn page(shared: &Shared, answer: Answer) -> Result<Page, Answer> {
     let mut out = Exposition::default();
     expose_health(&health, &mut out);
     expose_requests(&requests, &mut out);
-    let queues = [("commands", shared.commands.len())];
-    let labels = queues.map(|(queue, length)| ([("queue", queue)], length as f64));
-    let samples: Vec<_> = labels.iter().map(|(labels, length)| (&labels[..], *length)).collect();
-    out.gauge("scale_agent_queue_length", "What waits in a queue of the agent.", &samples);
     shared.metrics.expose(&mut out);
     Ok(Page::new(200, Exposition::MEDIA_TYPE, out.into_text()))
 }
@@ -52,14 +49,59 @@ fn expose_requests(totals: &RequestTotals, out: &mut Exposition) {
         .collect();
     let samples: Vec<_> = rows.iter().map(|(labels, count)| (&labels[..], *count)).collect();
     out.counter("scale_agent_kube_requests_total", "Requests to the clusters, by verb, resource and status.", &samples);
-    let mut by_verb: BTreeMap<&str, Latency> = BTreeMap::new();
-    for row in &totals.requests {
-        by_verb.entry(&row.verb).or_default().merge(&row.latency_ms);
+    let mut latencies: BTreeMap<(&str, &str), Latency> = BTreeMap::new();
+    // Watches have none.
+    for row in totals.requests.iter().filter(|row| row.latency_ms.count() > 0) {
+        // There is no end of custom kinds.
+        let resource = if is_everywhere(&row.resource) { &row.resource } else { "custom" };
+        latencies.entry((&row.verb, resource)).or_default().merge(&row.latency_ms);
     }
-    let labels: Vec<[(&str, &str); 1]> = by_verb.keys().map(|verb| [("verb", *verb)]).collect();
-    let samples: Vec<_> = labels.iter().map(|labels| &labels[..]).zip(by_verb.values()).collect();
-    let help = "Time from a request to a cluster to the end of its answer, by verb.";
+    let labels: Vec<_> = latencies.keys().map(|(verb, resource)| [("verb", *verb), ("resource", *resource)]).collect();
+    let samples: Vec<_> = labels.iter().map(|labels| &labels[..]).zip(latencies.values()).collect();
+    let help = "Time from a request to a cluster to the end of its answer, by verb and resource; custom ones are one.";
     out.latencies("scale_agent_kube_request_seconds", help, &samples);
     let watches = totals.watches_open as f64;
     out.gauge("scale_agent_watches_open", "Watches of Rancher that are open.", &[(&[], watches)]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::{Recorder, Request, Tally};
+    use jiff::Timestamp;
+
+    #[test]
+    fn latencies_have_the_resources_that_every_cluster_has_and_one_for_all_others() {
+        let (mut recorder, mut tally) = (Recorder::default(), Tally::default());
+        let mut ask = |verb, resource: &str, us| {
+            let is_watch = verb == "watch";
+            let request = Request { verb, resource, code: 200, is_watch, user_agent: "rancher", received_bytes: 0 };
+            let recorded = recorder.begin(&mut tally, &request, Timestamp::UNIX_EPOCH);
+            recorder.end(&mut tally, recorded, us);
+        };
+        for resource in ["v1/pods", "v1/pods", "apps/v1/deployments/scale", "/readyz", "unknown"] {
+            ask("get", resource, 200);
+        }
+        (0..500).for_each(|number| ask("get", &format!("example.com/v1/kind-{number}"), 3_000));
+        ask("watch", "v1/pods", 0);
+        let mut out = Exposition::default();
+        expose_requests(&recorder.take_changed().unwrap(), &mut out);
+        let text = out.into_text();
+        let lines =
+            |start: &str| text.lines().filter(|line| line.starts_with(start)).map(str::to_owned).collect::<Vec<_>>();
+        let name = "scale_agent_kube_request_seconds";
+        assert_eq!(
+            lines(&format!("{name}_count")),
+            [("/readyz", 1), ("apps/v1/deployments/scale", 1), ("custom", 500), ("unknown", 1), ("v1/pods", 2)]
+                .map(|(resource, count)| format!("{name}_count{{verb=\"get\",resource=\"{resource}\"}} {count}"))
+        );
+        let within = |resource: &str, le: &str| {
+            lines(&format!("{name}_bucket{{verb=\"get\",resource=\"{resource}\",le=\"{le}\"}}"))
+        };
+        assert!(within("v1/pods", "0.00025")[0].ends_with(" 2"), "{text}");
+        assert!(
+            within("custom", "0.001")[0].ends_with(" 0") && within("custom", "0.005")[0].ends_with(" 500"),
+            "{text}"
+        );
+    }
 }

@@ -26,6 +26,8 @@ mod server;
 mod source;
 mod stats;
 mod subject;
+mod waiting;
+mod worker;
 
 pub use audit::AuditConfig;
 pub use gate::{Certificate, GateLimits};

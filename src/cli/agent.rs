@@ -3,12 +3,12 @@
 use super::about::about;
 use super::{Failure, TemplateFile, instance, load_template, named_templates};
 use crate::config::{Loaded, Proxy, RancherUrl, Secret, ServerSettings, Settings};
-use crate::engine::{self, Authority, Engine, Server, Via};
+use crate::engine::{self, Authority, Engine, Event, Server, Via};
 use crate::journal::{Journal, JournalError, JournalFile};
 use crate::kube::{Baseline, CREATED_PLACEHOLDER, Source};
 use crate::manager::{Command, FleetConfig, Manager, ManagerConfig, ManagerHandle, Rancher, RancherConfig};
 use crate::rancher::{Client, RancherError, Trust};
-use crate::telemetry::{Metrics, Process};
+use crate::telemetry::{Metrics, Process, QUEUE_LINES, waiting_lines};
 use crate::template::Variables;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -26,6 +26,8 @@ pub(super) struct Agent {
     pub(super) instance_id: String,
     manager: ManagerHandle,
     journal: Journal,
+    /// Where the workers tell what happens: looked at, never used.
+    events: Sender<Event>,
 }
 
 impl Agent {
@@ -67,7 +69,7 @@ impl Agent {
                 authority,
                 journal: journal.handle(),
             },
-            event_sender,
+            event_sender.clone(),
         )
         .map_err(|error| Failure::new(error.to_string()))?;
         let rancher_configs = servers.iter().map(|(server, weight)| RancherConfig {
@@ -106,7 +108,7 @@ impl Agent {
             past,
         })
         .map_err(|error| Failure::new("the manager cannot start").cause(error))?;
-        Ok(Some(Agent { ranchers: known, instance_id, manager, journal }))
+        Ok(Some(Agent { ranchers: known, instance_id, manager, journal, events: event_sender }))
     }
 
     /// Takes commands for its manager.
@@ -116,9 +118,13 @@ impl Agent {
 
     /// What its parts count, and the process.
     pub(super) fn metrics(&self) -> Metrics {
-        let mut metrics = Metrics::default();
-        self.manager.stats().iter().for_each(|source| metrics.add(source.clone()));
-        metrics.add(self.journal.stats());
+        let mut metrics = self.manager.metrics().clone();
+        self.journal.add_to(&mut metrics);
+        metrics.add_queue("events", EVENT_QUEUE_LENGTH, {
+            let events = self.events.clone();
+            move || events.len()
+        });
+        metrics.add_queue("log", QUEUE_LINES, waiting_lines);
         metrics.add(Arc::new(Process::new(jiff::Timestamp::now())));
         metrics
     }

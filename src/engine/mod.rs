@@ -38,7 +38,7 @@ pub use wheel::TimerWheel;
 
 use crate::config::Settings;
 use crate::journal::JournalHandle;
-use crate::telemetry::Source;
+use crate::telemetry::Metrics;
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
@@ -162,10 +162,14 @@ impl Engine {
         self.workers.len()
     }
 
-    /// What the workers count.
-    pub fn stats(&self) -> Arc<dyn Source> {
-        let workers = self.workers.iter().map(|worker| (worker.stats.clone(), worker.queue.clone()));
-        Arc::new(stats::EngineStats { workers: workers.collect() })
+    /// Adds what the workers count.
+    pub fn add_to(&self, metrics: &mut Metrics) {
+        let workers = self.workers.iter().map(|worker| worker.stats.clone()).collect();
+        metrics.add(Arc::new(stats::EngineStats { workers }));
+        for (index, worker) in self.workers.iter().enumerate() {
+            let queue = worker.queue.clone();
+            metrics.add_queue(format!("worker-{index}"), QUEUE_LENGTH, move || queue.len());
+        }
     }
 
     /// Waits until `deadline` for workers that were shut down; returns how many have not ended by then.

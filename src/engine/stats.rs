@@ -1,8 +1,7 @@
 //! What the workers count: each its own, so that counting needs no lock and no message.
 
-use super::{Assignment, Cause, Tunnel};
+use super::{Cause, Tunnel};
 use crate::telemetry::{Counter, Exposition, Gauge, Histogram, Source};
-use crossbeam_channel::Sender;
 use std::sync::Arc;
 
 /// What one worker counts.
@@ -46,8 +45,7 @@ pub(super) struct Open(Arc<Stats>, fn(&Stats) -> &Gauge);
 
 /// What all workers count.
 pub(super) struct EngineStats {
-    /// Each with its queue.
-    pub(super) workers: Vec<(Arc<Stats>, Sender<Assignment>)>,
+    pub(super) workers: Vec<Arc<Stats>>,
 }
 
 impl Default for Stats {
@@ -100,11 +98,11 @@ impl std::fmt::Debug for Open {
 
 impl EngineStats {
     fn sum(&self, of: impl Fn(&Stats) -> &Counter) -> u64 {
-        self.workers.iter().map(|(stats, _)| of(stats).get()).sum()
+        self.workers.iter().map(|stats| of(stats).get()).sum()
     }
 
     fn level(&self, of: impl Fn(&Stats) -> &Gauge) -> f64 {
-        self.workers.iter().map(|(stats, _)| of(stats).get()).sum::<i64>() as f64
+        self.workers.iter().map(|stats| of(stats).get()).sum::<i64>() as f64
     }
 
     /// Counters of both tunnels by cause.
@@ -120,17 +118,11 @@ impl EngineStats {
         out.counter(name, help, &samples);
     }
 
-    fn by_worker(
-        &self,
-        out: &mut Exposition,
-        name: &str,
-        help: &str,
-        of: impl Fn(&(Arc<Stats>, Sender<Assignment>)) -> f64,
-    ) {
+    fn by_worker(&self, out: &mut Exposition, name: &str, help: &str, of: impl Fn(&Stats) -> f64) {
         let names: Vec<String> = (0..self.workers.len()).map(|worker| worker.to_string()).collect();
         let labels: Vec<[(&str, &str); 1]> = names.iter().map(|name| [("worker", name.as_str())]).collect();
         let samples: Vec<_> =
-            labels.iter().zip(&self.workers).map(|(labels, worker)| (&labels[..], of(worker))).collect();
+            labels.iter().zip(&self.workers).map(|(labels, stats)| (&labels[..], of(stats))).collect();
         out.gauge(name, help, &samples);
     }
 }
@@ -167,18 +159,16 @@ impl Source for EngineStats {
         let help = "Events that were sent on watches.";
         out.counter("scale_agent_watch_events_total", help, &counter(|s| &s.watch_events));
         out.counter("scale_agent_pings_total", "Pings that were sent.", &counter(|s| &s.pings));
-        let round_trips: Vec<&Histogram> = self.workers.iter().map(|(stats, _)| &stats.ping_round_trip).collect();
+        let round_trips: Vec<&Histogram> = self.workers.iter().map(|stats| &stats.ping_round_trip).collect();
         let help = "Time from a ping to its pong.";
         out.histogram("scale_agent_ping_round_trip_seconds", help, &[(&[], &round_trips)]);
         let help = "Tunnels that wait for their turn to be opened.";
         out.gauge("scale_agent_dials_waiting", help, &gauge(|s| &s.waiting_dials));
 
         let help = "How late a worker's timers ran in the last second, at most.";
-        self.by_worker(out, "scale_agent_worker_lag_seconds", help, |(stats, _)| stats.lag_micros.get() as f64 / 1e6);
+        self.by_worker(out, "scale_agent_worker_lag_seconds", help, |stats| stats.lag_micros.get() as f64 / 1e6);
         let help = "Clusters that a worker holds.";
-        self.by_worker(out, "scale_agent_worker_clusters", help, |(stats, _)| stats.clusters.get() as f64);
-        let help = "Assignments that wait for a worker.";
-        self.by_worker(out, "scale_agent_worker_queue_length", help, |(_, queue)| queue.len() as f64);
+        self.by_worker(out, "scale_agent_worker_clusters", help, |stats| stats.clusters.get() as f64);
     }
 }
 

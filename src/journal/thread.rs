@@ -2,7 +2,7 @@
 
 use super::{JournalError, JournalFile, KeptCluster};
 use crate::kube::Written;
-use crate::telemetry::{Counter, Exposition, Histogram, Source};
+use crate::telemetry::{Counter, Exposition, Histogram, Metrics, Source};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -69,9 +69,11 @@ impl Journal {
         self.handle.clone()
     }
 
-    /// What it counts.
-    pub fn stats(&self) -> Arc<dyn Source> {
-        self.stats.clone()
+    /// Adds what it counts.
+    pub fn add_to(&self, metrics: &mut Metrics) {
+        metrics.add(self.stats.clone());
+        let stats = self.stats.clone();
+        metrics.add_queue("journal", QUEUE_LENGTH, move || stats.queue.len());
     }
 
     /// Waits until everything that was handed over is dealt with; the other handles have to be gone.
@@ -118,8 +120,6 @@ impl Source for Stats {
         out.histogram("scale_agent_journal_commit_seconds", help, &[(&[], &[&self.commits])]);
         let help = "Commits of the journal that failed.";
         out.counter("scale_agent_journal_failures_total", help, &[(&[], self.failures.get())]);
-        let help = "What waits for the journal's next commit.";
-        out.gauge("scale_agent_journal_queue_length", help, &[(&[], self.queue.len() as f64)]);
     }
 }
 

@@ -69,4 +69,4 @@ pub use query::Query;
 pub use resize::Size;
 pub use selector::{FieldSelector, LabelSelector};
 pub use status::{Cause, Details, Status, page_not_found};
-pub use subject::Subject;
+pub use subject::{Subject, is_everywhere};

@@ -1,10 +1,12 @@
 //! What a request is about, in the terms of an API server's own metrics.
 
-use super::catalog::Text;
+use super::catalog::{self, Resource, Text};
 use super::served::Served;
 use super::{Route, Verb};
 use crate::http1::Method;
+use std::collections::HashSet;
 use std::fmt;
+use std::sync::LazyLock;
 
 /// Verb and resource of a request, or the path of what is no resource. `Display` writes `apps/v1/deployments/scale`, `v1/pods` or `/readyz`.
 #[derive(Debug, Clone)]
@@ -84,6 +86,20 @@ impl fmt::Display for Subject {
             None => Ok(()),
         }
     }
+}
+
+/// Whether a subject, as `Display` writes it, is one that every cluster has; there is no end of what custom definitions add.
+pub fn is_everywhere(subject: &str) -> bool {
+    static RESOURCES: LazyLock<HashSet<String>> = LazyLock::new(|| {
+        let below = |resource: &Resource| {
+            let name = format!("{}/{}", resource.api_version(), resource.plural);
+            let below = resource.subresources.iter().map(|below| format!("{name}/{}", below.name)).collect::<Vec<_>>();
+            below.into_iter().chain([name])
+        };
+        catalog::builtin().iter().flat_map(below).collect()
+    });
+    // A path is one of those above.
+    !subject.contains('/') || subject.starts_with('/') || RESOURCES.contains(subject)
 }
 
 /// What is not served.

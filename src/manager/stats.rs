@@ -2,7 +2,7 @@
 
 use super::State;
 use super::job::{JobError, JobErrorKind};
-use crate::telemetry::{Counter, Exposition, Histogram, Source};
+use crate::telemetry::{Counter, Exposition, Gauge, Histogram, Source};
 use std::time::Duration;
 
 /// What is counted of the fleet.
@@ -12,6 +12,8 @@ pub struct Stats {
     pub(super) created: Counter,
     /// Clusters that are gone.
     pub(super) deleted: Counter,
+    /// Calls to Rancher that no registrar is free for.
+    pub(super) jobs_waiting: Gauge,
     /// Time from the wish for a cluster until it got to each of [`STAGES`].
     stages: [Histogram; STAGES.len()],
     /// Calls to Rancher that were answered, by [`CALLS`].
@@ -54,6 +56,7 @@ impl Default for Stats {
         Stats {
             created: Counter::default(),
             deleted: Counter::default(),
+            jobs_waiting: Gauge::default(),
             stages: [const { STAGE_BOUNDS_SECONDS }; STAGES.len()].map(Histogram::new),
             calls: [const { CALL_BOUNDS_SECONDS }; CALLS.len()].map(Histogram::new),
             failures: Default::default(),
@@ -92,6 +95,8 @@ impl Source for Stats {
         out.counter("scale_agent_clusters_created_total", help, &[(&[], self.created.get())]);
         let help = "Clusters that are gone, here and from Rancher.";
         out.counter("scale_agent_clusters_deleted_total", help, &[(&[], self.deleted.get())]);
+        let help = "Calls to Rancher that no registrar is free for.";
+        out.gauge("scale_agent_jobs_waiting", help, &[(&[], self.jobs_waiting.get() as f64)]);
         let labels = STAGES.map(|state| [("stage", state.as_str())]);
         let samples: Vec<_> = labels.iter().zip(&self.stages).map(|(labels, stage)| (&labels[..], [stage])).collect();
         let samples: Vec<_> = samples.iter().map(|(labels, stage)| (*labels, &stage[..])).collect();

@@ -8,7 +8,7 @@ use super::registrar::Registrar;
 use crate::engine::{Assignment, Engine, Event, Server};
 use crate::journal::{JournalHandle, KeptCluster, RecordChange};
 use crate::rancher::{Client, RancherError};
-use crate::telemetry::{Process, Source, rss_bytes};
+use crate::telemetry::{Metrics, Process, rss_bytes};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never, select, unbounded};
 use jiff::Timestamp;
 use std::collections::VecDeque;
@@ -65,7 +65,7 @@ struct Desk {
 pub struct ManagerHandle {
     commands: Sender<Command>,
     stop: Sender<Duration>,
-    stats: Vec<Arc<dyn Source>>,
+    metrics: Metrics,
     thread: JoinHandle<usize>,
 }
 
@@ -121,7 +121,13 @@ impl Manager {
             }
             desks.push(Desk { server: rancher.server, relocated: false, jobs, waiting: VecDeque::new() });
         }
-        let stats = vec![fleet.stats().clone() as Arc<dyn Source>, config.engine.stats()];
+        let mut metrics = Metrics::default();
+        metrics.add(fleet.stats().clone());
+        config.engine.add_to(&mut metrics);
+        // Registrars and workers go by whether the other end of their queues is still there, so it is never the one that is looked at.
+        let waiting = commands.clone();
+        metrics.add_queue("commands", COMMAND_QUEUE_LENGTH, move || waiting.len());
+        metrics.add_queue("outcomes", outcomes.capacity().unwrap_or(0), move || outcomes.len());
         let manager = Manager {
             fleet,
             engine: config.engine,
@@ -139,7 +145,7 @@ impl Manager {
             next_usage: Instant::now(),
         };
         let thread = std::thread::Builder::new().name("manager".into()).spawn(move || manager.run())?;
-        Ok(ManagerHandle { commands, stop, stats, thread })
+        Ok(ManagerHandle { commands, stop, metrics, thread })
     }
 
     fn run(mut self) -> usize {
@@ -239,6 +245,8 @@ impl Manager {
                 desk.relocated = self.engine.broadcast(|| Assignment::UpdateServer(index, server.clone())).is_err();
             }
         }
+        let waiting: usize = self.desks.iter().map(|desk| desk.waiting.len() + desk.jobs.len()).sum();
+        self.fleet.stats().jobs_waiting.set(waiting as i64);
         self.keep_records();
         while let Some((name, assignment)) = self.waiting_assignments.pop_front() {
             if let Err(crate::engine::Full(assignment)) = self.engine.assign(&name, assignment) {
@@ -298,8 +306,8 @@ impl ManagerHandle {
     }
 
     /// What the fleet, the registrars and the workers count.
-    pub fn stats(&self) -> &[Arc<dyn Source>] {
-        &self.stats
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Closes every tunnel and ends the workers within the given time; returns how many workers did not end in time.

@@ -57,6 +57,11 @@ impl LineWriter {
         }
     }
 
+    /// How many lines wait to be written.
+    pub(super) fn waiting(&self) -> usize {
+        self.lines.len()
+    }
+
     /// Goes on in a file of the same name, once what is queued is written.
     pub(super) fn reopen(&self) {
         // Where the queue is full the output is stalled: there is nothing to go on with.
@@ -152,7 +157,7 @@ impl<O: Output> Drain<O> {
 /// How often lines that were held back are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Room for a burst: some hundred kilobytes at the length of usual lines.
-const QUEUE_LINES: usize = 4096;
+pub const QUEUE_LINES: usize = 4096;
 
 /// How long the end of the program waits for a stalled log.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);

@@ -58,6 +58,11 @@ pub fn reopen() {
     }
 }
 
+/// How many lines wait to be written.
+pub fn waiting_lines() -> usize {
+    LOGGER.get().map_or(0, |logger| logger.writer.waiting())
+}
+
 static LOGGER: OnceLock<Logger> = OnceLock::new();
 
 /// Decides what is written; the rest is the formatter's.

@@ -10,7 +10,8 @@ mod requests;
 mod usage;
 
 pub use latency::Latency;
-pub use logging::{LogConfig, LogGuard, init, reopen, set_levels};
+pub use line_writer::QUEUE_LINES;
+pub use logging::{LogConfig, LogGuard, init, reopen, set_levels, waiting_lines};
 pub use metrics::{Counter, Exposition, Gauge, Histogram, Metrics, Process, ProcessUsage, Source};
 pub use requests::{ClusterRequestRow, ClusterRequests, Recorded, Recorder, Request, RequestRow, RequestTotals, Tally};
 pub use usage::{Usage, available_memory_bytes, rss_bytes};
