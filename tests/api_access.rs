@@ -173,7 +173,7 @@ fn what_the_gate_refuses_is_on_record_and_a_flood_is_summed_up() {
     let refused = [
         ("POST /clusters?a=b HTTP/1.1\r\nHost: a\r\nContent-Length: 2001\r\n\r\n", "POST /clusters 413"),
         ("POST /clusters HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "POST /clusters 400"),
-        ("DELETE /clusters/x HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n", "DELETE /clusters/x 417"),
+        ("DELETE /clusters/x HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n", "DELETE /clusters/x 400"),
         ("PATCH /clusters/x HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{", "PATCH /clusters/x 408"),
         ("GET /health HT", "- - 408"),
         ("GET\r\n\r\n", "- - 400"),

@@ -88,7 +88,7 @@ fn what_cannot_be_is_refused_whole() {
             "the field \"count\" is 0, expected a whole number from 1 to 100000",
         ),
         (json!({"prefix": "Edge-", "count": 2}), 422, "invalid-name", "character 1 of the name is 'E'"),
-        (json!({"prefix": "edge-", "count": 21}), 503, "limit-reached", "21 more are over MaxClusters"),
+        (json!({"prefix": "edge-", "count": 21}), 409, "limit-reached", "21 more are over MaxClusters"),
         (
             json!({"prefix": "edge-", "count": 2, "rate": "fast"}),
             400,

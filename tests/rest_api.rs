@@ -304,7 +304,7 @@ fn the_agent_holds_no_more_clusters_than_it_may() {
     let agent = Agent::start_for(&rancher, "MaxClusters: 1\n");
     assert_eq!(create(&agent, "edge-0001").status, 201);
     let refusal = create(&agent, "edge-0002");
-    assert!(problem(&refusal, 503).contains("MaxClusters"), "{refusal:?}");
+    assert!(problem(&refusal, 409).contains("MaxClusters"), "{refusal:?}");
     assert_eq!(call(&agent, "DELETE", "/clusters/edge-0001", None).status, 204);
     assert_eq!(create(&agent, "edge-0002").status, 201);
 }

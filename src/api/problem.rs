@@ -124,7 +124,7 @@ impl Kind {
             Kind::TooLarge => (413, "urn:scale-cluster-agent:too-large", "The body is too large"),
             Kind::UnsupportedMediaType => (415, "urn:scale-cluster-agent:media-type", "The body is not JSON"),
             Kind::InvalidName => (422, "urn:scale-cluster-agent:invalid-name", "The name cannot be a cluster's"),
-            Kind::LimitReached => (503, "urn:scale-cluster-agent:limit-reached", "A limit of the agent is reached"),
+            Kind::LimitReached => (409, "urn:scale-cluster-agent:limit-reached", "A limit of the agent is reached"),
             Kind::RancherRefuses => (502, "urn:scale-cluster-agent:rancher-refuses", "Rancher refuses"),
             Kind::Unavailable => (503, "urn:scale-cluster-agent:unavailable", "Not now"),
         }

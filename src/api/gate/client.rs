@@ -303,14 +303,14 @@ impl Client {
     /// Answers with a problem and closes.
     fn refuse(&mut self, status: u16, detail: &str, context: &Context<'_>) {
         context.stats.refused.increment();
+        let kind = Kind::of_gate(status);
         let receiving = self.http.receiving().map(|request| (request.method.clone(), request.target.clone()));
         let asked = receiving.or_else(|| self.asked.take());
         let (method, target) = asked.as_ref().map_or(("-", "-"), |(method, target)| (method.as_str(), target.as_str()));
-        (context.refused)(&Refused { source: self.source, method, target, status, detail });
+        (context.refused)(&Refused { source: self.source, method, target, status: kind.status(), detail });
         self.relay = None;
         self.http.give_up();
-        let problem =
-            Problem::new(Kind::of_gate(status), detail, "see RFC 9112, or the limits in the agent's settings");
+        let problem = Problem::new(kind, detail, "see RFC 9112, or the limits in the agent's settings");
         let page = respond::problem(problem, asked.as_ref().map_or("/", |(_, target)| target));
         let mut headers = Headers::from_iter([("Content-Type", page.media_type)]);
         page.headers.into_iter().for_each(|(name, value)| headers.push(name, value));
