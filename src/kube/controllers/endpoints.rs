@@ -98,7 +98,6 @@ pub(in crate::kube) fn endpoints(service: &Value, pods: &[&Value], with_uids: bo
         }
     };
     let mut object = json!({"apiVersion": "v1", "kind": "Endpoints", "metadata": metadata(service)});
-    tree::set(&mut object, &["metadata", "labels", "endpoints.kubernetes.io/managed-by"], "endpoint-controller");
     if !subsets.is_null() {
         object["subsets"] = subsets;
     }
@@ -117,8 +116,13 @@ pub(in crate::kube) fn slice(service: &Value, pods: &[&Value], with_uids: bool) 
     let name = text(&service["metadata"]["name"]);
     let mut object = json!({
         "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4", "metadata": metadata(service),
-        "endpoints": pods.iter().take(MAX_ENDPOINTS).map(endpoint).collect::<Vec<_>>(), "ports": ports(service, pods.first().copied())
+        "endpoints": null, "ports": null
     });
+    // One without endpoints holds the place.
+    if let Some(first) = pods.first() {
+        object["endpoints"] = pods.iter().take(MAX_ENDPOINTS).map(endpoint).collect();
+        object["ports"] = ports(service, Some(first));
+    }
     let mut owner = controlled_by("v1", "Service", service);
     if !with_uids {
         // Whoever makes a cluster of it fills it in.

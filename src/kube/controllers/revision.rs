@@ -32,7 +32,13 @@ impl Cluster {
                 let mut template = template.clone();
                 tree::set(&mut template, &["$patch"], "replace");
                 let mut labels = object["spec"]["template"]["metadata"]["labels"].clone();
-                tree::set(&mut labels, &["controller-revision-hash"], hash.as_str());
+                // The daemon set controller has a history of its own.
+                let label = if served.is("apps", "daemonsets") {
+                    "controller-revision-hash"
+                } else {
+                    "controller.kubernetes.io/hash"
+                };
+                tree::set(&mut labels, &[label], hash.as_str());
                 let revision = json!({
                     "apiVersion": "apps/v1", "kind": "ControllerRevision", "revision": last + 1,
                     "metadata": {

@@ -89,6 +89,7 @@ impl Cluster {
             controlled_by("apps/v1", "StatefulSet", set),
         );
         tree::set(&mut pod, &["metadata", "name"], name.as_str());
+        tree::set(&mut pod, &["metadata", "generateName"], format!("{set_name}-"));
         for (label, value) in [
             (HASH, revision),
             ("statefulset.kubernetes.io/pod-name", &name),

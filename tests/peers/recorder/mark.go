@@ -32,6 +32,7 @@ var (
 		// The patched object as a whole, in the order of Go's structs.
 		{regexp.MustCompile(`(?s)patch: Invalid value: "\{.*\}": `), `patch: Invalid value: <object>: `},
 		{regexp.MustCompile(`(?s)^Invalid value: "\{.*\}": `), `Invalid value: <object>: `},
+		{regexp.MustCompile(`ReplicaSet "([a-z0-9-]+)-[bcdfghjklmnpqrstvwxz2456789]{6,10}"`), `ReplicaSet "$1-<hash>"`},
 		{regexp.MustCompile(`0x[0-9a-f]{8,16}`), "<pointer>"},
 		{regexp.MustCompile(`ResourceVersion in record \(\d+\)`), "ResourceVersion in record (<rv>)"},
 		{regexp.MustCompile(`JTI=[0-9a-f-]{36}`), "JTI=<uid>"},
