@@ -29,8 +29,8 @@ fn status_prints_the_fleet() {
         agent.await_state(name, "connected");
     }
     let shown = text(&status(&[]));
-    assert!(shown.starts_with("2 connected; 4 tunnels up\n\nNAME    STATE"), "{shown}");
-    assert!(shown.contains("\nedge-1  connected  20"), "{shown}");
+    assert!(shown.starts_with("2 connected; 4 tunnels up\n\nNAME     STATE"), "{shown}");
+    assert!(shown.contains("\nedge-1   connected   20"), "{shown}");
     assert!(text(&status(&["--limit", "1"])).ends_with("and 1 more; --limit shows them\n"));
     let shown: Value = serde_json::from_str(&text(&status(&["--state", "failed", "--output", "json"]))).unwrap();
     assert_eq!((&shown["count"], &shown["overview"]["clusters"]["connected"]), (&0.into(), &2.into()), "{shown:#}");
@@ -183,4 +183,44 @@ fn a_ramp_of_its_own_agent_runs_over_tls_too() {
     assert!(agent.stop().0.success());
     let output = agent_command(agent.home.path()).args(["ramp", "--clusters", "2", "--clean"]).output().unwrap();
     assert!(text(&output).contains("passed: 2 of 2 clusters Active"), "{output:?}");
+}
+
+#[test]
+fn a_flag_that_would_say_nothing_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let find_max = |flag: &'static str, value: &'static str| vec!["rehearse", "--find-max", flag, value];
+    for (arguments, words) in [
+        (vec!["rehearse", "--rate", "5/s", "--in-flight", "3"], "--in-flight"),
+        (vec!["rehearse", "--stages", "1s:1/s", "--in-flight", "3"], "--in-flight"),
+        (vec!["rehearse", "--max-in-flight", "2", "--in-flight", "3"], "--in-flight"),
+        (find_max("--in-flight", "3"), "--in-flight"),
+        (find_max("--max-in-flight", "3"), "--max-in-flight"),
+        (find_max("--jitter", "3%"), "--jitter"),
+        (vec!["rehearse", "--find-max", "--threshold", "failed:rate<1%", "--abort-on-fail"], "--abort-on-fail"),
+        (vec!["rehearse", "--abort-on-fail"], "--threshold"),
+        (vec!["rehearse", "--jitter", "10%"], "--jitter: there is no time between starts"),
+        (vec!["ramp", "--clusters", "3", "--jitter", "10%", "--dry-run"], "--jitter: there is no time between starts"),
+        (vec!["rehearse", "--rancher-url", "https://r.test"], "--rancher-url says nothing to a rehearsal"),
+        (vec!["rehearse", "--log-level", "debug"], "--set LogLevel=VALUE"),
+        (
+            vec!["run-scenario", "config/scenarios/storm.yaml", "--rehearse", "--listen-port", "1"],
+            "--listen-port says nothing",
+        ),
+    ] {
+        let output = agent_command(home.path()).args(&arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(words), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn clusters_that_are_in_flight_until_active_are_as_many_as_were_asked_for() {
+    let home = tempfile::tempdir().unwrap();
+    let arguments = ["rehearse", "--clusters", "6", "--max-in-flight", "1", "--output", "json"];
+    let run: Value =
+        serde_json::from_str(&text(&agent_command(home.path()).args(arguments).output().unwrap())).unwrap();
+    let most = run["results"]["timeline"]["points"].as_array().unwrap().iter();
+    let on_their_way = |point: &Value| point["started"].as_u64().unwrap() - point["active"].as_u64().unwrap();
+    assert_eq!((&run["figures"]["active"], most.map(on_their_way).max()), (&6.into(), Some(1)), "{run:#}");
+    assert!(!run["requests"].as_array().unwrap().is_empty(), "what was asked is told, however short the ramp");
 }

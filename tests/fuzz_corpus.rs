@@ -44,6 +44,10 @@ replay!(
     profile,
     expressions,
     rest_bodies,
+    reports,
+    rancher_answers,
+    sealed_values,
+    journal,
 );
 
 /// Runs a target over its corpus, and over mutations of it for `SCALE_AGENT_FUZZ_SECONDS`, else about a second.

@@ -62,15 +62,75 @@ fn announced_tokens(rancher: &FakeRancher) -> BTreeSet<String> {
         .collect()
 }
 
+/// Every text in a folder and below it.
+fn read_folder(folder: &Path) -> String {
+    let mut texts = String::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        match entry.path() {
+            path if path.is_dir() => texts += &read_folder(&path),
+            path => texts += &String::from_utf8_lossy(&std::fs::read(path).unwrap()),
+        }
+    }
+    texts
+}
+
+/// What everything that can be asked of a running agent from a command line says, in both forms.
+fn said_of(agent: &Agent, key: &str) -> String {
+    let home = agent.home.path();
+    let mut shown = String::new();
+    let mut see = |arguments: &[&str], expected: i32| {
+        for form in ["text", "json"] {
+            let mut command = agent_command(home);
+            // A folder of results is for one run.
+            let own = arguments.iter().map(|argument| argument.replace("FORM", form));
+            command.args(own).args(["--output", form]).env("SCALE_AGENT_API_KEY", key);
+            if arguments[0] != "rehearse" {
+                command.args(["--log-level", "debug"]);
+            }
+            let output = command.output().unwrap();
+            let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            assert_eq!(output.status.code(), Some(expected), "{arguments:?}: {said}");
+            shown += &said;
+        }
+    };
+    let results = |name: &str| home.join("seen").join(name).display().to_string();
+    let ramp = ["ramp", "--clusters", "2", "--rate", "10/s", "--prefix"];
+    see(&[&ramp[..], &["plan-", "--dry-run", "--agent", &agent.url]].concat(), 0);
+    let folder = results("ramp-FORM");
+    see(&[&ramp[..], &["seen-", "--clean", "--results", &folder, "--agent", &agent.url]].concat(), 0);
+    see(&["report", &folder], 0);
+    see(&["report", "--merge", &folder, "--results", &results("merged-FORM")], 0);
+    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/config/scenarios/storm.yaml");
+    see(&["run-scenario", scenario, "--check", "--agent", &agent.url], 0);
+    see(&["fault", "start", "latency", "--select", "all", "--duration", "1s", "--agent", &agent.url], 0);
+    see(&["fault", "list", "--agent", &agent.url], 0);
+    see(&["fault", "end", "99", "--agent", &agent.url], 1);
+    see(&["status", "--agent", &agent.url], 0);
+    see(&["clean", "--prefix", "edge-", "--dry-run", "--agent", &agent.url], 0);
+    let with_key = agent.url.replace("://", &format!("://{key}@"));
+    see(&["status", "--agent", &with_key], 2);
+    see(&["doctor", "--clusters", "10"], 0);
+    // A program and a home of its own, of which nothing is left but what it says.
+    see(&["rehearse", "--clusters", "2", "--results", &results("rehearsal-FORM")], 0);
+    let folders = read_folder(&home.join("seen"));
+    for folder in ["ramp-text", "merged-json", "rehearsal-text"] {
+        for file in ["report.html", "summary.json", "junit.xml", "run.json", "clusters.csv"] {
+            assert!(home.join("seen").join(folder).join(file).exists(), "{folder} {file}");
+        }
+    }
+    shown + &folders
+}
+
 #[test]
-fn no_log_record_error_or_page_shows_a_secret() {
-    let rancher = FakeRancher::start();
+fn no_log_record_error_page_or_report_shows_a_secret() {
+    let rancher = FakeRancher::lively();
     let (home, sealed) = sealed_home();
     let made = printed(home.path(), &["api-key", "create", "--role", "admin", "--name", "boss"], "");
     let key = made.lines().find(|line| line.starts_with("sca_")).unwrap().to_owned();
     let line = made.lines().find(|line| line.contains("{Name:")).unwrap();
     let lines = format!(
-        "BearerToken: {sealed}\nSealKeyFile: seal.key\nLogLevel: debug\nReconnectMin: 10ms\nReconnectMax: 50ms\nAPIKeys:\n{line}\n"
+        "BearerToken: {sealed}\nSealKeyFile: seal.key\nLogLevel: debug\nReconnectMin: 10ms\nReconnectMax: 50ms\n\
+         RampPollInterval: 100ms\nAPIKeys:\n{line}\n"
     );
     write_config(home.path(), &rancher, &lines);
     let mut shown = printed(home.path(), &["check-config"], "");
@@ -95,6 +155,9 @@ fn no_log_record_error_or_page_shows_a_secret() {
         4 => Ok(()),
         other => Err(other.to_string()),
     });
+    see("PATCH", "/clusters/edge-0001", &key, r#"{"pods":3}"#);
+    see("POST", "/faults", &key, r#"{"fault":"latency","duration":"1s","select":"all"}"#);
+    let said = said_of(&agent, &key);
     rancher.always("POST", "/v3/clusters", Answer::error(401, "Unauthorized", "must authenticate"));
     see("POST", "/clusters", &key, r#"{"name":"edge-0003"}"#);
     rancher.behave();
@@ -102,12 +165,22 @@ fn no_log_record_error_or_page_shows_a_secret() {
     see("POST", "/clusters?wait=false", &key, r#"{"name":"edge-0004"}"#);
     rancher.behave();
     for path in [
+        "/",
+        "/livez",
         "/health",
         "/metrics",
         "/openapi.json",
+        "/overview",
         "/clusters",
         "/clusters/edge-0001",
+        "/clusters/edge-0001/requests",
         "/operations",
+        "/operations/1",
+        "/ramps",
+        "/ramps/1",
+        "/ramps/1/results",
+        "/faults",
+        "/faults/1",
         "/requests",
         "/nowhere",
     ] {
@@ -115,6 +188,7 @@ fn no_log_record_error_or_page_shows_a_secret() {
     }
     agent.signal("HUP");
     see("DELETE", "/clusters?prefix=edge-", &key, "");
+    shown += &said;
 
     let home = agent.home.path().to_owned();
     let clean = run(&home, &["clean", "--dry-run", "--log-level", "debug"], "");
@@ -134,12 +208,18 @@ fn no_log_record_error_or_page_shows_a_secret() {
         shown += &String::from_utf8_lossy(&[output.stdout, output.stderr].concat());
     }
     let tokens = announced_tokens(&rancher);
-    assert!(tokens.len() >= 3, "two clusters, and one of them rotated: {}", tokens.len());
+    assert!(tokens.len() >= 5, "two clusters, one of them rotated, and two of a ramp: {}", tokens.len());
     let mut agent = agent;
     assert!(agent.stop().0.success());
     let log = agent.log();
     assert!(log.matches("[DEBUG]").count() > 10, "it is the log of a whole run: {log}");
     shown += &log;
+    shown += &std::fs::read_to_string(home.join("audit.log")).unwrap();
+    // An agent for as long as a ramp takes makes a key of its own.
+    let folder = home.join("own").display().to_string();
+    let own = ["ramp", "--clusters", "2", "--prefix", "own-", "--clean", "--results", &folder, "--log-level", "debug"];
+    shown += &printed(&home, &own, "");
+    shown += &read_folder(Path::new(&folder));
     shown += &std::fs::read_to_string(home.join("audit.log")).unwrap();
 
     let read = |name: &str| std::fs::read_to_string(home.join(name)).unwrap();
@@ -161,10 +241,46 @@ fn no_log_record_error_or_page_shows_a_secret() {
     for (what, secret) in secrets {
         assert!(secret.len() > 10 && !shown.contains(&secret), "the {what} is shown");
     }
+    assert!(!shown.contains("PRIVATE KEY"), "a key of nobody knows which");
+    let is_key = |text: &str| text.bytes().take_while(u8::is_ascii_alphanumeric).count() >= 20;
+    assert!(!shown.split("sca_").skip(1).any(is_key), "an API key of nobody knows which");
     // What has to outlive the process is on disk, for its owner only.
     let journal = std::fs::read(home.join("state.v1.redb")).unwrap();
     assert!(journal.windows(20).any(|window| window == b"registration-secret-"), "the search finds what is there");
     assert_eq!(std::fs::metadata(home.join("state.v1.redb")).unwrap().permissions().mode() & 0o077, 0);
+}
+
+/// What a cluster holds is Rancher's to read, down to its secrets: of the agent's own there is nothing in it.
+#[test]
+#[cfg(has_go)]
+fn no_cluster_holds_a_secret_of_the_agent() {
+    let peer = support::Peer::start(&[]);
+    let home = tempfile::tempdir().unwrap();
+    let made = printed(home.path(), &["api-key", "create", "--role", "admin", "--name", "boss"], "");
+    let key = made.lines().find(|line| line.starts_with("sca_")).unwrap().to_owned();
+    let line = made.lines().find(|line| line.contains("{Name:")).unwrap().to_owned();
+    drop(home);
+    let agent = Agent::start(&peer, &format!("APIKeys:\n{line}\n"));
+    call(&agent, "POST", "/clusters", &key, r#"{"name":"edge-0001"}"#);
+    peer.settle(1);
+    let kubectl = |arguments: &[&str]| {
+        let output = peer.kubectl("edge-0001", arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let kinds = kubectl(&["api-resources", "--verbs=list", "-o", "name"]).trim().replace('\n', ",");
+    let dump: Value = serde_json::from_str(&kubectl(&["get", &kinds, "-A", "-o", "json"])).unwrap();
+    let objects = dump["items"].as_array().unwrap();
+    let mut shown = dump.to_string();
+    let values = objects.iter().filter(|object| object["kind"] == "Secret");
+    for value in values.flat_map(|secret| secret["data"].as_object().into_iter().flatten()) {
+        shown += &String::from_utf8_lossy(&STANDARD.decode(value.1.as_str().unwrap()).unwrap());
+    }
+    assert!(objects.len() > 50 && shown.contains("kube-root-ca.crt"), "{} objects", objects.len());
+    let secret = peer.token.split_once(':').map_or(peer.token.as_str(), |(_, secret)| secret);
+    for (what, secret) in [("API token", secret), ("API key", &key), ("private key", "PRIVATE KEY")] {
+        assert!(secret.len() > 10 && !shown.contains(secret), "the {what} is in the cluster");
+    }
 }
 
 #[test]

@@ -108,11 +108,12 @@ pub struct RehearseArgs {
     pub pace: PaceArgs,
 
     /// Grow the fleet until this host or a threshold gives out, at most to --clusters, and say what gave out first.
-    #[arg(long, conflicts_with_all = ["rate", "stages", "results"])]
+    #[arg(long, conflicts_with_all = ["rate", "stages", "results", "in_flight", "max_in_flight", "jitter", "abort_on_fail"])]
     pub find_max: bool,
 
     /// How many clusters are asked for at once, where no rate or stages pace them.
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256),
+          conflicts_with_all = ["rate", "stages", "max_in_flight"])]
     pub in_flight: u16,
 
     /// How the report looks.

@@ -25,7 +25,7 @@ pub struct PaceArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_CLUSTERS)))]
     pub max_in_flight: Option<u32>,
 
-    /// Share of the time between two starts by which each is moved at random.
+    /// Share of the time between two starts by which each is moved at random; of a --rate or --stages.
     #[arg(long, value_name = "SHARE", default_value = "0%", value_parser = parse_share)]
     pub jitter: f64,
 
@@ -46,7 +46,7 @@ pub struct PaceArgs {
     pub thresholds: Vec<Threshold>,
 
     /// End as soon as a threshold does not hold.
-    #[arg(long)]
+    #[arg(long, requires = "thresholds")]
     pub abort_on_fail: bool,
 }
 
@@ -96,6 +96,12 @@ impl PaceArgs {
 
     /// A ramp of such clusters at the pace that the flags describe.
     pub(super) fn paced(&self, clusters: Spec) -> Result<Spec, Failure> {
+        if self.jitter > 0.0 && self.rate.is_none() && self.stages.is_none() {
+            let remedy = "give a --rate or --stages, or leave it out";
+            return Err(Failure::new("--jitter: there is no time between starts to move them in")
+                .remedy(remedy)
+                .usage());
+        }
         let mut spec = Spec {
             clusters: self.clusters.unwrap_or(clusters.clusters),
             stages: self.stages.clone(),

@@ -3,7 +3,7 @@
 use super::live::Live;
 use super::signals::{INTERRUPTED, stop_on_signals};
 use super::{Failure, Place, RehearseArgs, ReportFormat, find_template, load_template, print_stdout, results};
-use crate::config::{self, ConfigError, Flags, Inputs, Loaded};
+use crate::config::{self, ConfigError, Flags, Inputs, Loaded, Origin};
 use crate::ramp::{InFlightUntil, Spec};
 use crate::rehearsal::{Behaviour, Options, Profile, TIMEOUT, find_max, rehearse, setting_value};
 use crate::remote::Plan;
@@ -16,12 +16,17 @@ use std::sync::atomic::Ordering;
 /// Runs a rehearsal and prints its results; succeeds only if all clusters became Active, or the thresholds hold. Of the user's
 /// configuration only the template counts: the rehearsed agent has a home of its own.
 pub fn run(loaded: Loaded, args: RehearseArgs) -> Result<ExitCode, Failure> {
+    refuse_flags(&loaded)?;
+    let is_paced = args.pace.rate.is_some() || args.pace.stages.is_some();
     let clusters = Spec {
         prefix: "rehearsal-".into(),
         width: 5,
         clusters: if args.find_max { MOST_CLUSTERS } else { CLUSTERS },
-        max_in_flight: args.pace.rate.is_none().then_some(args.in_flight.into()),
-        in_flight_until: InFlightUntil::Created,
+        max_in_flight: (!is_paced).then_some(args.in_flight.into()),
+        in_flight_until: match args.pace.max_in_flight {
+            Some(_) => InFlightUntil::Active,
+            None => InFlightUntil::Created,
+        },
         timeout: TIMEOUT,
         ..Spec::default()
     };
@@ -43,6 +48,21 @@ pub fn run(loaded: Loaded, args: RehearseArgs) -> Result<ExitCode, Failure> {
     live.finish();
     let run = outcome.map_err(|error| Failure::new("the rehearsal cannot go on").cause(error))?;
     results::finish(&run, args.results.as_deref(), args.output)
+}
+
+/// Refuses flags of the configuration, which is not that of the rehearsed agent.
+pub(super) fn refuse_flags(loaded: &Loaded) -> Result<(), Failure> {
+    let flags = loaded.origins.iter().filter_map(|resolved| match resolved.origin {
+        Origin::Flag(flag) => Some((flag, resolved.key)),
+        _ => None,
+    });
+    let Some((flag, key)) = flags.into_iter().next() else { return Ok(()) };
+    let remedy = match FIXED.contains(&key) || key == "InsecureSkipTLSVerify" || key == "AgentCAFile" {
+        true => "leave it out; `ramp` is for a real Rancher".to_owned(),
+        false => format!("leave it out, or write --set {key}=VALUE"),
+    };
+    let what = format!("{flag} says nothing to a rehearsal: its agent has a configuration of its own");
+    Err(Failure::new(what).remedy(remedy).usage())
 }
 
 /// Looks for the largest fleet.

@@ -2,7 +2,7 @@
 
 use super::args::RunScenarioArgs;
 use super::live::Live;
-use super::rehearse::{check_descriptors, options};
+use super::rehearse::{check_descriptors, options, refuse_flags};
 use super::signals::stop_on_signals;
 use super::{Failure, ReportFormat, print_stdout, ramp, results};
 use crate::config::{Loaded, read_text_file};
@@ -31,6 +31,7 @@ pub(super) fn run(loaded: Loaded, args: &RunScenarioArgs) -> Result<ExitCode, Fa
 
 /// Plays it against the embedded stand-in for a Rancher server.
 fn play(loaded: &Loaded, args: &RunScenarioArgs, plan: Plan) -> Result<ExitCode, Failure> {
+    refuse_flags(loaded)?;
     check_descriptors(plan.spec.clusters.into())?;
     let folder = results::folder(args.target.results.as_deref(), loaded.home.path(), &plan.name)?;
     let stop = stop_on_signals()?;

@@ -6,6 +6,7 @@ use super::signals::requests;
 use super::{Failure, ReportFormat, print_stdout};
 use crate::config::Loaded;
 use crate::remote::{Client, ClientError};
+use crate::report::{Column, Table};
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -75,16 +76,9 @@ fn text(overview: &Value, list: &Value) -> String {
     if clusters.is_empty() {
         return text;
     }
-    let cells: Vec<[String; 5]> = std::iter::once(HEAD.map(str::to_owned)).chain(clusters.iter().map(row)).collect();
-    let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths = [0, 1, 2, 3].map(width);
-    text.push('\n');
-    for [name, state, since, to_active, error] in &cells {
-        let [w0, w1, w2, w3] = widths;
-        let line = format!("{name:<w0$}  {state:<w1$}  {since:<w2$}  {to_active:>w3$}  {error}");
-        text += line.trim_end();
-        text.push('\n');
-    }
+    let mut table = Table::new(HEAD);
+    clusters.iter().for_each(|cluster| table.row(row(cluster)));
+    text += &format!("\n{table}");
     let shown = clusters.len() as u64;
     if list["count"].as_u64().is_some_and(|count| count > shown) {
         text += &format!("and {} more; --limit shows them\n", list["count"].as_u64().unwrap_or(shown) - shown);
@@ -99,17 +93,28 @@ fn row(cluster: &Value) -> [String; 5] {
     let to_active = to_active.map(|(active, created)| format!("{:.1} s", active.duration_since(created).as_secs_f64()));
     let tunnel = |kind: &str| cluster["tunnels"][kind]["lastError"].as_str().map(str::to_owned);
     let error = cluster["lastError"].as_str().map(str::to_owned).or_else(|| tunnel("api")).or_else(|| tunnel("steve"));
-    let since = time(&cluster["since"]).map(|time| time.strftime("%Y-%m-%d %H:%M:%S").to_string());
     [
         text(&cluster["name"]),
         text(&cluster["state"]),
-        since.unwrap_or_default(),
+        clock(&cluster["since"]),
         to_active.unwrap_or_else(|| "-".into()),
         error.unwrap_or_default(),
     ]
 }
 
-const HEAD: [&str; 5] = ["NAME", "STATE", "SINCE (UTC)", "TO ACTIVE", "LAST ERROR"];
+/// A moment of an answer as people read it, in UTC and to the second.
+pub(super) fn clock(value: &Value) -> String {
+    let time = value.as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok());
+    time.map(|time| time.strftime("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default()
+}
+
+const HEAD: [(&str, Column); 5] = [
+    ("NAME", Column::Left),
+    ("STATE", Column::Left),
+    ("SINCE (UTC)", Column::Left),
+    ("TO ACTIVE", Column::Right),
+    ("LAST ERROR", Column::Left),
+];
 const INTERVAL: Duration = Duration::from_secs(2);
 /// Puts the cursor to the upper left and clears what is below (ECMA-48).
 const CLEAR: &str = "\x1b[H\x1b[J";
@@ -136,9 +141,9 @@ mod tests {
              problem: disk full\n\
              fault 3: latency p50=1s p99=15s + stall in 7 clusters\n\
              \n\
-             NAME     STATE   SINCE (UTC)          TO ACTIVE  LAST ERROR\n\
-             edge-1   active  2026-01-01 00:00:12     12.5 s\n\
-             edge-22  failed  2026-01-01 00:00:00          -  400 cluster not found\n\
+             NAME      STATE    SINCE (UTC)           TO ACTIVE   LAST ERROR\n\
+             edge-1    active   2026-01-01 00:00:12      12.5 s\n\
+             edge-22   failed   2026-01-01 00:00:00           -   400 cluster not found\n\
              and 10 more; --limit shows them\n"
         );
         assert_eq!(

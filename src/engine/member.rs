@@ -3,6 +3,7 @@
 mod suffering;
 
 use super::clock::Clock;
+use super::compaction::Compaction;
 use super::context::Context;
 use super::dial::Announcement;
 use super::imposed::Faults;
@@ -10,7 +11,9 @@ use super::link::{Change, Credentials, Link};
 use super::stream::{PING, Service, UNKNOWN};
 use super::{Attachment, Event, Server, Tunnel, WorkerConfig};
 use crate::config::{HeartbeatMode, Secret};
-use crate::kube::{Cluster, ClusterInfo, Counts, DurableError, Heartbeat, Identity, Limits, Size, Verb, Written};
+use crate::kube::{
+    COMPACTION_INTERVAL, Cluster, ClusterInfo, Counts, DurableError, Heartbeat, Identity, Limits, Size, Verb, Written,
+};
 use crate::ramp::Milestone;
 use crate::telemetry::Tally;
 use mio::Token;
@@ -31,6 +34,7 @@ pub(super) struct Member {
     tally: Tally,
     next_report: Instant,
     next_node_heartbeat: Instant,
+    compaction: Compaction,
     /// The revision every watch has seen.
     fed_revision: u64,
     /// The revision up to which what was written is in the journal.
@@ -71,6 +75,7 @@ impl Member {
         let phase = random.f64();
         let mut api = Link::new(Tunnel::Api, phase);
         api.want(clock.now);
+        let first_compaction = clock.now + COMPACTION_INTERVAL.mul_f64(random.f64());
         let first_report = clock.now + settings.report_interval.mul_f64(random.f64());
         Ok(Member {
             name,
@@ -85,6 +90,7 @@ impl Member {
             // Together with a ping.
             next_report: clock.in_phase(first_report, settings.ping_interval, phase),
             next_node_heartbeat: clock.now,
+            compaction: Compaction::from(clock.in_phase(first_compaction, settings.ping_interval, phase)),
             counts: None,
             farewell_told: false,
             request_told: false,
@@ -198,6 +204,9 @@ impl Member {
         if self.next_report <= context.clock.now && !self.detaching {
             self.report(context.config, context.clock);
         }
+        if self.compaction.take(context.clock.now) {
+            self.cluster.compact();
+        }
         if self.cluster.wake_at().is_some_and(|at| at <= context.clock.wall) {
             self.cluster.wake(context.clock.wall);
         }
@@ -254,10 +263,10 @@ impl Member {
 
     /// When a timer has to be set, if the one that is set comes too late: the caller sets it.
     pub(super) fn arm(&mut self, clock: &Clock) -> Option<Instant> {
-        let report = (!self.detaching).then_some(self.next_report);
+        let own = (!self.detaching).then_some(self.next_report.min(self.compaction.next_due()));
         let wake = self.cluster.wake_at().map(|at| clock.instant_of(at));
         let fault = self.faults.as_ref().and_then(|faults| faults.next_due());
-        let due = [report, wake, fault, self.api.next_due(clock), self.steve.next_due(clock)];
+        let due = [own, wake, fault, self.api.next_due(clock), self.steve.next_due(clock)];
         let due = due.into_iter().flatten().min()?;
         if self.armed.is_some_and(|armed| armed <= due) {
             return None;

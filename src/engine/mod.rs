@@ -13,6 +13,7 @@ mod backoff;
 mod cause;
 mod channel;
 mod clock;
+mod compaction;
 mod context;
 mod dial;
 mod imposed;

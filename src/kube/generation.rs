@@ -9,8 +9,12 @@ pub(super) fn has_generation(resource: &Resource) -> bool {
 }
 
 /// Whether two states of an object differ in what is asked of it: in anything but `metadata` and, where it is written apart, `status`. To a
-/// custom kind without that subresource the status is a field like any other (apiextensions `customresource/strategy.go`).
+/// custom kind without that subresource the status is a field like any other (apiextensions `customresource/strategy.go`). Of a Deployment
+/// the annotations count as well, but for those that its controller writes together with the status (`registry/apps/deployment`).
 pub(super) fn is_asked_otherwise(resource: &Resource, before: &Value, after: &Value) -> bool {
+    if resource.group == "apps" && resource.plural == "deployments" && !annotations(before).eq(annotations(after)) {
+        return true;
+    }
     let is_asked = |name: &str| match name {
         "metadata" | "apiVersion" => false,
         "status" => resource.custom && !resource.has_status(),
@@ -22,6 +26,11 @@ pub(super) fn is_asked_otherwise(resource: &Resource, before: &Value, after: &Va
     };
     let mut fields = after.as_object().into_iter().flatten();
     asked(before) != asked(after) || fields.any(|(name, value)| is_asked(name) && before.get(name) != Some(value))
+}
+
+fn annotations(deployment: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    let all = deployment["metadata"]["annotations"].as_object().into_iter().flatten();
+    all.filter(|(name, _)| !name.starts_with("deployment.kubernetes.io/"))
 }
 
 /// Built-in kinds whose strategies count generations in Kubernetes 1.31.
@@ -71,6 +80,13 @@ mod tests {
         other["metadata"]["labels"] = json!({"a": "b"});
         other["status"] = json!({"y": 1});
         let deployments = lookup("apps", "v1", "deployments").unwrap().1;
+        assert!(!is_asked_otherwise(deployments, &object, &other));
+        other["metadata"]["annotations"] = json!({"deployment.kubernetes.io/revision": "2"});
+        assert!(!is_asked_otherwise(deployments, &object, &other));
+        other["metadata"]["annotations"]["a"] = json!("b");
+        assert!(is_asked_otherwise(deployments, &object, &other));
+        assert!(!is_asked_otherwise(lookup("apps", "v1", "daemonsets").unwrap().1, &object, &other));
+        other["metadata"]["annotations"] = json!({});
         assert!(!is_asked_otherwise(deployments, &object, &other));
         other["spec"]["x"] = json!(2);
         assert!(is_asked_otherwise(deployments, &object, &other));

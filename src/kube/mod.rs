@@ -60,7 +60,7 @@ mod watching;
 pub use baseline::{Baseline, BaselineError, CREATED_PLACEHOLDER, Source};
 pub use body::{Body, Progress, Response, Streaming};
 pub use catalog::{Resource, ResourceId, Subresource, Verb, Verbs};
-pub use cluster::{Cluster, Counts, Heartbeat, Limits};
+pub use cluster::{COMPACTION_INTERVAL, Cluster, Counts, Heartbeat, Limits};
 pub use durable::{Durable, DurableError, DurableState, Past, Written};
 pub use identity::Identity;
 pub use info::{ClusterInfo, DeploymentInfo, NodeInfo, ObjectInfo, PodInfo};

@@ -118,9 +118,8 @@ impl<'a> Clause<'a> {
     }
 
     fn covers(&self, media_type: &str) -> bool {
-        self.media_type == "*/*"
-            || self.media_type == media_type
-            || self.media_type.strip_suffix("/*").is_some_and(|main| media_type.split('/').next() == Some(main))
+        // go-restful knows no other pattern.
+        self.media_type == "*/*" || self.media_type == media_type
     }
 
     fn conversion(&self) -> Conversion<'a> {

@@ -34,12 +34,11 @@ impl Cluster {
                 let fields = json!({"status": status, "reason": reason, "message": message});
                 set_condition(node, "Ready", &fields, &at);
             });
-            // As the node lifecycle controller does.
+            // As the node lifecycle controller does with pods that are there; it keeps others away by itself.
             self.amend(&nodes, name, Part::Whole, |node| {
                 let mut taints = node["spec"]["taints"].as_array().cloned().unwrap_or_default();
                 taints.retain(|taint| taint["key"] != NOT_READY_TAINT);
                 if !ready {
-                    taints.push(json!({"key": NOT_READY_TAINT, "effect": "NoSchedule"}));
                     taints.push(json!({"key": NOT_READY_TAINT, "effect": "NoExecute", "timeAdded": at}));
                 }
                 match (taints.is_empty(), node["spec"].as_object_mut()) {

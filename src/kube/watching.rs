@@ -230,6 +230,8 @@ mod tests {
             name: usize,
         },
         Report,
+        /// What was there the time before is forgotten.
+        Compact,
         /// A watcher reads at most so many bytes.
         Read {
             watcher: usize,
@@ -237,15 +239,34 @@ mod tests {
         },
     }
 
-    fn steps() -> impl Strategy<Value = Vec<Step>> {
-        let step = prop_oneof![
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
             4 => (0..2_usize, 0..4_usize, 0..2_usize, 0..3_u8)
                 .prop_map(|(namespace, name, label, value)| Step::Write { namespace, name, label, value }),
             2 => (0..2_usize, 0..4_usize).prop_map(|(namespace, name)| Step::Delete { namespace, name }),
             1 => Just(Step::Report),
             3 => (0..SELECTIONS.len(), 0..3_000_usize).prop_map(|(watcher, bytes)| Step::Read { watcher, bytes }),
-        ];
-        proptest::collection::vec(step, 1..60)
+        ]
+    }
+
+    /// What is written, on behalf of whoever.
+    fn write(bench: &mut Bench, step: &Step) {
+        match step {
+            Step::Write { namespace, name, label, value } => {
+                let target = format!("/api/v1/namespaces/{}/configmaps", NAMESPACES[*namespace]);
+                let object = json!({
+                    "metadata": {"name": format!("c{name}"), "labels": {"l": label.to_string()}}, "data": {"v": value.to_string()}
+                });
+                if bench.post(&target, object.clone()).code == 409 {
+                    bench.put(&format!("{target}/c{name}"), &object).ok();
+                }
+            }
+            Step::Delete { namespace, name } => {
+                bench.delete(&format!("/api/v1/namespaces/{}/configmaps/c{name}", NAMESPACES[*namespace]));
+            }
+            Step::Report => bench.cluster.report(Heartbeat::LeasesAndNodes, bench.now),
+            Step::Compact | Step::Read { .. } => {}
+        }
     }
 
     const NAMESPACES: [&str; 2] = ["web", "default"];
@@ -294,7 +315,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_watcher_sees_exactly_the_history(steps in steps()) {
+        fn every_watcher_sees_exactly_the_history(steps in proptest::collection::vec(step(), 1..60)) {
             let mut bench = Bench::with_limits(Limits { watch_history: 1_000, objects: 1_000, object_bytes: 10_000 });
             let mut watchers: Vec<(Watch, Follower)> = Vec::new();
             for selection in SELECTIONS {
@@ -304,27 +325,13 @@ mod tests {
                 watchers.push((bench.watch(&target), Follower { objects, last: revision }));
             }
             for step in steps {
-                match step {
-                    Step::Write { namespace, name, label, value } => {
-                        let target = format!("/api/v1/namespaces/{}/configmaps", NAMESPACES[namespace]);
-                        let object = json!({
-                            "metadata": {"name": format!("c{name}"), "labels": {"l": label.to_string()}}, "data": {"v": value.to_string()}
-                        });
-                        if bench.post(&target, object.clone()).code == 409 {
-                            bench.put(&format!("{target}/c{name}"), &object).ok();
-                        }
-                    }
-                    Step::Delete { namespace, name } => {
-                        bench.delete(&format!("/api/v1/namespaces/{}/configmaps/c{name}", NAMESPACES[namespace]));
-                    }
-                    Step::Report => bench.cluster.report(Heartbeat::LeasesAndNodes, bench.now),
-                    Step::Read { watcher, bytes } => {
-                        let (watch, follower) = &mut watchers[watcher];
-                        let mut out = Vec::new();
-                        watch.streaming.poll(&bench.cluster, bench.now, &mut out, bytes);
-                        for line in String::from_utf8(out).unwrap().lines() {
-                            follower.take(&serde_json::from_str(line).unwrap());
-                        }
+                write(&mut bench, &step);
+                if let Step::Read { watcher, bytes } = step {
+                    let (watch, follower) = &mut watchers[watcher];
+                    let mut out = Vec::new();
+                    watch.streaming.poll(&bench.cluster, bench.now, &mut out, bytes);
+                    for line in String::from_utf8(out).unwrap().lines() {
+                        follower.take(&serde_json::from_str(line).unwrap());
                     }
                 }
             }
@@ -333,6 +340,105 @@ mod tests {
                     follower.take(&event);
                 }
                 prop_assert_eq!(&follower.objects, &list(&mut bench, selection));
+            }
+        }
+    }
+
+    /// A client that watches, and begins anew where it is told that it has missed something.
+    struct Listener {
+        selection: (&'static str, &'static str),
+        watch: Watch,
+        /// What it was told since `begin`, and that up to `end` this was all.
+        begin: u64,
+        end: u64,
+        told: Vec<Value>,
+    }
+
+    /// What a listener was told between two revisions.
+    type Stretch = (u64, u64, Vec<Value>);
+
+    impl Listener {
+        fn new(bench: &mut Bench, selection: (&'static str, &'static str)) -> Listener {
+            let begin = bench.cluster.revision();
+            let target = format!("{}?watch=1&resourceVersion={begin}&{}", selection.0, selection.1);
+            Listener { selection, watch: bench.watch(&target), begin, end: begin, told: Vec::new() }
+        }
+
+        /// Reads at most so many bytes; where there is a gap, what was told before it.
+        fn read(&mut self, bench: &mut Bench, bytes: usize) -> Option<Stretch> {
+            let mut out = Vec::new();
+            let progress = self.watch.streaming.poll(&bench.cluster, bench.now, &mut out, bytes);
+            for line in String::from_utf8(out).unwrap().lines() {
+                let mut event: Value = serde_json::from_str(line).unwrap();
+                if event["type"] == "ERROR" {
+                    assert_eq!((&event["object"]["code"], progress), (&json!(410), Progress::Done));
+                    let new = Listener::new(bench, self.selection);
+                    let old = std::mem::replace(self, new);
+                    return Some((old.begin, old.end, old.told));
+                }
+                self.end = revision(&event);
+                // Random, and not the same in another cluster.
+                event["object"]["metadata"].as_object_mut().unwrap().remove("uid");
+                self.told.push(event);
+            }
+            if progress == Progress::Idle {
+                self.end = bench.cluster.revision();
+            }
+            None
+        }
+    }
+
+    fn revision(event: &Value) -> u64 {
+        event["object"]["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap()
+    }
+
+    const KEPT: u64 = 10;
+
+    proptest! {
+        // Each plays a history in two clusters.
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn a_watcher_sees_all_of_a_stretch_of_history_or_is_told_of_the_gap(
+            steps in proptest::collection::vec(prop_oneof![10 => step(), 1 => Just(Step::Compact)], 1..120)
+        ) {
+            let limits = |watch_history| Limits { watch_history, objects: 1_000, object_bytes: 10_000 };
+            let mut bench = Bench::with_limits(limits(KEPT as usize));
+            // One that forgets nothing, with the same revisions.
+            let mut twin = Bench::with_limits(limits(10_000));
+            let mut all = SELECTIONS.map(|selection| Listener::new(&mut twin, selection));
+            let mut listeners = SELECTIONS.map(|selection| Listener::new(&mut bench, selection));
+            let mut stretches: Vec<(usize, Stretch)> = Vec::new();
+            let mut compactions = vec![bench.cluster.revision(); 2];
+            let read_all = (0..SELECTIONS.len()).map(|watcher| Step::Read { watcher, bytes: usize::MAX });
+            for step in steps.into_iter().chain(read_all) {
+                write(&mut bench, &step);
+                write(&mut twin, &step);
+                prop_assert_eq!(bench.cluster.revision(), twin.cluster.revision());
+                match step {
+                    Step::Compact => {
+                        bench.cluster.compact();
+                        compactions.push(bench.cluster.revision());
+                    }
+                    Step::Read { watcher, bytes } => {
+                        let Some(stretch) = listeners[watcher].read(&mut bench, bytes) else { continue };
+                        // A gap is told only where there is one: something of the kind was forgotten.
+                        all[0].read(&mut twin, usize::MAX);
+                        let by_number = bench.cluster.revision().saturating_sub(KEPT);
+                        let forgotten = compactions[compactions.len() - 2].max(by_number);
+                        let missed = |event: &Value| (stretch.1 + 1..=forgotten).contains(&revision(event));
+                        prop_assert!(all[0].told.iter().any(missed), "{watcher} was told of a gap from {}", stretch.1);
+                        stretches.push((watcher, stretch));
+                    }
+                    _ => {}
+                }
+            }
+            for (watcher, listener) in listeners.into_iter().enumerate() {
+                stretches.push((watcher, (listener.begin, listener.end, listener.told)));
+            }
+            for (watcher, (begin, end, told)) in stretches {
+                all[watcher].read(&mut twin, usize::MAX);
+                let within = all[watcher].told.iter().filter(|event| (begin + 1..=end).contains(&revision(event)));
+                prop_assert!(told.iter().eq(within), "{watcher} from {begin} to {end}: {told:?}");
             }
         }
     }

@@ -27,7 +27,7 @@ pub use answer::{
 };
 pub use command::{Action, Command, Reply, Steer};
 pub use creation::{Stray, Wanted, Which, check_names};
-pub use fleet::{Effect, Fleet, FleetConfig, RancherConfig};
+pub use fleet::{Effect, Fleet, FleetConfig, Now, RancherConfig};
 pub use job::{Job, JobError, Outcome};
 pub use lifecycle::State;
 pub use name::{ClusterName, NameError};

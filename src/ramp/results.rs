@@ -98,7 +98,7 @@ impl Results {
         };
         for calls in self.calls.values() {
             tally.calls.add(&calls.times);
-            tally.call_errors += calls.failed;
+            tally.call_errors = tally.call_errors.saturating_add(calls.failed);
         }
         self.clusters.iter().for_each(|row| tally.add(&row.sample()));
         tally

@@ -79,15 +79,15 @@ impl Timeline {
                 let (one, two) = (self.at(seconds), other.at(seconds - offset_seconds));
                 merged.push(Point {
                     seconds,
-                    due: one.due + two.due,
-                    started: one.started + two.started,
-                    created: one.created + two.created,
-                    active: one.active + two.active,
-                    failed: one.failed + two.failed,
-                    in_flight: one.in_flight + two.in_flight,
-                    behind: one.behind + two.behind,
-                    disconnects: one.disconnects + two.disconnects,
-                    rss_bytes: one.rss_bytes + two.rss_bytes,
+                    due: one.due.saturating_add(two.due),
+                    started: one.started.saturating_add(two.started),
+                    created: one.created.saturating_add(two.created),
+                    active: one.active.saturating_add(two.active),
+                    failed: one.failed.saturating_add(two.failed),
+                    in_flight: one.in_flight.saturating_add(two.in_flight),
+                    behind: one.behind.saturating_add(two.behind),
+                    disconnects: one.disconnects.saturating_add(two.disconnects),
+                    rss_bytes: one.rss_bytes.saturating_add(two.rss_bytes),
                 });
             }
         }

@@ -1,13 +1,13 @@
 //! One call to Rancher's REST API, and what its answer means.
 
-use super::{RancherError, Trust};
+use super::{Answer, RancherError, Trust};
 use crate::config::{Proxy, RancherUrl, Secret};
 use parking_lot::RwLock;
 use serde_json::Value;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
-use ureq::http::{Response, StatusCode};
+use ureq::http::Response;
 use ureq::{Agent, Body, RequestBuilder, Timeout};
 
 /// A client of one Rancher server. Calls block; threads share it by cloning.
@@ -150,45 +150,21 @@ impl Client {
 
     fn judge(&self, call: String, answer: Result<Response<Body>, ureq::Error>) -> Result<Value, RancherError> {
         let mut answer = answer.map_err(|error| self.no_answer(&call, error))?;
-        let status = answer.status();
         let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        if status.is_redirection() {
-            let location = header("Location").unwrap_or_else(|| "nowhere".into());
-            return Err(RancherError::Redirected { call, location: without_query(&location).to_owned() });
-        }
-        let content_type = header("Content-Type").unwrap_or_default();
+        let (status, location, content_type) =
+            (answer.status().as_u16(), header("Location"), header("Content-Type").unwrap_or_default());
         let retry_after = header("Retry-After").and_then(|value| value.trim().parse().ok()).map(Duration::from_secs);
-        let body = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string();
-        let text = body.map_err(|error| match error {
+        if answer.status().is_redirection() {
+            return Answer { status, location, content_type, retry_after, text: String::new() }.json(call);
+        }
+        let text = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string();
+        let text = text.map_err(|error| match error {
             ureq::Error::BodyExceedsLimit(limit) => {
                 RancherError::Unexpected { call: call.clone(), found: format!("more than {limit} bytes") }
             }
             error => self.no_answer(&call, error),
         })?;
-        let json: Option<Value> = serde_json::from_str(&text).ok();
-        let field = |name: &str| json.as_ref().and_then(|json| json[name].as_str()).unwrap_or_default().to_owned();
-        match status {
-            _ if status.is_success() => match json {
-                Some(json @ Value::Object(_)) => Ok(json),
-                _ => Err(RancherError::Unexpected { call, found: describe(&content_type, &text) }),
-            },
-            StatusCode::UNAUTHORIZED => Err(RancherError::Unauthorized),
-            StatusCode::FORBIDDEN => Err(RancherError::Forbidden { call, message: field("message") }),
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                Err(RancherError::Busy { status: status.as_u16(), call, retry_after })
-            }
-            _ if status.is_server_error() => {
-                Err(RancherError::Failing { status: status.as_u16(), call, message: field("message") })
-            }
-            StatusCode::NOT_FOUND if json.is_none() => Err(RancherError::NotARancher { call }),
-            _ if json.is_none() => Err(RancherError::Unexpected { call, found: describe(&content_type, &text) }),
-            _ => Err(RancherError::Refused {
-                status: status.as_u16(),
-                code: field("code"),
-                message: field("message"),
-                call,
-            }),
-        }
+        Answer { status, location, content_type, retry_after, text }.json(call)
     }
 
     fn no_answer(&self, call: &str, error: ureq::Error) -> RancherError {
@@ -237,14 +213,7 @@ fn connect_proxy(proxy: &Proxy) -> Result<ureq::Proxy, ureq::Error> {
     }
 }
 
-/// What came instead of JSON: its type and first words, never the whole.
-fn describe(content_type: &str, text: &str) -> String {
-    let start: String = text.split_whitespace().take(8).collect::<Vec<_>>().join(" ").chars().take(60).collect();
-    let kind = if content_type.is_empty() { "no content type" } else { content_type };
-    format!("{kind}, beginning \"{start}\"")
-}
-
-fn without_query(target: &str) -> &str {
+pub(super) fn without_query(target: &str) -> &str {
     target.split('?').next().unwrap_or_default()
 }
 

@@ -87,6 +87,16 @@ impl Cluster {
     }
 }
 
+impl ClusterPage {
+    /// Reads an answer's JSON.
+    pub fn read(mut page: Value) -> Result<ClusterPage, RancherError> {
+        let data = page.get_mut("data").map(Value::take).unwrap_or_default();
+        let clusters = parse("GET /v3/clusters", data)?;
+        let next = page["pagination"]["next"].as_str().filter(|next| !next.is_empty()).map(str::to_owned);
+        Ok(ClusterPage { clusters, next })
+    }
+}
+
 impl Client {
     /// Creates an imported cluster with the label `label`, and a `further` one; a cluster of that name that carries the label already is ours.
     /// With `adopt` another one gets the label and becomes ours, unless something is connected for it.
@@ -154,10 +164,7 @@ impl Client {
     }
 
     fn page(&self, target: &str) -> Result<ClusterPage, RancherError> {
-        let mut page = self.get(target)?;
-        let clusters = parse("GET /v3/clusters", page["data"].take())?;
-        let next = page["pagination"]["next"].as_str().filter(|next| !next.is_empty()).map(str::to_owned);
-        Ok(ClusterPage { clusters, next })
+        ClusterPage::read(self.get(target)?)
     }
 
     /// All clusters that carry the label.
@@ -200,10 +207,7 @@ impl Client {
 
     /// The cluster's registration token; `None` until Rancher has made one.
     pub fn registration_token(&self, id: &str) -> Result<Option<Secret>, RancherError> {
-        let tokens = self.get(&format!("/v3/clusterregistrationtokens?clusterId={id}"))?;
-        let tokens = tokens["data"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let token = tokens.iter().filter_map(|item| item["token"].as_str()).find(|token| !token.is_empty());
-        Ok(token.map(Secret::new))
+        Ok(registration_token_in(&self.get(&format!("/v3/clusterregistrationtokens?clusterId={id}"))?))
     }
 
     /// Asks Rancher for another registration token, for when it made none by itself.
@@ -223,6 +227,12 @@ impl Client {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The first token of a list of registration tokens.
+pub fn registration_token_in(list: &Value) -> Option<Secret> {
+    let tokens = list["data"].as_array().map(Vec::as_slice).unwrap_or_default();
+    tokens.iter().filter_map(|item| item["token"].as_str()).find(|token| !token.is_empty()).map(Secret::new)
 }
 
 fn parse<T: for<'de> Deserialize<'de>>(call: &str, json: Value) -> Result<T, RancherError> {

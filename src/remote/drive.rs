@@ -44,6 +44,7 @@ impl Plan {
 pub fn drive(agent: &Client, plan: &Plan, stop: &AtomicBool, watch: impl FnMut(&RampView)) -> Result<Run, ClientError> {
     let mut parts = [Part::begin(agent, plan)?];
     let injected = follow(plan, &mut parts, stop, watch)?;
+    await_requests(&parts);
     parts[0].run(plan, injected)
 }
 
@@ -70,6 +71,7 @@ pub fn drive_all(
         }
     }
     let injected = outcome?;
+    await_requests(&parts);
     parts.iter().map(|part| part.run(plan, injected.clone())).collect()
 }
 
@@ -122,6 +124,13 @@ fn follow(
     Ok(injected)
 }
 
+/// Lets the agents hear of the last requests, unless somebody wants to be gone.
+fn await_requests(parts: &[Part<'_>]) {
+    if parts.iter().any(|part| part.lost.is_none() && !part.interrupted) {
+        thread::sleep(REQUESTS_AGE);
+    }
+}
+
 impl<'a> Part<'a> {
     fn begin(agent: &'a Client, plan: &Plan) -> Result<Part<'a>, ClientError> {
         let view = agent.start_ramp(&plan.spec)?;
@@ -171,6 +180,8 @@ impl<'a> Part<'a> {
     }
 }
 
+/// How old an agent's totals of requests are at most, and a little.
+const REQUESTS_AGE: Duration = Duration::from_millis(1_100);
 /// Quick enough for the eye, and nothing for the agent.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// The figures of a large fleet cost its manager milliseconds each time.

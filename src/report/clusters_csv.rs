@@ -40,7 +40,7 @@ fn row(record: &csv::StringRecord) -> Option<Row> {
     let mut cells = record.iter();
     let mut next = || cells.next();
     let name = next()?.to_owned();
-    let intended = next()?.parse().ok()?;
+    let intended = seconds_of(next()?)?;
     let fate = match next()? {
         "active" => Fate::Active,
         "failed" => Fate::Failed,
@@ -52,7 +52,7 @@ fn row(record: &csv::StringRecord) -> Option<Row> {
     for second in &mut seconds {
         *second = match next()? {
             "" => None,
-            text => Some(text.parse().ok()?),
+            text => Some(seconds_of(text)?),
         };
     }
     let disconnects = next()?.parse().ok()?;
@@ -60,9 +60,14 @@ fn row(record: &csv::StringRecord) -> Option<Row> {
     let mut lists = BTreeMap::new();
     for part in next()?.split(';').filter(|part| !part.is_empty()) {
         let (resource, seconds) = part.rsplit_once('=')?;
-        lists.insert(resource.to_owned(), seconds.parse().ok()?);
+        lists.insert(resource.to_owned(), seconds_of(seconds)?);
     }
     Some(Row { name, intended, fate, is_active, cause, seconds, disconnects, lists })
+}
+
+/// A number that can be calculated with.
+fn seconds_of(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|seconds: &f64| seconds.is_finite())
 }
 
 fn heading() -> impl Iterator<Item = &'static str> {

@@ -83,7 +83,7 @@ impl Figures {
         let requested = results.spec["clusters"].as_u64().unwrap_or(tally.started);
         let active_after = |row: &Row| Some(row.intended + row.seconds[Milestone::Active as usize]?);
         let last_active = rows.iter().filter_map(active_after).fold(0.0, f64::max);
-        let is_complete = tally.active > 0 && tally.active + results.already >= requested;
+        let is_complete = tally.active > 0 && tally.active.saturating_add(results.already) >= requested;
         let elapsed_seconds = if is_complete { last_active } else { results.elapsed_seconds };
         let stage = |milestone: Milestone| Stage {
             name: milestone.title().to_owned(),
@@ -120,7 +120,7 @@ impl Figures {
 
     /// Whether every planned cluster became Active and was so at the end.
     pub fn is_complete(&self) -> bool {
-        self.active + self.already >= self.requested && self.active_at_end >= self.active
+        self.active.saturating_add(self.already) >= self.requested && self.active_at_end >= self.active
     }
 
     /// Whether every planned cluster was there before, so that nothing was measured.

@@ -59,17 +59,21 @@ fn add(sum: &mut Results, other: Results) {
         (End::Running, _) | (_, End::Running) => End::Running,
         _ => End::Stopped,
     };
-    sum.already += other.already;
-    sum.behind += other.behind;
-    sum.behind_max += other.behind_max;
+    // Strangers may have written them.
+    sum.already = sum.already.saturating_add(other.already);
+    sum.behind = sum.behind.saturating_add(other.behind);
+    sum.behind_max = sum.behind_max.saturating_add(other.behind_max);
     sum.timeline = sum.timeline.merged(&other.timeline, offset);
     for (endpoint, calls) in other.calls {
         let known = sum.calls.entry(endpoint).or_default();
-        known.failed += calls.failed;
+        known.failed = known.failed.saturating_add(calls.failed);
         known.times.add(&calls.times);
     }
     let clusters = |spec: &Value| spec["clusters"].as_u64().unwrap_or_default();
-    sum.spec["clusters"] = (clusters(&sum.spec) + clusters(&other.spec)).into();
+    let all = clusters(&sum.spec).saturating_add(clusters(&other.spec));
+    if let Value::Object(spec) = &mut sum.spec {
+        spec.insert("clusters".into(), all.into());
+    }
     if let Value::Array(agents) = &mut sum.agent {
         agents.push(other.agent);
     }
@@ -88,11 +92,12 @@ fn add_requests(one: Vec<Value>, other: Vec<Value>) -> Vec<Value> {
         match rows.get_mut(&key) {
             Some(known) => {
                 for field in ["count", "receivedBytes", "sentBytes"] {
-                    let sum = known[field].as_u64().unwrap_or_default() + row[field].as_u64().unwrap_or_default();
-                    known[field] = sum.into();
+                    let [one, other] = [&*known, &row].map(|row| row[field].as_u64().unwrap_or_default());
+                    known[field] = one.saturating_add(other).into();
                 }
             }
-            None => _ = rows.insert(key, row),
+            None if row.is_object() => _ = rows.insert(key, row),
+            None => {}
         }
     }
     rows.into_values().collect()

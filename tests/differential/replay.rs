@@ -1,12 +1,14 @@
 //! Plays a recorded scene to a virtual cluster.
 
-use crate::compare::{Difference, compare, compare_headers};
+use crate::compare::{Difference, compare, compare_headers, compare_revisions};
 use crate::recording::Step;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use scale_cluster_agent::http1::{Method, Request};
-use scale_cluster_agent::kube::{Baseline, Body, Cluster, Identity, Limits, Progress, Response, Source, Streaming};
+use scale_cluster_agent::kube::{
+    Baseline, Body, COMPACTION_INTERVAL, Cluster, Identity, Limits, Progress, Response, Source, Streaming,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -42,6 +44,12 @@ impl Player {
         if !step.events.is_empty() {
             return self.events(step);
         }
+        if step.managers {
+            self.pass(1);
+        }
+        if step.forget {
+            self.forget();
+        }
         let mut waited_s = 0;
         loop {
             let response = self.cluster.handle(&self.request(step), self.now);
@@ -62,8 +70,29 @@ impl Player {
                 differences.push(Difference::new("status", &json!(step.status), &json!(status)));
             }
             compare_headers(&step.answer, &headers, &mut differences);
-            compare("", &step.content, &trimmed(step, content), &mut differences);
+            compare_revisions(&content, &mut differences);
+            compare("", &sorted(step, step.content.clone()), &sorted(step, trimmed(step, content)), &mut differences);
+            if step.settles {
+                self.settle();
+            }
             return differences;
+        }
+    }
+
+    /// Passes the time after which nothing of what was is known.
+    fn forget(&mut self) {
+        for _ in 0..2 {
+            self.pass(i64::try_from(COMPACTION_INTERVAL.as_secs()).unwrap());
+            self.cluster.compact();
+        }
+    }
+
+    /// Passes the time that the controllers take over what is to be done.
+    fn settle(&mut self) {
+        let end = self.now + SignedDuration::from_secs(PATIENCE_S);
+        while let Some(at) = self.cluster.wake_at().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.cluster.wake(self.now);
         }
     }
 
@@ -130,6 +159,7 @@ impl Player {
         while streaming.poll(&self.cluster, self.now, &mut bytes, PIECE_BYTES) == Progress::More {}
         let mut differences = Vec::new();
         let events = Value::from(values(&bytes));
+        compare_revisions(&events, &mut differences);
         compare("", &step.content, &trimmed(step, events), &mut differences);
         differences
     }
@@ -202,6 +232,15 @@ fn trimmed(step: &Step, mut content: Value) -> Value {
         let names: Vec<String> =
             pointer.split('/').skip(1).map(|name| name.replace("~1", "/").replace("~0", "~")).collect();
         without(&mut content, &names);
+    }
+    content
+}
+
+fn sorted(step: &Step, mut content: Value) -> Value {
+    for pointer in &step.unordered {
+        if let Some(items) = content.pointer_mut(pointer).and_then(Value::as_array_mut) {
+            items.sort_by_key(Value::to_string);
+        }
     }
     content
 }

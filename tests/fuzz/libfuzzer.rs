@@ -28,6 +28,10 @@ static TARGET: LazyLock<fn(&[u8])> = LazyLock::new(|| {
         "profile" => targets::profile,
         "expressions" => targets::expressions,
         "rest_bodies" => targets::rest_bodies,
+        "reports" => targets::reports,
+        "rancher_answers" => targets::rancher_answers,
+        "sealed_values" => targets::sealed_values,
+        "journal" => targets::journal,
         _ => panic!("FUZZ_TARGET names no function of targets.rs: {name:?}"),
     }
 });

@@ -3,23 +3,32 @@
 //! `tests/fuzz_corpus.rs` replays the corpus with mutations on every run of the tests; the package beside this file gives the same
 //! functions to libFuzzer.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
-use scale_cluster_agent::config::{self, Flags, Inputs};
+use scale_cluster_agent::config::{self, Flags, Inputs, SealKey, Shard, find_sealed, is_sealed};
 use scale_cluster_agent::faults::{Injection, Selection};
 use scale_cluster_agent::http1::{
     BodyFraming, ClientConnection, Headers, MessageLimits, Method, Request, ResponseHead, ServerConnection,
 };
+use scale_cluster_agent::journal::KeptCluster;
 use scale_cluster_agent::kube::{
-    Baseline, Body, Cluster, FieldSelector, Identity, LabelSelector, Limits, Progress, Source, catalog,
+    Baseline, Body, Cluster, Durable, DurableState, FieldSelector, Identity, LabelSelector, Limits, Past, Progress,
+    Source, catalog,
 };
+use scale_cluster_agent::manager::{Fleet, FleetConfig, Now, RancherConfig};
 use scale_cluster_agent::ramp::{Rate, Spec, Stages, Threshold, parse_share};
+use scale_cluster_agent::rancher::{self, Answer, ClusterPage};
 use scale_cluster_agent::rehearsal::Profile;
 use scale_cluster_agent::remote::parse_scenario;
+use scale_cluster_agent::report;
 use scale_cluster_agent::template::{self, Variables};
 use scale_cluster_agent::tunnel::{Event, Message, Outbox, Payload, Role, Session, SessionLimits};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 /// A frame of remotedialer; what can be read is written so that it reads the same.
 pub fn tunnel_message(data: &[u8]) {
@@ -233,6 +242,118 @@ pub fn rest_bodies(data: &[u8]) {
     }
 }
 
+/// The folders of runs: `run.json` and, behind a line of `===`, `clusters.csv`, and so on with the next. What can be read is merged,
+/// and every report is made of it.
+pub fn reports(data: &[u8]) {
+    thread_local! {
+        static FOLDERS: tempfile::TempDir = tempfile::tempdir().expect("there is room for a folder");
+    }
+    let text = String::from_utf8_lossy(data);
+    let parts: Vec<&str> = text.split("\n===\n").take(6).collect();
+    FOLDERS.with(|folders| {
+        let folder = folders.path();
+        let read = |pair: &[&str]| {
+            std::fs::write(folder.join("run.json"), pair[0]).expect("there is room for a file");
+            std::fs::write(folder.join("clusters.csv"), pair.get(1).unwrap_or(&"")).expect("there is room for a file");
+            report::read(folder).map_err(|error| error.to_string()).ok()
+        };
+        let runs: Vec<_> = parts.chunks(2).filter_map(read).collect();
+        let Ok(run) = report::merge(runs) else { return };
+        assert!(!run.to_string().is_empty());
+        report::write(folder, &run).expect("there is room for files");
+        assert!(report::read(folder).is_ok(), "what is written can be read");
+    });
+}
+
+/// An answer of Rancher's REST API: a line with its status, redirection and type, then its body. What is said of it is a line.
+pub fn rancher_answers(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (head, body) = text.split_once('\n').unwrap_or((&text, ""));
+    let mut words = head.split(' ');
+    let status = words.next().and_then(|word| word.parse().ok()).unwrap_or(200);
+    let mut word = || words.next().map(str::to_owned);
+    let (location, content_type) = (word(), word().unwrap_or_default());
+    let answer = Answer { status, location, content_type, retry_after: None, text: body.to_owned() };
+    let read = answer.json("GET /v3/clusters".into()).and_then(|json| {
+        let _ = rancher::registration_token_in(&json);
+        ClusterPage::read(json)
+    });
+    match read {
+        Ok(page) => page.clusters.iter().for_each(|cluster| {
+            let _ = (cluster.is_active(), cluster.is_true("Connected"), cluster.true_since("Ready"));
+        }),
+        Err(error) => {
+            let said = error.to_string();
+            assert!(said.chars().count() < 1_000 && !said.contains(|c: char| c.is_control()), "{said:?}");
+        }
+    }
+}
+
+/// A key and sealed values, a line each.
+pub fn sealed_values(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    for range in find_sealed(&text) {
+        assert!(is_sealed(&text[range]));
+    }
+    let (key, values) = text.split_once('\n').unwrap_or((&text, ""));
+    let Ok(key) = SealKey::parse(key) else { return };
+    for value in values.lines() {
+        if let Ok(secret) = key.unseal(value) {
+            assert_eq!(key.seal(&secret).map(|sealed| key.unseal(&sealed)), Ok(Ok(secret)));
+        }
+    }
+}
+
+/// What the journal holds of a cluster: its record, and behind each line of `===` a place with its kind, its path and its object in
+/// Base64. Checksums keep anything but the agent's own objects away; what gets past them does no more harm than being shown.
+pub fn journal(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let mut parts = text.split("\n===\n").take(8);
+    let now = Now { instant: Instant::now(), wall: created() };
+    let mut fleet = Fleet::new(fleet_config(), now);
+    let records = vec![("edge".to_owned(), parts.next().unwrap_or_default().as_bytes().to_vec())];
+    if fleet.restore(records, now).is_ok() {
+        fleet.resume(KeptCluster { name: "edge".into(), places: Vec::new() }, now);
+        let _ = fleet.take_effects();
+    }
+    let place = |part: &str| {
+        let mut words = part.split_whitespace();
+        let (kind, path) = (words.next()?.into(), words.next()?.into());
+        let state = match words.next().map(|object| STANDARD.decode(object)) {
+            Some(object) => DurableState::Object(object.ok()?.into()),
+            None => DurableState::Deleted,
+        };
+        Some(Durable { kind, path, state })
+    };
+    let past = Past { epoch: 1, places: parts.filter_map(place).collect() };
+    if let Ok(mut cluster) = Cluster::restored(identity(), BASELINE.clone(), LIMITS, past, created()) {
+        cluster.wake(created() + SignedDuration::from_secs(2));
+        for target in ["/api/v1/configmaps", "/api/v1/pods", "/apis/apps/v1/deployments"] {
+            let _ = answer(&mut cluster, &Request::new(Method::Get, target), created());
+        }
+    }
+}
+
+fn fleet_config() -> FleetConfig {
+    FleetConfig {
+        ranchers: vec![RancherConfig { name: "default".into(), url: "https://rancher.test".into(), weight: 1 }],
+        instance_id: "0123456789abcdef".into(),
+        shard: Shard::default(),
+        epoch: 1,
+        baseline: BASELINE.clone(),
+        templates: BTreeMap::new(),
+        create_wait: Duration::from_secs(1),
+        poll_interval: Duration::from_secs(1),
+        ramp_poll_interval: Duration::from_secs(1),
+        failed_retry: Duration::ZERO,
+        max_clusters: 2,
+        workers: 1,
+        registrars: 1,
+        about: Value::Null,
+        seed: 1,
+    }
+}
+
 /// Starts are where the plan says and never go back.
 fn schedule(spec: &Spec) {
     let schedule = spec.schedule();
@@ -254,8 +375,17 @@ fn write(method: Method, target: &str, media_type: &str, body: &[u8]) {
     ask(&mut cluster, &Request::new(Method::Get, path), created());
 }
 
-/// Asks and reads the answer, of a watch what there is.
+/// Asks; what is said to be JSON is JSON.
 fn ask(cluster: &mut Cluster, request: &Request, now: Timestamp) {
+    let (is_json, bytes) = answer(cluster, request, now);
+    if is_json && !bytes.is_empty() {
+        let parsed = serde_json::from_slice::<serde::de::IgnoredAny>(&bytes);
+        assert!(parsed.is_ok(), "{parsed:?}: {}", String::from_utf8_lossy(&bytes));
+    }
+}
+
+/// Reads the answer, of a watch what there is, and whether it is JSON by its own account, and whole.
+fn answer(cluster: &mut Cluster, request: &Request, now: Timestamp) -> (bool, Vec<u8>) {
     let response = cluster.handle(request, now);
     assert!((100..600).contains(&response.status), "{}", response.status);
     let is_json = response.headers.get("Content-Type").is_some_and(|kind| kind.starts_with("application/json"));
@@ -273,10 +403,7 @@ fn ask(cluster: &mut Cluster, request: &Request, now: Timestamp) {
             (bytes, is_list)
         }
     };
-    if is_json && whole && !bytes.is_empty() {
-        let parsed = serde_json::from_slice::<serde::de::IgnoredAny>(&bytes);
-        assert!(parsed.is_ok(), "{parsed:?}: {}", String::from_utf8_lossy(&bytes));
-    }
+    (is_json && whole, bytes)
 }
 
 fn identity() -> Identity {

@@ -135,6 +135,33 @@ fn a_page_from_before_the_history_has_expired_but_can_be_resumed() {
 }
 
 #[test]
+fn a_token_that_outlives_compaction_is_exchanged_for_one_that_works() {
+    let mut api = Api::new();
+    let collection = "/api/v1/namespaces/paged/secrets";
+    api.create("/api/v1/namespaces", &json!({"metadata": {"name": "paged"}}));
+    for name in ["a", "b", "c"] {
+        api.create(collection, &json!({"metadata": {"name": name}}));
+    }
+    let page = api.read(&format!("{collection}?limit=1"));
+    let token = page["metadata"]["continue"].as_str().unwrap().to_owned();
+    api.delete(&format!("{collection}/b")).expect(200);
+    api.create(collection, &json!({"metadata": {"name": "d"}}));
+    let next = |token: &str| format!("{collection}?limit=1&continue={token}");
+    api.cluster.compact();
+    assert_eq!(api.names(&next(&token)), ["b"], "as it was at the first page");
+    api.cluster.compact();
+    let status = api.get(&next(&token)).expect(410);
+    assert_eq!((&status["kind"], &status["reason"]), (&json!("Status"), &json!("Expired")));
+    let token = status["metadata"]["continue"].as_str().expect("a token to go on with").to_owned();
+    let page = api.read(&next(&token));
+    assert_eq!(names(&page), ["c"], "as it is now");
+    // From there on the pages are of one moment again.
+    let token = page["metadata"]["continue"].as_str().unwrap().to_owned();
+    api.delete(&format!("{collection}/d")).expect(200);
+    assert_eq!(api.names(&next(&token)), ["d"]);
+}
+
+#[test]
 fn nonsense_is_no_continue_token() {
     let mut api = Api::new();
     for token in ["x", "e30", "%00", "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6LTEsInN0YXJ0IjoiIn0"] {

@@ -127,6 +127,46 @@ fn what_is_no_longer_known_has_expired() {
 }
 
 #[test]
+fn a_revision_is_known_until_the_second_compaction_after_it() {
+    let mut api = Api::new();
+    let list = resource_version(&api.read("/api/v1/configmaps"));
+    let first = resource_version(&api.create(CONFIG_MAPS, &config_map("first", "")));
+    let last = resource_version(&api.create(CONFIG_MAPS, &config_map("last", "")));
+    let target = |version: u64| format!("/api/v1/configmaps?watch=true&resourceVersion={version}");
+    let mut under_way = api.watch(&target(list));
+    api.cluster.compact();
+    assert_eq!(outline(&api.watch(&target(list)).events(&api)), [("ADDED", "first"), ("ADDED", "last")]);
+    api.cluster.compact();
+    for passed in [list, first] {
+        let events = api.watch(&target(passed)).last_events(&api);
+        assert_expired(&events);
+        assert_eq!(events[0].1["message"], format!("too old resource version: {passed} ({last})"));
+    }
+    // Whoever has seen everything has missed nothing, and who had a gap before it was read is told so.
+    assert_eq!(api.watch(&target(last)).events(&api), []);
+    assert_expired(&under_way.last_events(&api));
+}
+
+#[test]
+fn reports_and_the_clock_have_no_say_in_what_is_known() {
+    let mut api = Api::new();
+    let list = resource_version(&api.read("/api/v1/configmaps"));
+    api.create(CONFIG_MAPS, &config_map("first", ""));
+    // A day ahead, two days back, a day ahead.
+    for seconds in [86_400, -172_800, 86_400] {
+        api.wait(seconds);
+        api.report(Heartbeat::LeasesAndNodes);
+    }
+    let mut watch = api.watch(&format!("/api/v1/configmaps?watch=true&resourceVersion={list}"));
+    assert_eq!(outline(&watch.events(&api)), [("ADDED", "first")]);
+    for _ in 0..2 {
+        api.wait(-3_600);
+        api.cluster.compact();
+    }
+    assert_expired(&api.watch(&format!("/api/v1/configmaps?watch=true&resourceVersion={list}")).last_events(&api));
+}
+
+#[test]
 fn a_quiet_kind_does_not_expire_because_leases_beat() {
     let mut api = small_history(10);
     let version = resource_version(&api.read("/api/v1/namespaces"));

@@ -217,6 +217,9 @@ impl Cluster {
         if let Err(deadline) = progress {
             self.agenda.add_at(deadline, Work::Deployment(rollout.path.as_str().into()));
         }
+        if deployment["spec"]["paused"] == true {
+            self.tell_paused(rollout, &progress, now);
+        }
         let failure = rollout.failure().cloned();
         let has_minimum = available >= rollout.fewest();
         let Some(deployments) = Cluster::built_in("apps", "deployments") else { return };
@@ -245,6 +248,14 @@ impl Cluster {
                 Some(failure) => show_failure(conditions, failure),
                 None => remove_condition(status, REPLICA_FAILURE),
             }
+        });
+    }
+
+    /// That it is paused is said before anything else (`checkPausedConditions`).
+    fn tell_paused(&mut self, rollout: &Rollout, progress: &Progress, now: Timestamp) {
+        let Ok(Some((status, reason, message))) = progress else { return };
+        self.set_status("apps", "deployments", &rollout.path, now, |shown, now| {
+            put(tree::at(shown, &["conditions"]), "Progressing", (status, reason, message), now);
         });
     }
 

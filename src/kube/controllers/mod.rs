@@ -21,6 +21,7 @@ mod garbage;
 mod job;
 mod kubelet;
 pub(super) mod namespace;
+pub(super) mod node_taints;
 mod notice;
 mod owned;
 mod placement;

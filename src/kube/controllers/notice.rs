@@ -40,6 +40,7 @@ impl Cluster {
             ("", "services" | "endpoints") => Work::Service(path),
             ("", "persistentvolumeclaims") => Work::Claim(path),
             ("", "persistentvolumes") if happening.is_deleting() => return self.let_volume_go(&path),
+            ("", "persistentvolumes") if happening.is_new() => return self.offer_volume(&path),
             ("", "replicationcontrollers") => Work::ReplicationController(path),
             ("apiregistration.k8s.io", "apiservices") if !is_gone => return self.report_api_service(happening),
             ("policy", "poddisruptionbudgets") => Work::Budget(path),
@@ -108,6 +109,7 @@ impl Cluster {
         let before = happening.write.previous.as_ref().map(|before| self.value(&happening.served, before));
         if !happening.write.is_delete {
             self.notice_taints(happening, &node);
+            self.taint_by_condition(path, happening.now);
         }
         let same = before.is_some_and(|before| is_ready(&before) == is_ready(&node));
         if !happening.write.is_delete && same && !self.is_asked_for(happening) {

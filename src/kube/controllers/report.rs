@@ -21,9 +21,8 @@ impl Cluster {
         }
     }
 
-    /// Forgets old events, renews leases, and nodes' heartbeats if asked, and sums up the pods of nodes whose pods changed.
+    /// Forgets old Events, renews leases, and nodes' heartbeats if asked, and sums up the pods of nodes whose pods changed.
     pub(in crate::kube) fn renew(&mut self, heartbeat: Heartbeat, now: Timestamp) {
-        self.store.compact(now.as_second());
         self.forget_events(now);
         let nodes = Cluster::built_in("", "nodes").map(|nodes| nodes.storage);
         let baseline = self.baseline.clone();

@@ -1,12 +1,14 @@
 //! Persistent volume claims are bound to volumes (`kube-controller-manager` persistentvolume controller and a provisioner).
 
+use super::agenda::Work;
 use super::pods::has_ended;
 use crate::kube::quantity::Quantity;
-use crate::kube::store::{name_of, namespace_of};
+use crate::kube::store::{Version, name_of, namespace_of};
 use crate::kube::tree::text;
 use crate::kube::{Cluster, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 impl Cluster {
     /// Binds a claim to a volume that suits, or to a new one where its class has a provisioner.
@@ -19,8 +21,13 @@ impl Cluster {
             return;
         }
         let class = self.class_of(&claim);
+        let reference = json!({
+            "apiVersion": "v1", "kind": "PersistentVolumeClaim", "name": claim["metadata"]["name"], "namespace": claim["metadata"]["namespace"],
+            "uid": claim["metadata"]["uid"], "resourceVersion": claim["metadata"]["resourceVersion"]
+        });
         let listed = self.store.list(volumes.storage, None).into_iter();
         let mut known = listed.map(|found| self.value(&volumes, &found.version));
+        let is_found = text(&claim["spec"]["volumeName"]).is_empty();
         let found = known
             .find(|volume| suits(volume, &claim, &class))
             .map(|volume| text(&volume["metadata"]["name"]).to_owned());
@@ -35,7 +42,7 @@ impl Cluster {
                     "spec": {
                         "capacity": {"storage": claim["spec"]["resources"]["requests"]["storage"]},
                         "accessModes": claim["spec"]["accessModes"], "persistentVolumeReclaimPolicy": "Delete",
-                        "storageClassName": class, "volumeMode": "Filesystem",
+                        "storageClassName": class, "volumeMode": "Filesystem", "claimRef": reference,
                         "hostPath": {"path": format!("/opt/local-path-provisioner/{name}"), "type": "DirectoryOrCreate"}
                     }
                 });
@@ -46,23 +53,46 @@ impl Cluster {
         let Some(volume) = self.store.get(volumes.storage, &name).map(|version| self.value(&volumes, &version)) else {
             return;
         };
-        let refer = json!({
-            "apiVersion": "v1", "kind": "PersistentVolumeClaim", "name": claim["metadata"]["name"], "namespace": claim["metadata"]["namespace"],
-            "uid": claim["metadata"]["uid"]
-        });
+        // Who is found is told from who was asked for.
         self.rewrite(&volumes, &name, |volume| {
-            tree::set(volume, &["spec", "claimRef"], refer);
+            if volume["spec"]["claimRef"].is_null() {
+                tree::set(volume, &["metadata", "annotations", BOUND_HERE], "yes");
+            }
+            if volume["spec"]["claimRef"]["uid"] != reference["uid"] {
+                tree::set(volume, &["spec", "claimRef"], reference);
+            }
             tree::set(volume, &["status", "phase"], "Bound");
         });
         self.rewrite(&claims, path, |claim| {
             tree::set(claim, &["spec", "volumeName"], name.as_str());
             tree::set(claim, &["spec", "storageClassName"], class.as_str());
+            if is_found {
+                tree::set(claim, &["metadata", "annotations", BOUND_HERE], "yes");
+            }
             tree::set(claim, &["metadata", "annotations", "pv.kubernetes.io/bind-completed"], "yes");
             let status = json!({
                 "phase": "Bound", "accessModes": volume["spec"]["accessModes"], "capacity": volume["spec"]["capacity"]
             });
             tree::set(claim, &["status"], status);
         });
+    }
+
+    /// Offers a new volume to the claims that wait for one.
+    pub(super) fn offer_volume(&mut self, path: &str) {
+        let (Some(volumes), Some(claims)) =
+            (Cluster::built_in("", "persistentvolumes"), Cluster::built_in("", "persistentvolumeclaims"))
+        else {
+            return;
+        };
+        let is_offered = self.rewrite(&volumes, path, |volume| {
+            if volume["status"]["phase"] == "Pending" && volume["metadata"]["deletionTimestamp"].is_null() {
+                tree::set(volume, &["status", "phase"], "Available");
+            }
+        });
+        let waits = |version: &Version| self.value(&claims, version)["status"]["phase"] == "Pending";
+        let listed = self.store.list(claims.storage, None).into_iter().filter(|found| waits(&found.version));
+        let waiting: Vec<Arc<str>> = listed.filter(|_| is_offered).map(|found| found.path.as_ref().into()).collect();
+        waiting.into_iter().for_each(|claim| self.agenda.add(Work::Claim(claim)));
     }
 
     /// Lets go of a deleted claim that no pod uses.
@@ -143,6 +173,8 @@ fn suits(volume: &Value, claim: &Value, class: &str) -> bool {
 /// What keeps a claim while a pod uses it, and a volume while a claim has it (admission `StorageObjectInUseProtection`).
 pub(in crate::kube) const CLAIM_IN_USE: &str = "kubernetes.io/pvc-protection";
 pub(in crate::kube) const VOLUME_IN_USE: &str = "kubernetes.io/pv-protection";
+/// On what the binder has put together by itself.
+const BOUND_HERE: &str = "pv.kubernetes.io/bound-by-controller";
 /// Who made the volumes that are made here.
 const PROVISIONER: &str = "rancher.io/local-path";
 /// What stands for a class where the cluster has none: claims of clusters in a lab are expected to bind.

@@ -57,8 +57,8 @@ pub(super) struct History {
     start: u64,
     /// The latest forgotten revision of each resource that has one.
     forgotten: BTreeMap<ResourceId, u64>,
-    /// The revision that the next compaction goes up to, and when that is due, in seconds since 1970.
-    compaction: (u64, i64),
+    /// The revision that the next compaction goes up to.
+    compacted_next: u64,
 }
 
 impl History {
@@ -70,7 +70,7 @@ impl History {
             capacity: capacity.max(1),
             start: revision,
             forgotten: BTreeMap::new(),
-            compaction: (revision, i64::MIN),
+            compacted_next: revision,
         }
     }
 
@@ -92,19 +92,15 @@ impl History {
         self.events.push_back(event);
     }
 
-    /// Once in [`COMPACTION_S`] forgets what was already there the time before, and gives back the room that a burst took.
-    pub(super) fn compact(&mut self, now_s: i64) {
-        let (up_to, due_s) = self.compaction;
-        if now_s < due_s {
-            return;
-        }
-        while self.first <= up_to && !self.events.is_empty() {
+    /// Forgets what was already there the time before, and gives back the room that a burst took.
+    pub(super) fn compact(&mut self) {
+        while self.first <= self.compacted_next && !self.events.is_empty() {
             self.forget_oldest();
         }
         if self.events.capacity() > 4 * self.events.len() {
             self.events.shrink_to(2 * self.events.len());
         }
-        self.compaction = (self.revision(), now_s + COMPACTION_S);
+        self.compacted_next = self.revision();
     }
 
     fn forget_oldest(&mut self) {
@@ -139,10 +135,6 @@ impl History {
         self.events.capacity() * size_of::<Event>()
     }
 }
-
-/// Seconds between two compactions, so that an event is known for five to ten minutes: what kube-apiserver has etcd do
-/// (`--etcd-compaction-interval`).
-const COMPACTION_S: i64 = 300;
 
 impl Event {
     /// What kind of object it is about.
@@ -205,13 +197,14 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_known_for_five_to_ten_minutes() {
+    fn an_event_is_known_for_one_to_two_compactions() {
         let mut history = History::new(100, 1_000);
         let mut oldest_known = Vec::new();
-        // A report every half minute, from a moment that is no multiple of anything.
         for report in 0..60 {
-            let now_s = 1_767_225_613 + 30 * report;
-            history.compact(now_s);
+            // A report every half minute, a compaction every five.
+            if report % 10 == 3 {
+                history.compact();
+            }
             history.push(beat(LEASES));
             let oldest = history.after(LEASES, 0).next().map(|(revision, _)| revision - 101);
             oldest_known.push(oldest.map(|oldest| 30 * (report - oldest as i64)));
@@ -226,15 +219,13 @@ mod tests {
     #[test]
     fn the_room_of_a_burst_is_given_back() {
         let mut history = History::new(100, 1_000);
-        history.compact(0);
+        history.compact();
         for _ in 0..900 {
             history.push(beat(PODS));
         }
-        history.compact(299);
-        assert_eq!(history.resumption(PODS, 100), Resumption::Possible, "not due");
-        history.compact(300);
+        history.compact();
         assert_eq!(history.resumption(PODS, 100), Resumption::Possible, "it came after the compaction before");
-        history.compact(600);
+        history.compact();
         assert_eq!(history.resumption(PODS, 999), Resumption::Expired { oldest: 1_000 });
         assert_eq!(history.resumption(PODS, 1_000), Resumption::Possible);
         assert_eq!((history.revision(), history.size_bytes()), (1_000, 0));

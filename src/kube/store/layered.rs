@@ -229,9 +229,9 @@ impl Store {
         beside.filter(|(_, slot)| beats(slot)).map(|(path, _)| path.clone()).collect()
     }
 
-    /// Forgets events that are more than five to ten minutes old.
-    pub(in crate::kube) fn compact(&mut self, now_s: i64) {
-        self.history.compact(now_s);
+    /// Forgets the events that were there the time before.
+    pub(in crate::kube) fn compact(&mut self) {
+        self.history.compact();
     }
 
     /// Whether everything that happened to `resource` after `revision` is still known.
@@ -417,7 +417,7 @@ mod tests {
                     Step::Remove(at) => _ = store.remove(nodes, PATHS[at]),
                     Step::Beat(at) => store.beat(BASELINE.beating()[at], 1_767_225_700),
                     Step::Compact => {
-                        store.compact(300 * compactions.len() as i64);
+                        store.compact();
                         compactions.push(changed.len());
                     }
                 }

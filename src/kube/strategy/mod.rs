@@ -8,7 +8,7 @@ mod secret;
 mod service;
 mod shape;
 
-use super::controllers::{crd, namespace, volumes};
+use super::controllers::{crd, namespace, node_taints, volumes};
 use super::object::{Uid, time};
 use super::served::Served;
 use super::{Cause, Cluster, Status, structural, tree, types};
@@ -23,7 +23,7 @@ pub(super) enum Part {
     Whole,
     /// `status`.
     Status,
-    /// `spec.finalizers` of a namespace.
+    /// All of a namespace but its status: the one way to change `spec.finalizers`.
     Finalize,
 }
 
@@ -55,6 +55,7 @@ impl Cluster {
         self.fit_schema(served, object)?;
         match (served.group.as_ref(), served.plural.as_ref()) {
             ("", "namespaces") => namespace::complete(object),
+            ("", "nodes") => node_taints::taint_new(object),
             ("", "secrets") => {
                 secret::complete(object);
                 self.fill_token(object);
@@ -107,9 +108,13 @@ impl Cluster {
                 return self.fit_schema(served, object);
             }
             Part::Finalize => {
-                let finalizers = object["spec"]["finalizers"].clone();
-                *object = old.clone();
-                tree::set(object, &["spec", "finalizers"], if finalizers.is_null() { json!([]) } else { finalizers });
+                restore(object, old, "status");
+                if let Some(spec) = object["spec"].as_object_mut() {
+                    // Nothing shows as nothing.
+                    spec.retain(|_, value| !value.is_null() && *value != json!([]));
+                }
+                let name = old["metadata"]["name"].clone();
+                tree::set(object, &["metadata", "labels", "kubernetes.io/metadata.name"], name);
                 return Ok(());
             }
             Part::Whole => {}

@@ -149,21 +149,19 @@ fn check_number(schema: &Value, number: f64, at: &str, value: &Value, causes: &m
     }
 }
 
+/// Of length and pattern the first that does not fit is told (go-openapi `stringValidator`).
 fn check_text(schema: &Value, text: &str, at: &str, value: &Value, causes: &mut Vec<Cause>) {
     let name = name_of(at);
     let length = u64::try_from(text.chars().count()).unwrap_or(u64::MAX);
     if let Some(most) = schema["maxLength"].as_u64().filter(|most| length > *most) {
         causes.push(Cause::too_long_value(at, most));
-    }
-    let mut refuse = |detail: String| causes.push(Cause::invalid(at, value, &detail));
-    if let Some(least) = schema["minLength"].as_u64().filter(|least| length < *least) {
-        refuse(format!("{name} in body should be at least {least} chars long"));
-    }
-    // A pattern that this engine does not know lets everything through.
-    if let Some(pattern) = schema["pattern"].as_str()
+    } else if let Some(least) = schema["minLength"].as_u64().filter(|least| length < *least) {
+        causes.push(Cause::invalid(at, value, &format!("{name} in body should be at least {least} chars long")));
+    } else if let Some(pattern) = schema["pattern"].as_str()
+        // One that this engine does not know lets everything through.
         && Regex::new(pattern).is_ok_and(|pattern| !pattern.is_match(text))
     {
-        refuse(format!("{name} in body should match '{pattern}'"));
+        causes.push(Cause::invalid(at, value, &format!("{name} in body should match '{pattern}'")));
     }
     if let Some(wanted) = schema["format"].as_str().filter(|wanted| !format::fits(wanted, text)) {
         let detail = format!("{name} in body must be of type {wanted}: {value}");

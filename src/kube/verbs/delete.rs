@@ -3,14 +3,12 @@
 use super::write::{Keep, is_held};
 use crate::kube::dispatch::Call;
 use crate::kube::listing::Listing;
-use crate::kube::object::Stamp;
 use crate::kube::quote::quote;
 use crate::kube::served::Served;
-use crate::kube::store::{Stored, Version, name_of};
+use crate::kube::store::{Version, name_of};
 use crate::kube::{Cause, Cluster, Response, Status, decode, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 /// How an object is to be deleted (`metav1.DeleteOptions`). Grace periods are over at once: nothing runs here.
 #[derive(Debug, Clone, Default)]
@@ -130,9 +128,7 @@ impl Cluster {
             return Ok(Status::success(&call.served, call.name(), &uid).into());
         }
         let code = if !deleted.is_gone && options.is_asked_to_cascade { 202 } else { 200 };
-        let is_last = deleted.is_gone && call.served.is("", "pods");
-        let version = if is_last { self.deleted_pod(&deleted.version, call.now) } else { deleted.version };
-        self.answer(code, &call.asked, &call.served, &version)
+        self.answer(code, &call.asked, &call.served, &deleted.version)
     }
 
     /// Deletes what a list with the same options would show, and answers with that list. What cannot be deleted does not save the others.
@@ -185,18 +181,16 @@ impl Cluster {
             let version = self.store_deleting(served, version, &object, options.keep(), now)?;
             return Ok(Deleted { version, is_gone: false });
         }
+        let version = match served.is("", "pods") {
+            // A pod shows that its grace is over before it goes.
+            true => self.store_ending(served, version, options.keep(), now),
+            false => version.clone(),
+        };
         let version = match options.keep() {
-            Keep::DryRun => version.clone(),
-            Keep::Yes => self.store_removed(served, &path).unwrap_or_else(|| version.clone()),
+            Keep::DryRun => version,
+            Keep::Yes => self.store_removed(served, &path).unwrap_or(version),
         };
         Ok(Deleted { version, is_gone: true })
-    }
-
-    /// A pod in its last moment, whose grace is over.
-    fn deleted_pod(&self, version: &Version, now: Timestamp) -> Version {
-        let stamp = Stamp { deleted_s: Some(now.as_second()), ..self.store.stamp(version) };
-        let path = self.store.path(version).into_owned();
-        Version::Written(Arc::new(Stored { path: path.into(), stamp, body: self.store.body(version).clone() }))
     }
 
     fn check_preconditions(

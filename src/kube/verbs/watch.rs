@@ -76,7 +76,7 @@ mod tests {
         let mut watch = bench.watch("/api/v1/namespaces/web/pods?watch=true");
         assert_eq!(watch.told(&bench), ["ADDED web-1", "ADDED web-2", "ADDED web-3"]);
         bench.delete("/api/v1/namespaces/web/pods/web-2").ok();
-        assert_eq!(watch.told(&bench), ["DELETED web-2"]);
+        assert_eq!(watch.told(&bench), ["MODIFIED web-2", "DELETED web-2"], "a pod shows that it ends");
     }
 
     #[test]

@@ -163,6 +163,13 @@ impl Cluster {
         Ok(self.keep(served, &path(object), stamp, body, keep))
     }
 
+    /// Marks a stored object as deleted that nothing holds, in its last moment.
+    pub(super) fn store_ending(&mut self, served: &Served, before: &Version, keep: Keep, now: Timestamp) -> Version {
+        let stamp = Stamp { deleted_s: Some(now.as_second()), ..self.store.stamp(before) };
+        let (path, body) = (self.store.path(before).into_owned(), self.store.body(before).clone());
+        self.keep(served, &path, stamp, body, keep)
+    }
+
     /// Takes an object away.
     pub(in crate::kube) fn store_removed(&mut self, served: &Served, path: &str) -> Option<Version> {
         let write = self.store.remove(served.storage, path)?;

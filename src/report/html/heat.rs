@@ -21,12 +21,14 @@ pub(super) fn map(requests: &[Value]) -> String {
         let text = |field: &str| row[field].as_str().unwrap_or("other").to_owned();
         let number = |field: &str| row[field].as_u64().unwrap_or_default();
         let cell = cells.entry((text("resource"), text("verb"))).or_default();
-        cell.count += number("count");
+        // Strangers may have written them.
+        let add = |sum: &mut u64| *sum = sum.saturating_add(number("count"));
+        add(&mut cell.count);
         if number("code") >= 400 {
-            cell.errors += number("count");
+            add(&mut cell.errors);
         }
-        *cell.codes.entry(number("code")).or_default() += number("count");
-        *resources.entry(text("resource")).or_default() += number("count");
+        add(cell.codes.entry(number("code")).or_default());
+        add(resources.entry(text("resource")).or_default());
     }
     let mut verbs: Vec<&str> = cells.keys().map(|(_, verb)| verb.as_str()).collect();
     verbs.sort_by_key(|verb| (VERBS.iter().position(|known| known == verb).unwrap_or(VERBS.len()), *verb));

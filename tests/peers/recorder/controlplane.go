@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
@@ -15,6 +16,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/server/v3/embed"
 )
 
@@ -29,10 +31,14 @@ type controlPlane struct {
 
 const adminToken = "recorder-admin-token"
 
-// What runs beside the apiserver: what makes namespaces and accounts whole and takes away what is deleted. Workload controllers stay
-// out, since there is nothing for them to run on.
+// What runs beside the apiserver: the controllers that a virtual cluster has too. There are no kubelets and no scheduler, so that pods
+// stay pending.
 const controllerNames = "namespace-controller,serviceaccount-controller,serviceaccount-token-controller," +
-	"root-ca-certificate-publisher-controller,garbage-collector-controller,clusterrole-aggregation-controller,resourcequota-controller"
+	"root-ca-certificate-publisher-controller,garbage-collector-controller,clusterrole-aggregation-controller,resourcequota-controller," +
+	"deployment-controller,replicaset-controller,replicationcontroller-controller,statefulset-controller,daemonset-controller," +
+	"job-controller,cronjob-controller,disruption-controller,endpoints-controller,endpointslice-controller," +
+	"persistentvolume-binder-controller,persistentvolumeclaim-protection-controller,persistentvolume-protection-controller," +
+	"node-lifecycle-controller,taint-eviction-controller"
 
 func startControlPlane() (*controlPlane, error) {
 	dir, err := os.MkdirTemp("", "recorder-")
@@ -121,6 +127,30 @@ func (c *controlPlane) startEtcd() (string, error) {
 	case <-time.After(30 * time.Second):
 		return "", fmt.Errorf("etcd was not ready within 30 s")
 	}
+}
+
+// settle waits until nobody has written anything for a while: until the controllers have done what follows from the last request.
+func (c *controlPlane) settle() error {
+	revision, since := int64(0), time.Now()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if now := c.etcd.Server.KV().Rev(); now != revision {
+			revision, since = now, time.Now()
+		}
+		if time.Since(since) > quiet {
+			return nil
+		}
+	}
+	return fmt.Errorf("the controllers did not come to rest within 30 s")
+}
+
+// A controller reads what was written from its own cache, and some gather changes for a while.
+const quiet = 400 * time.Millisecond
+
+// forget does what the apiserver has etcd do every five minutes.
+func (c *controlPlane) forget() error {
+	server := c.etcd.Server
+	_, err := server.Compact(context.Background(), &etcdserverpb.CompactionRequest{Revision: server.KV().Rev(), Physical: true})
+	return err
 }
 
 func (c *controlPlane) run(name string, flags ...string) error {

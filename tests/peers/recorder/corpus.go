@@ -34,7 +34,8 @@ type step struct {
 	Pick []string `json:"pick,omitempty"`
 	// Without leaves out of the answer's body what is at these JSON pointers, * being any.
 	Without []string `json:"without,omitempty"`
-	// Managers leaves metadata.managedFields in the answer's body.
+	// Managers leaves metadata.managedFields in the answer's body, without what belongs to controllers. A request that has it begins
+	// with a second of its own, as owners are sorted by time.
 	Managers bool `json:"managers,omitempty"`
 	// Watch keeps the answer open under a name; Events reads Count events of it.
 	Watch  string `json:"watch,omitempty"`
@@ -42,6 +43,12 @@ type step struct {
 	Count  int    `json:"count,omitempty"`
 	// Until repeats the request until the answer has this status, or these values at these JSON pointers.
 	Until *until `json:"until,omitempty"`
+	// Settles lets the controllers do all that follows from the request before the next one.
+	Settles bool `json:"settles,omitempty"`
+	// Unordered names arrays whose items may come in any order.
+	Unordered []string `json:"unordered,omitempty"`
+	// Forget has the server forget all that was before it is asked.
+	Forget bool `json:"forget,omitempty"`
 }
 
 type until struct {
@@ -51,8 +58,10 @@ type until struct {
 
 // matrix is a scene written once for many kinds: each row's values take the place of ${name} in the steps.
 type matrix struct {
-	Steps []step           `json:"steps"`
-	Rows  []map[string]any `json:"rows"`
+	// Settles stands for all of its writes.
+	Settles bool             `json:"settles"`
+	Steps   []step           `json:"steps"`
+	Rows    []map[string]any `json:"rows"`
 }
 
 func loadScenes(dir string) ([]scene, error) {
@@ -70,6 +79,9 @@ func loadScenes(dir string) ([]scene, error) {
 		var read matrix
 		if err := yaml.UnmarshalStrict(text, &read); err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		for i := range read.Steps {
+			read.Steps[i].Settles = read.Steps[i].Settles || read.Settles && !strings.HasPrefix(read.Steps[i].Do, "GET ")
 		}
 		if read.Rows == nil {
 			scenes = append(scenes, scene{name: name, steps: read.Steps})

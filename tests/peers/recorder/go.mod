@@ -4,6 +4,7 @@ module scale-cluster-agent/recorder
 go 1.26.0
 
 require (
+	go.etcd.io/etcd/api/v3 v3.5.14
 	go.etcd.io/etcd/server/v3 v3.5.13
 	k8s.io/apimachinery v0.31.4
 	k8s.io/component-base v0.31.4
@@ -104,7 +105,6 @@ require (
 	github.com/x448/float16 v0.8.4 // indirect
 	github.com/xiang90/probing v0.0.0-20190116061207-43a291ad63a2 // indirect
 	go.etcd.io/bbolt v1.3.9 // indirect
-	go.etcd.io/etcd/api/v3 v3.5.14 // indirect
 	go.etcd.io/etcd/client/pkg/v3 v3.5.14 // indirect
 	go.etcd.io/etcd/client/v2 v2.305.13 // indirect
 	go.etcd.io/etcd/client/v3 v3.5.14 // indirect

@@ -21,6 +21,7 @@ var (
 	isMicroTime = regexp.MustCompile(`^20[2-9]\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$`)
 	isServiceIP = regexp.MustCompile(`^10\.43\.\d+\.\d+$`)
 	isAge       = regexp.MustCompile(`^(\d+s|\d+m(\d+s)?|\d+d)$`)
+	isHash      = regexp.MustCompile(`^[bcdfghjklmnpqrstvwxz2456789]{6,10}$`)
 	isGenerated = regexp.MustCompile(`^[bcdfghjklmnpqrstvwxz2456789]{5}$`)
 	inMessages  = []struct {
 		pattern *regexp.Regexp
@@ -31,7 +32,7 @@ var (
 		// The patched object as a whole, in the order of Go's structs.
 		{regexp.MustCompile(`(?s)patch: Invalid value: "\{.*\}": `), `patch: Invalid value: <object>: `},
 		{regexp.MustCompile(`(?s)^Invalid value: "\{.*\}": `), `Invalid value: <object>: `},
-		{regexp.MustCompile(`0x[0-9a-f]{12}`), "<pointer>"},
+		{regexp.MustCompile(`0x[0-9a-f]{8,16}`), "<pointer>"},
 		{regexp.MustCompile(`ResourceVersion in record \(\d+\)`), "ResourceVersion in record (<rv>)"},
 		{regexp.MustCompile(`JTI=[0-9a-f-]{36}`), "JTI=<uid>"},
 		{regexp.MustCompile(`kube-api-access-[a-z0-9]{5}`), "kube-api-access-<generated>"},
@@ -66,6 +67,10 @@ func (m *marks) learn(tree any) {
 				m.known[text] = "<uid>"
 			case isText && key == "continue" && text != "":
 				m.known[text] = "<continue>"
+			case isText && (key == "currentRevision" || key == "updateRevision"):
+				m.learnHash(text)
+			case isText && (key == "pod-template-hash" || key == "controller-revision-hash"):
+				m.learnHash("-" + text)
 			case isText && (strings.HasPrefix(text, "eyJ") || (key == "token" && len(text) > 100)):
 				m.known[text] = "<token>"
 			case isText && (key == "ca.crt"):
@@ -75,6 +80,13 @@ func (m *marks) learn(tree any) {
 			}
 			m.learn(value)
 		}
+	}
+}
+
+// learnHash remembers the hash that a name ends with: it is of a template as Go prints it.
+func (m *marks) learnHash(name string) {
+	if hash := name[strings.LastIndexByte(name, '-')+1:]; isHash.MatchString(hash) {
+		m.known[hash] = "<hash>"
 	}
 }
 

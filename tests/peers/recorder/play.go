@@ -53,6 +53,11 @@ func (c *controlPlane) play(scene scene) ([]answered, error) {
 			return nil, fmt.Errorf("step %d, %s%s: %w", number+1, step.Do, step.Events, err)
 		}
 		answers = append(answers, *answer)
+		if step.Settles {
+			if err := c.settle(); err != nil {
+				return nil, fmt.Errorf("step %d, %s: %w", number+1, step.Do, err)
+			}
+		}
 	}
 	return answers, nil
 }
@@ -60,6 +65,14 @@ func (c *controlPlane) play(scene scene) ([]answered, error) {
 func (p *player) step(step step) (*answered, error) {
 	if step.Events != "" {
 		return p.readEvents(step)
+	}
+	if step.Managers {
+		time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)))
+	}
+	if step.Forget {
+		if err := p.control.forget(); err != nil {
+			return nil, err
+		}
 	}
 	deadline := time.Now().Add(30 * time.Second)
 	for {

@@ -39,28 +39,36 @@ func trim(step *step, body any) any {
 		}
 		body = picked
 	}
-	if !step.Managers {
-		withoutManagers(body)
-	}
+	withoutManagers(body, step.Managers)
 	for _, pointer := range step.Without {
 		without(body, names(pointer))
 	}
 	return body
 }
 
-// withoutManagers leaves out metadata.managedFields, which a virtual cluster keeps from the first apply on only.
-func withoutManagers(tree any) {
+// withoutManagers leaves out metadata.managedFields, which a virtual cluster keeps from the first apply on only, or else those of
+// controllers, which it never keeps.
+func withoutManagers(tree any, butOthers bool) {
 	switch node := tree.(type) {
 	case map[string]any:
 		if metadata, ok := node["metadata"].(map[string]any); ok {
-			delete(metadata, "managedFields")
+			var others []any
+			fields, _ := metadata["managedFields"].([]any)
+			for _, field := range fields {
+				if owner, ok := field.(map[string]any); ok && owner["manager"] != "kube-controller-manager" {
+					others = append(others, field)
+				}
+			}
+			if delete(metadata, "managedFields"); butOthers && len(others) > 0 {
+				metadata["managedFields"] = others
+			}
 		}
 		for _, value := range node {
-			withoutManagers(value)
+			withoutManagers(value, butOthers)
 		}
 	case []any:
 		for _, value := range node {
-			withoutManagers(value)
+			withoutManagers(value, butOthers)
 		}
 	}
 }
