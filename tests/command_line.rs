@@ -186,7 +186,7 @@ fn a_ramp_of_its_own_agent_runs_over_tls_too() {
 }
 
 #[test]
-fn a_flag_that_would_say_nothing_is_refused() {
+fn what_would_say_nothing_is_refused_as_wrong_usage() {
     let home = tempfile::tempdir().unwrap();
     let find_max = |flag: &'static str, value: &'static str| vec!["rehearse", "--find-max", flag, value];
     for (arguments, words) in [
@@ -206,10 +206,25 @@ fn a_flag_that_would_say_nothing_is_refused() {
             vec!["run-scenario", "config/scenarios/storm.yaml", "--rehearse", "--listen-port", "1"],
             "--listen-port says nothing",
         ),
+        (vec!["api-key", "create", "--role", "admin", "--name", "a b"], "choose a short name"),
     ] {
         let output = agent_command(home.path()).args(&arguments).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.code() == Some(2) && said.contains(words), "{arguments:?}: {said}");
+    }
+    let output = agent_command(home.path()).args(["ramp", "--clusters", "3"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("RancherURL is not set"), "{output:?}");
+    assert!(!home.path().join("results").exists(), "what cannot begin leaves nothing behind");
+}
+
+#[test]
+fn each_flag_stands_under_its_heading() {
+    let home = tempfile::tempdir().unwrap();
+    for (command, flag) in [("rehearse", "--results"), ("ramp", "--agent <URL>"), ("ramp", "--dry-run")] {
+        let help = text(&agent_command(home.path()).args([command, "-h"]).output().unwrap());
+        let at = |words: &str| help.find(words).unwrap_or_else(|| panic!("{words}: {help}"));
+        assert!(at("Options:") < at(flag) && at(flag) < at("Plan:") && at("Plan:") < at("--stages"), "{help}");
+        assert!(at("--stages") < at("Configuration:") && at("Configuration:") < at("--agent-ca"), "{help}");
     }
 }
 

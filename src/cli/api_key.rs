@@ -13,7 +13,8 @@ use zeroize::Zeroizing;
 /// Makes a key and prints it.
 pub(super) fn run(args: &ApiKeyArgs) -> Result<ExitCode, Failure> {
     let ApiKeySubcommand::Create { role, name } = &args.subcommand;
-    ApiKey::check_name(name).map_err(|problem| Failure::new(problem).remedy("choose a short name such as ci"))?;
+    ApiKey::check_name(name)
+        .map_err(|problem| Failure::new(problem).remedy("choose a short name such as ci").usage())?;
     let key = make()?;
     let (key, line) = (key.expose(), entry(name, *role, &key).to_line());
     print_stdout(&format!(

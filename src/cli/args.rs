@@ -103,10 +103,6 @@ pub(super) struct RunArgs {
 /// Flags of `rehearse`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RehearseArgs {
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub pace: PaceArgs,
-
     /// Grow the fleet until this host or a threshold gives out, at most to --clusters, and say what gave out first.
     #[arg(long, conflicts_with_all = ["rate", "stages", "results", "in_flight", "max_in_flight", "jitter", "abort_on_fail"])]
     pub find_max: bool,
@@ -135,23 +131,29 @@ pub struct RehearseArgs {
     /// A setting of the rehearsed agent, as in its configuration file; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_setting)]
     pub settings: Vec<(String, String)>,
+
+    // Last: what follows would stand under its heading.
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub pace: PaceArgs,
 }
 
 /// Flags of `ramp`.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct RampArgs {
     #[command(flatten)]
-    pub(super) pace: PaceArgs,
-
-    #[command(flatten)]
-    pub(super) shape: ShapeArgs,
-
-    #[command(flatten)]
     pub(super) target: Target,
 
     /// Print the plan and do nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
+
+    // Last: what follows would stand under their headings.
+    #[command(flatten)]
+    pub(super) pace: PaceArgs,
+
+    #[command(flatten)]
+    pub(super) shape: ShapeArgs,
 }
 
 /// Flags of `run-scenario`.

@@ -54,6 +54,9 @@ pub(super) struct Target {
 
 /// Runs a plan and writes its results.
 pub(super) fn perform(loaded: Loaded, plan: &Plan, target: &Target) -> Result<ExitCode, Failure> {
+    if target.agents.is_empty() {
+        loaded.settings.require_rancher()?;
+    }
     let folder = results::folder(target.results.as_deref(), loaded.home.path(), &plan.name)?;
     let stop = stop_on_signals()?;
     let outcome = match target.agents.is_empty() {
@@ -105,7 +108,6 @@ fn with_running_agents(
 /// Nothing if a signal comes before the agent runs.
 fn with_own_agent(loaded: Loaded, plan: &Plan, target: &Target, stop: &Stop) -> Result<Option<report::Run>, Failure> {
     let settings = loaded.settings.clone();
-    settings.require_rancher()?;
     let levels = settings.log_level.clone().at_most(log::LevelFilter::Warn);
     let log = LogConfig { levels, format: settings.log_format, file: settings.log_file.clone() };
     let _log = telemetry::init(&log).map_err(|error| Failure::new("logging cannot start").cause(error))?;

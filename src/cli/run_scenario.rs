@@ -44,7 +44,9 @@ fn play(loaded: &Loaded, args: &RunScenarioArgs, plan: Plan) -> Result<ExitCode,
 }
 
 fn read(file: &Path) -> Result<Plan, Failure> {
-    let text = read_text_file("scenario", file, LARGEST_BYTES)?;
+    let text = read_text_file("the scenario", file, LARGEST_BYTES);
+    let text =
+        text.map_err(|error| Failure::new(error.to_string()).remedy("name a scenario file that this user may read"))?;
     parse_scenario(&file.display().to_string(), &text).map_err(|error: ScenarioError| {
         Failure::new(error.to_string())
             .remedy("the fields of ramp are those of POST /ramps, the fields of a fault those of POST /faults")

@@ -75,6 +75,11 @@ pub fn find_max(
         let prefix = format!("max-{number}-");
         let plan = Plan { name: "find-max".into(), spec: grow(&options.plan.spec, &prefix, step), faults: Vec::new() };
         let run = rehearsal.play(&plan, stop, &mut watch)?;
+        if stop.load(Ordering::Relaxed) {
+            maximum.at_least = true;
+            maximum.limit = limit("a signal ended the search", "let it run");
+            return Ok(maximum);
+        }
         let lag_ms = worker_lag_ms(&rehearsal);
         let failed = gave_out(&run, lag_ms);
         maximum.steps.push(Growth {
@@ -85,11 +90,6 @@ pub fn find_max(
             percent_of_core: run.hold.and_then(|hold| hold.cpu).map(|cpu| cpu.percent_of_core),
             worker_lag_ms: lag_ms,
         });
-        if stop.load(Ordering::Relaxed) {
-            maximum.at_least = true;
-            maximum.limit = limit("a signal ended the search", "let it run");
-            return Ok(maximum);
-        }
         match failed {
             None => {
                 maximum.clusters += step;
