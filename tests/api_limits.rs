@@ -89,6 +89,7 @@ fn a_drop_now_and_then_buys_no_time() {
     let mut idle = begin("GET /health HTTP/1.1\r\nHost: agent\r\n\r\n");
     assert_eq!(http::read_response(&mut idle, false).status, 200);
     assert_eq!(rest(idle), "");
+    assert_eq!(metric(&agent, "scale_agent_api_connections_timed_out_total"), 2.0, "the two that were too slow");
     assert_responsive(&agent);
 }
 

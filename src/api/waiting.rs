@@ -101,7 +101,7 @@ impl Waiting {
         let took = self.begun.elapsed();
         self.shared.stats.answered(self.route, page.status, took);
         if let Some(deed) = self.deed.take() {
-            self.shared.auditor.write(&deed, &Outcome::Answered { status: page.status, detail, took });
+            self.shared.auditor.write(&deed, &Outcome::Answered { status: page.status, detail, took: Some(took) });
         }
         if let Some(request) = self.request.take() {
             respond::send(request, page);
@@ -129,9 +129,10 @@ impl Drop for Waiting {
 }
 
 impl Place {
-    /// One of those that this counts, if one is left. For one thread to ask.
-    pub(super) fn among(under_way: &Arc<Gauge>) -> Option<Place> {
-        (under_way.get() < MAX_UNDER_WAY).then(|| {
+    /// One of those that this counts, if one is left for such a request. For one thread to ask.
+    pub(super) fn among(under_way: &Arc<Gauge>, method: &str) -> Option<Place> {
+        let limit = if changes_something(method) { MAX_CHANGING } else { MAX_UNDER_WAY };
+        (under_way.get() < limit).then(|| {
             under_way.add(1);
             Place(under_way.clone())
         })
@@ -156,6 +157,8 @@ pub(super) fn source(request: &Request) -> IpAddr {
     said.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
-/// Requests that may be under way at once: those that wait to be read, for the manager, or for their answer to be written. More than
-/// clients are let in, since one that leaves does not end what it asked for.
+/// Requests that may be under way at once. Clients that leave do not end what they asked for, so it may be more than there are clients.
 pub(super) const MAX_UNDER_WAY: i64 = 4096;
+/// Where so many are, those that change something are refused: they may wait long for Rancher, and must not take the place of those that
+/// look, which are answered at once.
+pub(super) const MAX_CHANGING: i64 = 3072;

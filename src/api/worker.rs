@@ -49,7 +49,8 @@ impl Acceptor {
     }
 
     fn take(&self, request: Request) {
-        let Some(place) = Place::among(&self.under_way) else { return self.shared.turn_away(request) };
+        let place = Place::among(&self.under_way, request.method().as_str());
+        let Some(place) = place else { return self.shared.turn_away(request) };
         // There is room: each request under way waits at one place at most. Where nobody works any more it is answered as it is dropped.
         let _ = self.work.try_send(Work::Read(Waiting::new(request, &self.shared, place)));
     }
@@ -130,6 +131,7 @@ mod tests {
     use crate::api::audit::{Auditor, Refusals};
     use crate::api::auth::Auth;
     use crate::api::gate::SOURCE_FIELD;
+    use crate::api::waiting::MAX_CHANGING;
     use crate::telemetry::Metrics;
     use crossbeam_channel::unbounded;
     use serde_json::Value;
@@ -215,7 +217,7 @@ mod tests {
     #[test]
     fn whoever_finds_no_place_is_refused_and_that_is_on_record() {
         let bench = Bench::new();
-        (0..MAX_UNDER_WAY).for_each(|_| bench.acceptor.take(create()));
+        (0..MAX_CHANGING).for_each(|_| bench.acceptor.take(create()));
         assert_eq!(bench.told(), [Value::Null; 0]);
         bench.acceptor.take(create());
         let told = bench.told();
@@ -224,11 +226,19 @@ mod tests {
             (&line["status"], &line["source"], &line["path"]),
             (&503.into(), &"192.0.2.7".into(), &"/clusters".into())
         );
+        // Whoever only looks finds one, until all are taken.
+        let look = || {
+            TestRequest::new().with_path("/livez").with_header(Header::from_bytes("Host", "localhost").unwrap()).into()
+        };
+        (MAX_CHANGING..MAX_UNDER_WAY).for_each(|_| bench.acceptor.take(look()));
+        assert_eq!(bench.told().len(), 1);
+        bench.acceptor.take(look());
+        assert_eq!(bench.told().len(), 2);
         // Each that waits for its answer has kept room for it.
         (0..MAX_UNDER_WAY).for_each(|_| bench.work());
         bench.commands.try_iter().for_each(|command| command.reply.send(Answer::Gone));
         assert_eq!(bench.worker.queue.len(), MAX_UNDER_WAY as usize);
         (0..MAX_UNDER_WAY).for_each(|_| bench.work());
-        assert_eq!(bench.told().len(), 1 + 2 * MAX_UNDER_WAY as usize);
+        assert_eq!(bench.told().len(), 2 + 2 * MAX_CHANGING as usize);
     }
 }

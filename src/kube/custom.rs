@@ -1,8 +1,9 @@
 //! Kinds that CustomResourceDefinitions make.
 
 use super::catalog::{FIRST_CUSTOM, NameRule, SelectableField, Subresource, Text};
+use super::definition::{self, Taken};
 use super::served::Served;
-use super::{Resource, ResourceId, Verbs};
+use super::{Resource, ResourceId, Verb, Verbs};
 use crate::kube::tree::text;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -23,10 +24,12 @@ struct CustomKind {
     /// The definition's name.
     name: Box<str>,
     id: ResourceId,
-    /// The served versions.
+    /// The served versions; none of a kind that has not got its names.
     versions: Vec<Arc<CustomVersion>>,
     /// The version objects are stored in, served or not.
     storage: Arc<CustomVersion>,
+    /// Whether it waits for names that others have.
+    is_contested: bool,
 }
 
 /// A version of a custom kind.
@@ -60,7 +63,7 @@ pub(super) struct ScalePaths {
 }
 
 impl CustomKinds {
-    /// Makes, or changes, the kind of a definition; `None` when there are no more ids.
+    /// Makes, or changes, the kind of a definition with the names that it was given; `None` when there are no more ids.
     pub(super) fn define(&mut self, definition: &Value) -> Option<ResourceId> {
         let name = text(&definition["metadata"]["name"]);
         let known = self.kinds.iter().position(|kind| *kind.name == *name);
@@ -74,14 +77,27 @@ impl CustomKinds {
         };
         let versions = definition["spec"]["versions"].as_array();
         let all = || versions.into_iter().flatten();
-        let whole = definition["spec"].to_string();
-        let make = |version: &Value| CustomVersion::shared(&definition["spec"], &whole, version);
+        let given = &definition["status"]["acceptedNames"];
+        let is_contested = *given != definition["spec"]["names"];
+        let named = is_contested.then(|| {
+            let mut spec = definition["spec"].clone();
+            spec["names"] = given.clone();
+            spec
+        });
+        let spec = named.as_ref().unwrap_or(&definition["spec"]);
+        let whole = spec.to_string();
+        let is_ending = definition::is_ending(definition);
+        let make = |version: &Value| CustomVersion::shared(spec, &whole, version, is_ending);
         let storage = all().find(|version| version["storage"] == true)?;
         let kind = CustomKind {
             name: name.into(),
             id,
-            versions: all().filter(|version| version["served"] == true).map(make).collect(),
+            versions: match definition::is_established(definition) {
+                true => all().filter(|version| version["served"] == true).map(make).collect(),
+                false => Vec::new(),
+            },
             storage: make(storage),
+            is_contested,
         };
         match known {
             Some(at) => self.kinds[at] = kind,
@@ -99,6 +115,24 @@ impl CustomKinds {
     /// The id of the kind of the definition `name`.
     pub(super) fn id(&self, name: &str) -> Option<ResourceId> {
         self.kinds.iter().find(|kind| *kind.name == *name).map(|kind| kind.id)
+    }
+
+    /// The names that kinds of a group have.
+    pub(super) fn taken(&self, group: &str) -> Taken {
+        let mut taken = Taken::default();
+        for resource in self.kinds.iter().map(|kind| &kind.storage.resource).filter(|kind| kind.group == group) {
+            let names = [&resource.plural, &resource.singular].into_iter().chain(&resource.short_names);
+            taken.resources.extend(names.filter(|name| !name.is_empty()).map(ToString::to_string));
+            let kinds = [&resource.kind, &resource.list_kind].into_iter();
+            taken.kinds.extend(kinds.filter(|name| !name.is_empty()).map(ToString::to_string));
+        }
+        taken
+    }
+
+    /// The definitions in a group that wait for names.
+    pub(super) fn contested(&self, group: &str) -> Vec<Box<str>> {
+        let kinds = self.kinds.iter().filter(|kind| kind.is_contested && kind.storage.resource.group == group);
+        kinds.map(|kind| kind.name.clone()).collect()
     }
 
     /// The served resource that `is_it` picks.
@@ -127,10 +161,10 @@ impl CustomKinds {
 impl CustomVersion {
     /// The one for all clusters of this thread with an equal definition: its schema is a tree, and Rancher defines the same kinds in
     /// each of them.
-    fn shared(spec: &Value, whole: &str, version: &Value) -> Arc<CustomVersion> {
+    fn shared(spec: &Value, whole: &str, version: &Value, is_ending: bool) -> Arc<CustomVersion> {
         let mut hash = ring::digest::Context::new(&ring::digest::SHA256);
         hash.update(text(&version["name"]).as_bytes());
-        hash.update(b"/");
+        hash.update(if is_ending { b"|" } else { b"/" });
         hash.update(whole.as_bytes());
         let mut digest = Digest::default();
         digest.copy_from_slice(hash.finish().as_ref());
@@ -139,13 +173,13 @@ impl CustomVersion {
                 return found;
             }
             known.retain(|_, version| version.strong_count() > 0);
-            let made = Arc::new(CustomVersion { digest, ..CustomVersion::new(spec, version) });
+            let made = Arc::new(CustomVersion { digest, ..CustomVersion::new(spec, version, is_ending) });
             known.insert(digest, Arc::downgrade(&made));
             made
         })
     }
 
-    fn new(spec: &Value, version: &Value) -> CustomVersion {
+    fn new(spec: &Value, version: &Value, is_ending: bool) -> CustomVersion {
         let owned = |value: &Value| -> Text { text(value).to_owned().into() };
         let list = |value: &Value| value.as_array().into_iter().flatten().map(owned).collect();
         let names = &spec["names"];
@@ -177,11 +211,11 @@ impl CustomVersion {
             plural: owned(&names["plural"]),
             singular: or(&names["singular"], kind.to_lowercase()),
             kind: kind.to_owned().into(),
-            list_kind: or(&names["listKind"], format!("{kind}List")),
+            list_kind: or(&names["listKind"], if kind.is_empty() { String::new() } else { format!("{kind}List") }),
             namespaced: spec["scope"] == "Namespaced",
             short_names: list(&names["shortNames"]),
             categories: list(&names["categories"]),
-            verbs: Verbs::ALL,
+            verbs: if is_ending { ENDING } else { Verbs::ALL },
             subresources,
             name_rule: NameRule::Subdomain,
             selectable_fields: selectable.collect(),
@@ -225,6 +259,9 @@ impl ScalePaths {
     }
 }
 
+/// What discovery says can be done with a kind whose definition was deleted.
+const ENDING: Verbs = Verbs::of(&[Verb::Delete, Verb::DeleteCollection, Verb::Get, Verb::List, Verb::Watch]);
+
 thread_local! {
     static KNOWN: RefCell<HashMap<Digest, Weak<CustomVersion>>> = RefCell::default();
 }
@@ -239,7 +276,7 @@ pub(super) mod tests {
         let version = json!({"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}});
         let names = json!({"plural": "plans", "kind": "Plan"});
         let spec = json!({"group": "upgrade.cattle.io", "scope": "Namespaced", "names": names, "versions": [version]});
-        CustomVersion::shared(&spec, &spec.to_string(), &spec["versions"][0])
+        CustomVersion::shared(&spec, &spec.to_string(), &spec["versions"][0], false)
     }
 
     #[test]
@@ -250,13 +287,13 @@ pub(super) mod tests {
         assert!(Arc::ptr_eq(&one.versions()[0], &other.versions()[0]));
         let mut changed = widgets();
         changed["spec"]["names"]["shortNames"] = json!(["w"]);
-        other.define(&changed).unwrap();
+        other.define(&accepted(changed)).unwrap();
         assert!(!Arc::ptr_eq(&one.versions()[0], &other.versions()[0]));
         assert_ne!(one.versions()[0].digest, other.versions()[0].digest);
     }
 
     fn widgets() -> Value {
-        json!({
+        accepted(json!({
             "metadata": {"name": "widgets.example.com"},
             "spec": {
                 "group": "example.com", "scope": "Namespaced",
@@ -268,7 +305,14 @@ pub(super) mod tests {
                     {"name": "v1alpha1", "served": false, "storage": false}
                 ]
             }
-        })
+        }))
+    }
+
+    fn accepted(mut definition: Value) -> Value {
+        definition::complete(&mut definition);
+        definition["status"] = json!({});
+        assert!(definition::accept(&mut definition, &Taken::default(), "2026-01-01T00:00:00Z"));
+        definition
     }
 
     #[test]
@@ -295,5 +339,23 @@ pub(super) mod tests {
         assert_eq!(kinds.forget("widgets.example.com"), None);
         assert!(kinds.stored(first).is_none());
         assert_ne!(kinds.define(&widgets()), Some(first));
+    }
+
+    #[test]
+    fn who_waits_for_names_is_not_served_and_has_those_that_were_free() {
+        let mut kinds = CustomKinds::default();
+        kinds.define(&widgets()).unwrap();
+        let mut gadgets = widgets();
+        gadgets["metadata"]["name"] = json!("gadgets.example.com");
+        gadgets["spec"]["names"]["plural"] = json!("gadgets");
+        gadgets["status"] = json!({});
+        assert!(!definition::accept(&mut gadgets, &kinds.taken("example.com"), "2026-01-01T00:00:00Z"));
+        kinds.define(&gadgets).unwrap();
+        assert!(kinds.find(|resource| resource.plural == "gadgets").is_none());
+        assert_eq!(kinds.contested("example.com"), ["gadgets.example.com".into()]);
+        assert_eq!(kinds.contested("other.com"), []);
+        let taken = kinds.taken("example.com");
+        assert_eq!(taken.resources.iter().collect::<Vec<_>>(), ["gadgets", "wd", "widget", "widgets"]);
+        assert_eq!(taken.kinds.iter().collect::<Vec<_>>(), ["Widget", "WidgetList"]);
     }
 }

@@ -7,7 +7,7 @@ use super::render::Asked;
 use super::served::Served;
 use super::table::IncludeObject;
 use super::{
-    Cluster, Query, Resource, ResourcePath, Response, Route, Status, Subject, Verb, catalog, discovery, health,
+    Cluster, Query, Resource, ResourcePath, Response, Route, Status, Subject, Verb, Verbs, catalog, discovery, health,
     openapi, page_not_found, path,
 };
 use crate::http1::{Method, Request};
@@ -125,7 +125,9 @@ impl Cluster {
         if is_misplaced || (path.rest.is_some() && path.subresource.as_deref() != Some("proxy")) {
             return Err(Status::unknown_route());
         }
-        let verbs = below.as_ref().map_or(served.verbs, |below| below.verbs);
+        // What discovery no longer tells of a kind that ends, its objects still need.
+        let own = if served.custom { Verbs::ALL } else { served.verbs };
+        let verbs = below.as_ref().map_or(own, |below| below.verbs);
         let verb = verb(&request.method, &path, &query).filter(|verb| verbs.contains(*verb));
         *subject = Subject::of_resource(verb, &served, below.as_ref().map(|below| below.name.clone()));
         let verb = verb.ok_or_else(Status::method_not_allowed)?;

@@ -13,6 +13,7 @@ mod controllers;
 mod convert;
 mod custom;
 pub mod decode;
+mod definition;
 pub mod discovery;
 mod dispatch;
 mod durable;

@@ -152,7 +152,8 @@ pub fn generate(base: &str, random: &mut fastrand::Rng) -> String {
     name
 }
 
-fn check_label_1035(name: &str) -> Vec<String> {
+/// Why `name` is no RFC 1035 label.
+pub fn check_label_1035(name: &str) -> Vec<String> {
     let mut problems = too_long(name, LABEL_LIMIT_BYTES);
     if !is_label(name) || name.starts_with(|c: char| c.is_ascii_digit()) {
         let rule = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end \

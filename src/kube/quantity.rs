@@ -79,6 +79,27 @@ impl Quantity {
         })
     }
 
+    /// A canonical amount as Go shows the structure that holds it.
+    pub(super) fn shown_by_go(value: &Value) -> String {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let end = text.find(|c: char| !c.is_ascii_digit() && c != '-').unwrap_or(text.len());
+        let (number, suffix) = text.split_at(end);
+        let power = DECIMAL.iter().find(|(name, _)| *name == suffix).map(|(_, power)| *power);
+        let exponent = suffix.strip_prefix('e').and_then(|digits| digits.parse().ok());
+        let (number, scale, format) = match (power, exponent) {
+            (Some(power), _) => (number.to_owned(), power, "DecimalSI"),
+            (None, Some(exponent)) => (number.to_owned(), exponent, "DecimalExponent"),
+            (None, None) => {
+                let whole = Quantity::of(value).map_or(0, |amount| amount.nano / NANO);
+                (whole.to_string(), 0, "BinarySI")
+            }
+        };
+        format!(
+            "resource.Quantity{{i:resource.int64Amount{{value:{number}, scale:{scale}}}, d:resource.infDecAmount{{Dec:(*inf.Dec)(nil)}}, \
+             s:\"{text}\", Format:\"{format}\"}}"
+        )
+    }
+
     fn parse(text: &str) -> Option<Quantity> {
         let end = text.find(|c: char| !c.is_ascii_digit() && !"+-.".contains(c)).unwrap_or(text.len());
         let (number, suffix) = text.split_at(end);

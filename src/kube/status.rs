@@ -161,6 +161,12 @@ impl Status {
         Status::new(405, "MethodNotAllowed", message).about(resource, "")
     }
 
+    /// 405 for an object of a kind whose definition was deleted.
+    pub fn kind_is_ending(resource: &Resource) -> Status {
+        let message = "create not allowed while custom resource definition is terminating";
+        Status::new(405, "MethodNotAllowed", message).about(resource, "")
+    }
+
     /// 405 for a method that no route of the path takes.
     pub fn method_not_allowed() -> Status {
         Status::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")

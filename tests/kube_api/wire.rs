@@ -157,7 +157,8 @@ proptest! {
         for piece in bytes.chunks(cut) {
             out.extend(connection.exchange(piece));
         }
-        for (head, _) in answers(&out, picks.len()) {
+        // A length that is spoilt makes two requests of one.
+        for (head, _) in answers(&out, 2 * picks.len()) {
             prop_assert!((200..600).contains(&head.status));
         }
     }

@@ -11,7 +11,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Whoever keeps the audit log.
 pub(in crate::api) struct Auditor {
@@ -57,7 +57,7 @@ impl Auditor {
             return;
         }
         let deed = self.deed(source, Caller::nobody(), method.to_owned(), path.to_owned());
-        let outcome = Outcome::Answered { status, detail: Some(detail.to_owned()), took: Duration::ZERO };
+        let outcome = Outcome::Answered { status, detail: Some(detail.to_owned()), took: None };
         if self.notes.0.try_send(Note(deed, outcome)).is_err() {
             self.refusals.leave_out(source);
         }
@@ -105,6 +105,7 @@ const NOTES: usize = 1024;
 mod tests {
     use super::*;
     use serde_json::Value;
+    use std::time::Duration;
 
     const SOURCE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 

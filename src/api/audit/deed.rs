@@ -27,8 +27,8 @@ pub(in crate::api) struct Deed {
 pub(in crate::api) enum Outcome {
     /// The manager is about to be told.
     Begun,
-    /// It was answered with this status after so long; why, where it was refused.
-    Answered { status: u16, detail: Option<String>, took: Duration },
+    /// It was answered with this status, after so long if that is known; why, where it was refused.
+    Answered { status: u16, detail: Option<String>, took: Option<Duration> },
     /// Nobody will say: the agent stopped before.
     Unknown { took: Duration },
 }
@@ -60,7 +60,7 @@ impl Deed {
     pub(super) fn line(&self, outcome: &Outcome) -> io::Result<Vec<u8>> {
         let (status, detail, took) = match outcome {
             Outcome::Begun => (None, None, None),
-            Outcome::Answered { status, detail, took } => (Some(*status), detail.as_deref(), Some(*took)),
+            Outcome::Answered { status, detail, took } => (Some(*status), detail.as_deref(), *took),
             Outcome::Unknown { took } => (None, Some("the agent stopped before it was known"), Some(*took)),
         };
         line(&Record {
@@ -141,7 +141,7 @@ mod tests {
     }
 
     fn answered(status: u16, detail: Option<&str>) -> Outcome {
-        Outcome::Answered { status, detail: detail.map(str::to_owned), took: Duration::from_millis(42) }
+        Outcome::Answered { status, detail: detail.map(str::to_owned), took: Some(Duration::from_millis(42)) }
     }
 
     fn shown(deed: &Deed, outcome: &Outcome) -> Value {

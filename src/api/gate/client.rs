@@ -107,7 +107,13 @@ impl Client {
         if self.deadline.is_none_or(|deadline| deadline > context.now) {
             return Turn::Done;
         }
-        if self.phase != Phase::Idle {
+        let is_too_slow = match self.phase {
+            Phase::Head | Phase::Body => true,
+            // An answer to nothing that was asked has been counted for what it is.
+            Phase::Answering => self.asked.is_some(),
+            Phase::Idle | Phase::Waiting | Phase::Leaving => false,
+        };
+        if is_too_slow {
             context.stats.timed_out.increment();
         }
         match self.phase {
@@ -305,10 +311,10 @@ impl Client {
         context.stats.refused.increment();
         let kind = Kind::of_gate(status);
         let receiving = self.http.receiving().map(|request| (request.method.clone(), request.target.clone()));
-        let asked = receiving.or_else(|| self.asked.take());
+        let asked = receiving.or(self.asked.take());
         let (method, target) = asked.as_ref().map_or(("-", "-"), |(method, target)| (method.as_str(), target.as_str()));
         (context.refused)(&Refused { source: self.source, method, target, status: kind.status(), detail });
-        self.relay = None;
+        (self.relay, self.asked) = (None, None);
         self.http.give_up();
         let problem = Problem::new(kind, detail, "see RFC 9112, or the limits in the agent's settings");
         let page = respond::problem(problem, asked.as_ref().map_or("/", |(_, target)| target));

@@ -1,13 +1,12 @@
 //! The objects of a baseline while they are still trees.
 
 use super::{BaselineError, Source, bootstrap};
-use crate::kube::controllers::crd;
 use crate::kube::custom::CustomKinds;
 use crate::kube::generation::has_generation;
 use crate::kube::object::{CREATED, owner_uid};
 use crate::kube::served::Served;
 use crate::kube::store::{namespace_of, path_of};
-use crate::kube::{ResourceId, catalog, tree};
+use crate::kube::{ResourceId, catalog, definition, tree};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -36,11 +35,16 @@ impl Draft {
         for (position, mut definition) in definitions {
             let title = title(&definition, position);
             let refuse = |problem: String| BaselineError::new(title.clone(), problem);
-            crd::complete(&mut definition);
-            if let Some(cause) = crd::problems(&definition).first() {
+            definition::complete(&mut definition);
+            definition::store_versions(&mut definition);
+            let mut causes = definition::misnamed(&definition).into_iter().chain(definition::problems(&definition));
+            if let Some(cause) = causes.next() {
                 return Err(refuse(format!("{}: {}", cause.field, cause.message)));
             }
-            crd::establish(&mut definition, CREATED);
+            let taken = draft.kinds.taken(text(&definition["spec"], "group"));
+            if !definition::accept(&mut definition, &taken, CREATED) {
+                return Err(refuse("spec.names: another definition has one of them".into()));
+            }
             draft.kinds.define(&definition).ok_or_else(|| refuse("spec.versions: too many custom kinds".into()))?;
             draft.add(definition, position)?;
         }

@@ -1,56 +1,127 @@
-//! CustomResourceDefinitions: what an API server fills in, refuses and reports of them.
+//! What becomes of CustomResourceDefinitions: their kinds are named and served, and end with all their objects (apiextensions
+//! `NamingConditionController`, `EstablishingController`, `CRDFinalizer`).
 
 use super::Happening;
+use super::agenda::Work;
+use crate::kube::definition::{self, CLEANUP};
 use crate::kube::object::time;
 use crate::kube::served::Served;
 use crate::kube::strategy::Part;
-use crate::kube::tree::text;
+use crate::kube::tree::{items, text};
 use crate::kube::verbs::DeleteOptions;
-use crate::kube::{Cause, Cluster, ResourceId, baseline, tree};
+use crate::kube::{Cluster, ResourceId, Verb, baseline, tree};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 impl Cluster {
-    /// Serves what a definition defines from its first write on, and takes its objects away with it.
+    /// Serves what a definition defines from its first write on, and sees to its end.
     pub(super) fn keep_definitions(&mut self, happening: &Happening<'_>) {
-        if !happening.served.is("apiextensions.k8s.io", "customresourcedefinitions") {
+        let (served, path) = (&happening.served, &happening.write.object.path);
+        if served.custom && happening.write.is_delete && !served.verbs.contains(Verb::Create) {
+            // It may be the last that a deleted definition waits for.
+            self.agenda.add(Work::Definition(format!("{}.{}", served.plural, served.group).into()));
+        }
+        if !served.is("apiextensions.k8s.io", "customresourcedefinitions") {
             return;
         }
-        let name = happening.write.object.path.clone();
         if happening.write.is_delete {
-            self.drop_kind(&name, happening);
+            self.drop_kind(path, happening.now);
             return;
         }
-        let definition = self.value(&happening.served, &happening.version());
+        self.serve_definition(served, path, happening.now);
+        if happening.is_deleting() {
+            self.agenda.add(Work::Definition(path.clone()));
+        }
+    }
+
+    fn serve_definition(&mut self, served: &Served, name: &str, now: Timestamp) {
+        let Some(version) = self.store.get(served.storage, name) else { return };
+        let mut definition = self.value(served, &version);
+        let before = definition["status"].clone();
+        let group = text(&definition["spec"]["group"]).to_owned();
+        let stamp = time(now.as_second());
+        definition::accept(&mut definition, &self.kinds.taken(&group), &stamp);
         if Arc::make_mut(&mut self.kinds).define(&definition).is_none() {
             return;
         }
-        let now = time(happening.now.as_second());
-        self.amend(&happening.served, &name, Part::Status, |definition| establish(definition, &now));
+        let status = definition["status"].take();
+        if status != before {
+            let gave_up = before["acceptedNames"] != status["acceptedNames"];
+            let is_established = definition::is_established(&json!({"status": &status}));
+            self.amend(served, name, Part::Status, |definition| tree::set(definition, &["status"], status));
+            if gave_up {
+                self.name_others(served, &group, name, now);
+            }
+            if !is_established {
+                return;
+            }
+        }
         let Some(services) = Cluster::built_in("apiregistration.k8s.io", "apiservices") else { return };
-        let group = text(&definition["spec"]["group"]);
-        for version in definition["spec"]["versions"].as_array().into_iter().flatten() {
-            let version = text(&version["name"]);
-            if !version.is_empty() && self.store.get(services.storage, &format!("{version}.{group}")).is_none() {
-                self.ensure(&services, baseline::api_service(group, version, false), happening.now);
-                let status = available(&now);
-                self.amend(&services, &format!("{version}.{group}"), Part::Status, |object| {
-                    tree::set(object, &["status"], status)
-                });
+        for version in items(&definition["spec"]["versions"]).map(|version| text(&version["name"])) {
+            let service = format!("{version}.{group}");
+            if !version.is_empty() && self.store.get(services.storage, &service).is_none() {
+                self.ensure(&services, baseline::api_service(&group, version, false), now);
+                let status = available(&stamp);
+                self.amend(&services, &service, Part::Status, |object| tree::set(object, &["status"], status));
             }
         }
     }
 
-    fn drop_kind(&mut self, name: &str, happening: &Happening<'_>) {
-        let Some(id) = self.kinds.id(name) else { return };
-        if let Some(served) = self.stored_as(id) {
-            self.drop_objects(&served, id);
-            self.drop_api_services(&served, happening);
-        }
-        Arc::make_mut(&mut self.kinds).forget(name);
+    /// Looks at the definitions that wait for names of a group.
+    fn name_others(&mut self, served: &Served, group: &str, name: &str, now: Timestamp) {
+        let others = self.kinds.contested(group).into_iter().filter(|other| **other != *name);
+        others.collect::<Vec<_>>().iter().for_each(|other| self.serve_definition(served, other, now));
     }
 
-    /// Removes the objects of a kind, whatever holds them: nobody could ever let go of them.
+    /// Deletes the objects of a deleted definition, and lets it go once there are none.
+    pub(super) fn end_definition(&mut self, name: &str, now: Timestamp) {
+        let Some(definitions) = Cluster::built_in("apiextensions.k8s.io", "customresourcedefinitions") else { return };
+        let Some(version) = self.store.get(definitions.storage, name) else { return };
+        let definition = self.value(&definitions, &version);
+        let is_held = items(&definition["metadata"]["finalizers"]).any(|finalizer| finalizer == CLEANUP);
+        if self.store.stamp(&version).deleted_s.is_none() || !is_held {
+            return;
+        }
+        let stamp = time(now.as_second());
+        self.amend(&definitions, name, Part::Status, |definition| definition::under_way(definition, &stamp));
+        if !definition::is_established(&definition) {
+            self.amend(&definitions, name, Part::Status, |definition| definition::never_served(definition, &stamp));
+            return;
+        }
+        let kind = self.kinds.id(name).and_then(|id| Some((id, self.stored_as(id)?)));
+        let left = kind.map_or(0, |(id, served)| self.delete_objects(&served, id, now));
+        if left == 0 {
+            self.amend(&definitions, name, Part::Status, |definition| definition::ended(definition, &stamp));
+        }
+    }
+
+    /// Deletes all objects of a kind, and tells how many are held.
+    fn delete_objects(&mut self, served: &Served, id: ResourceId, now: Timestamp) -> usize {
+        let found: Vec<_> = self.store.list(id, None).into_iter().map(|found| found.version).collect();
+        let mut left = 0;
+        for version in found {
+            let deleted = self.delete_object(served, &version, &DeleteOptions::default(), now);
+            left += usize::from(!deleted.is_ok_and(|deleted| deleted.is_gone));
+        }
+        left
+    }
+
+    fn drop_kind(&mut self, name: &str, now: Timestamp) {
+        let Some(id) = self.kinds.id(name) else { return };
+        let served = self.stored_as(id);
+        if let Some(served) = &served {
+            self.drop_objects(served, id);
+            self.drop_api_services(served, now);
+        }
+        Arc::make_mut(&mut self.kinds).forget(name);
+        let definitions = Cluster::built_in("apiextensions.k8s.io", "customresourcedefinitions");
+        if let (Some(served), Some(definitions)) = (served, definitions) {
+            self.name_others(&definitions, &served.group, name, now);
+        }
+    }
+
+    /// Removes the objects of a kind that somebody ended before them, whatever holds them: nobody could ever let go of them.
     fn drop_objects(&mut self, served: &Served, id: ResourceId) {
         let paths: Vec<String> = self.store.list(id, None).into_iter().map(|found| found.path.into_owned()).collect();
         for path in paths {
@@ -59,7 +130,7 @@ impl Cluster {
     }
 
     /// Removes the APIServices of group versions that nothing is served under any more.
-    fn drop_api_services(&mut self, served: &Served, happening: &Happening<'_>) {
+    fn drop_api_services(&mut self, served: &Served, now: Timestamp) {
         let Some(services) = Cluster::built_in("apiregistration.k8s.io", "apiservices") else { return };
         let own = |group: &str, version: &str| format!("{version}.{group}");
         let kinds = self.kinds.resources().into_iter();
@@ -74,7 +145,7 @@ impl Cluster {
             .collect();
         for name in gone {
             if let Some(version) = self.store.get(services.storage, &name) {
-                _ = self.delete_object(&services, &version, &DeleteOptions::default(), happening.now);
+                _ = self.delete_object(&services, &version, &DeleteOptions::default(), now);
             }
         }
     }
@@ -86,99 +157,6 @@ fn available(now: &str) -> Value {
         "type": "Available", "status": "True", "lastTransitionTime": now, "reason": "Local",
         "message": "Local APIServices are always available"
     }]})
-}
-
-/// Fills in what a definition leaves out (apiextensions `SetDefaults_CustomResourceDefinitionSpec`).
-pub(in crate::kube) fn complete(definition: &mut Value) {
-    let kind = text(&definition["spec"]["names"]["kind"]).to_owned();
-    if kind.is_empty() {
-        return;
-    }
-    for (field, value) in [("singular", kind.to_lowercase()), ("listKind", format!("{kind}List"))] {
-        if text(&definition["spec"]["names"][field]).is_empty() {
-            tree::set(definition, &["spec", "names", field], value);
-        }
-    }
-    if definition["spec"]["conversion"].is_null() {
-        tree::set(definition, &["spec", "conversion"], json!({"strategy": "None"}));
-    }
-}
-
-/// What of a definition is refused (apiextensions `ValidateCustomResourceDefinition`, as far as serving it depends on it).
-pub(in crate::kube) fn problems(definition: &Value) -> Vec<Cause> {
-    let spec = &definition["spec"];
-    let mut causes = Vec::new();
-    let mut required = |field: &str, value: &Value| {
-        if text(value).is_empty() {
-            causes.push(Cause::required(field, ""));
-        }
-    };
-    required("spec.group", &spec["group"]);
-    required("spec.scope", &spec["scope"]);
-    required("spec.names.plural", &spec["names"]["plural"]);
-    required("spec.names.singular", &spec["names"]["singular"]);
-    required("spec.names.kind", &spec["names"]["kind"]);
-    required("spec.names.listKind", &spec["names"]["listKind"]);
-    let name = text(&definition["metadata"]["name"]);
-    let wanted = format!("{}.{}", text(&spec["names"]["plural"]), text(&spec["group"]));
-    if name != wanted {
-        let problem = "must be spec.names.plural+\".\"+spec.group";
-        causes.push(Cause::invalid("metadata.name", &json!(name), problem));
-    }
-    if !["Cluster", "Namespaced"].contains(&text(&spec["scope"])) && !text(&spec["scope"]).is_empty() {
-        causes.push(Cause::not_supported("spec.scope", &spec["scope"], &["Cluster", "Namespaced"]));
-    }
-    let none = Vec::new();
-    let versions = spec["versions"].as_array().unwrap_or(&none);
-    let stored = versions.iter().filter(|version| version["storage"] == true).count();
-    if stored != 1 {
-        let problem = "must have exactly one version marked as storage version";
-        causes.push(Cause::invalid("spec.versions", &spec["versions"], problem));
-    }
-    for (position, version) in versions.iter().enumerate() {
-        if text(&version["name"]).is_empty() {
-            causes.push(Cause::required(format!("spec.versions[{position}].name"), ""));
-        }
-        if !version["schema"]["openAPIV3Schema"].is_object() {
-            let field = format!("spec.versions[{position}].schema.openAPIV3Schema");
-            causes.push(Cause::required(field, "schemas are required"));
-        } else if versions.len() == 1 && version["schema"]["openAPIV3Schema"]["type"] != "object" {
-            let found = &version["schema"]["openAPIV3Schema"]["type"];
-            causes.push(Cause::invalid("spec.validation.openAPIV3Schema.type", found, "must be object at the root"));
-        }
-    }
-    causes
-}
-
-/// Reports a definition as accepted and established at the time `now`.
-pub(in crate::kube) fn establish(definition: &mut Value, now: &str) {
-    let spec = &definition["spec"];
-    let condition = |kind: &str, reason: &str, message: &str| json!({"type": kind, "status": "True", "lastTransitionTime": now, "reason": reason, "message": message});
-    let conditions = match &definition["status"]["conditions"] {
-        Value::Array(conditions) if is_established(definition) => json!(conditions),
-        _ => json!([
-            condition("NamesAccepted", "NoConflicts", "no conflicts found"),
-            condition("Established", "InitialNamesAccepted", "the initial names have been accepted"),
-        ]),
-    };
-    let versions = spec["versions"].as_array().into_iter().flatten();
-    let mut stored: Vec<Value> = definition["status"]["storedVersions"].as_array().cloned().unwrap_or_default();
-    for version in versions.filter(|version| version["storage"] == true).map(|version| &version["name"]) {
-        if !stored.contains(version) {
-            stored.push(version.clone());
-        }
-    }
-    let status = json!({"conditions": conditions, "acceptedNames": spec["names"], "storedVersions": stored});
-    tree::set(definition, &["status"], status);
-}
-
-/// Whether a definition's kind is served.
-pub(in crate::kube) fn is_established(definition: &Value) -> bool {
-    let conditions = definition["status"]["conditions"].as_array();
-    conditions
-        .into_iter()
-        .flatten()
-        .any(|condition| condition["type"] == "Established" && condition["status"] == "True")
 }
 
 #[cfg(test)]
@@ -194,49 +172,6 @@ mod tests {
                 "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object"}}}]
             }
         })
-    }
-
-    #[test]
-    fn a_minimal_definition_is_completed_and_established() {
-        let mut definition = definition();
-        complete(&mut definition);
-        assert_eq!(problems(&definition), []);
-        assert_eq!(definition["spec"]["names"]["singular"], "widget");
-        assert_eq!(definition["spec"]["names"]["listKind"], "WidgetList");
-        assert_eq!(definition["spec"]["conversion"], json!({"strategy": "None"}));
-        assert!(!is_established(&definition));
-        establish(&mut definition, "2026-01-01T00:00:00Z");
-        assert!(is_established(&definition));
-        assert_eq!(definition["status"]["storedVersions"], json!(["v1"]));
-        assert_eq!(definition["status"]["acceptedNames"]["kind"], "Widget");
-    }
-
-    #[test]
-    fn a_new_storage_version_is_added_to_the_stored_ones() {
-        let mut definition = definition();
-        establish(&mut definition, "2026-01-01T00:00:00Z");
-        definition["spec"]["versions"][0]["name"] = json!("v2");
-        establish(&mut definition, "2026-02-02T00:00:00Z");
-        assert_eq!(definition["status"]["storedVersions"], json!(["v1", "v2"]));
-        assert_eq!(definition["status"]["conditions"][0]["lastTransitionTime"], "2026-01-01T00:00:00Z");
-    }
-
-    #[test]
-    fn what_cannot_be_served_is_refused() {
-        let fields = |change: &dyn Fn(&mut Value)| {
-            let mut definition = definition();
-            change(&mut definition);
-            complete(&mut definition);
-            problems(&definition).into_iter().map(|cause| cause.field).collect::<Vec<_>>()
-        };
-        assert_eq!(fields(&|d| d["metadata"]["name"] = json!("x.example.com")), ["metadata.name"]);
-        assert_eq!(fields(&|d| d["spec"]["versions"][0]["storage"] = json!(false)), ["spec.versions"]);
-        assert_eq!(fields(&|d| d["spec"]["scope"] = json!("Galaxy")), ["spec.scope"]);
-        assert_eq!(
-            fields(&|d| d["spec"]["versions"][0]["schema"] = json!(null)),
-            ["spec.versions[0].schema.openAPIV3Schema"]
-        );
-        assert!(fields(&|d| d["spec"] = json!(null)).contains(&"spec.group".to_owned()));
     }
 
     fn served(bench: &mut Bench) -> Value {
@@ -260,7 +195,7 @@ mod tests {
         assert_eq!(bench.get(WIDGETS).body, "404 page not found\n");
         served(&mut bench);
         let definition = bench.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.example.com").ok();
-        assert!(is_established(&definition));
+        assert!(definition::is_established(&definition));
         assert_eq!(bench.get(WIDGETS).body["kind"], "WidgetList");
         let groups = bench.get("/apis").ok();
         let groups = groups["groups"].as_array().unwrap();
@@ -317,22 +252,122 @@ mod tests {
         assert!(answer.message().ends_with("must be specified for an update"), "{}", answer.message());
     }
 
+    const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    const DEFINITION: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.example.com";
+
+    fn reason(definition: &Value) -> &Value {
+        let conditions = definition["status"]["conditions"].as_array().unwrap();
+        &conditions.iter().find(|condition| condition["type"] == "Terminating").unwrap()["reason"]
+    }
+
     #[test]
     fn a_kind_goes_with_its_definition() {
         let mut bench = Bench::new();
         served(&mut bench);
-        bench
-            .post(WIDGETS, json!({"kind": "Widget", "metadata": {"name": "a", "finalizers": ["example.com/hold"]}}))
-            .ok();
+        bench.post(WIDGETS, json!({"kind": "Widget", "metadata": {"name": "a"}})).ok();
         let mut watch = bench.watch(&format!("{WIDGETS}?watch=1"));
+        let mut definitions =
+            bench.watch(&format!("{DEFINITIONS}?watch=1&resourceVersion={}", bench.cluster.revision()));
         assert_eq!(watch.told(&bench), ["ADDED a"]);
-        bench.delete("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.example.com").ok();
+        let deleted = bench.delete(DEFINITION).ok();
+        assert_eq!(
+            (reason(&deleted), &deleted["metadata"]["generation"]),
+            (&json!("InstanceDeletionPending"), &json!(1))
+        );
+        assert_eq!(deleted["metadata"]["finalizers"], json!([CLEANUP]));
         assert_eq!(watch.told(&bench), ["DELETED a"]);
         assert!(watch.is_over);
+        let told: Vec<Value> = definitions.events(&bench);
+        assert_eq!(
+            told.iter().map(|event| (text(&event["type"]), reason(&event["object"]).clone())).collect::<Vec<_>>(),
+            [
+                ("MODIFIED", json!("InstanceDeletionPending")),
+                ("MODIFIED", json!("InstanceDeletionInProgress")),
+                ("DELETED", json!("InstanceDeletionInProgress"))
+            ]
+        );
         assert_eq!(bench.get(WIDGETS).code, 404);
         assert_eq!(bench.get("/apis/apiregistration.k8s.io/v1/apiservices/v1.example.com").code, 404);
         served(&mut bench);
         assert_eq!(bench.get(WIDGETS).names(), [""; 0]);
+    }
+
+    #[test]
+    fn a_definition_waits_for_what_holds_its_objects() {
+        let mut bench = Bench::new();
+        served(&mut bench);
+        for (name, finalizers) in [("free", json!([])), ("held", json!(["example.com/hold"]))] {
+            bench.post(WIDGETS, json!({"kind": "Widget", "metadata": {"name": name, "finalizers": finalizers}})).ok();
+        }
+        bench.delete(&format!("{DEFINITION}?propagationPolicy=Foreground")).ok();
+        assert_eq!(bench.get(WIDGETS).names(), ["held"]);
+        let definition = bench.get(DEFINITION).ok();
+        assert_eq!(reason(&definition), "InstanceDeletionInProgress");
+        assert_eq!(definition["metadata"]["finalizers"], json!([CLEANUP]));
+        // There will be no more of them, and those there are can be let go.
+        let refused = bench.post(WIDGETS, json!({"kind": "Widget", "metadata": {"name": "late"}}));
+        assert_eq!(
+            (refused.code, refused.message()),
+            (405, "create not allowed while custom resource definition is terminating")
+        );
+        let verbs = bench.get("/apis/example.com/v1").ok()["resources"][0]["verbs"].clone();
+        assert_eq!(verbs, json!(["delete", "deletecollection", "get", "list", "watch"]));
+        let kept = bench.cluster.written_since(bench.cluster.start_revision());
+        let mut later = bench.restarted(1, kept.places).unwrap();
+        for bench in [&mut bench, &mut later] {
+            bench.pass(60);
+            assert_eq!(bench.get(WIDGETS).names(), ["held"]);
+            bench.merge(&format!("{WIDGETS}/held"), json!({"metadata": {"finalizers": null}})).ok();
+            assert_eq!(bench.get(DEFINITION).code, 404);
+            assert_eq!(bench.get(WIDGETS).code, 404);
+        }
+    }
+
+    #[test]
+    fn a_name_goes_to_who_comes_first_and_then_to_who_waits() {
+        let mut bench = Bench::new();
+        served(&mut bench);
+        let mut gadgets = definition();
+        gadgets["metadata"]["name"] = json!("gadgets.example.com");
+        gadgets["spec"]["names"]["plural"] = json!("gadgets");
+        bench.post(DEFINITIONS, gadgets).ok();
+        let target = format!("{DEFINITIONS}/gadgets.example.com");
+        let waiting = bench.get(&target).ok();
+        assert!(!definition::is_established(&waiting));
+        assert_eq!(waiting["status"]["conditions"][0]["reason"], "ListKindConflict");
+        assert_eq!(waiting["status"]["acceptedNames"], json!({"plural": "gadgets", "kind": ""}));
+        assert_eq!(bench.get("/apis/example.com/v1/gadgets").code, 404);
+        bench.delete(DEFINITION).ok();
+        assert!(definition::is_established(&bench.get(&target).ok()));
+        assert_eq!(bench.get("/apis/example.com/v1/gadgets").names(), [""; 0]);
+        // One that never was served goes at once.
+        served(&mut bench);
+        let deleted = bench.delete(DEFINITION).ok();
+        assert!(!definition::is_established(&deleted));
+        assert_eq!(bench.get(DEFINITION).code, 404);
+    }
+
+    #[test]
+    fn a_stored_version_cannot_be_taken_out_before_its_objects_are_migrated() {
+        let mut bench = Bench::new();
+        let mut definition = served(&mut bench);
+        definition["metadata"] = json!({"name": "widgets.example.com"});
+        for (index, storage) in [(0, false), (1, true)] {
+            definition["spec"]["versions"][index]["storage"] = json!(storage);
+        }
+        let moved = bench.merge(DEFINITION, json!({"spec": definition["spec"]})).ok();
+        assert_eq!(moved["status"]["storedVersions"], json!(["v1", "v1beta1"]));
+        let only = json!({"spec": {"versions": [definition["spec"]["versions"][1]]}});
+        let refused = bench.merge(DEFINITION, only.clone());
+        assert_eq!(refused.code, 422);
+        assert!(
+            refused.message().contains("status.storedVersions[0]: Invalid value: \"v1\": must appear"),
+            "{}",
+            refused.body
+        );
+        bench.merge(&format!("{DEFINITION}/status"), json!({"status": {"storedVersions": ["v1beta1"]}})).ok();
+        bench.merge(DEFINITION, only).ok();
+        assert_eq!(bench.get(WIDGETS).code, 404);
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod agenda;
 mod aggregation;
 mod api_service;
 mod cleanup;
-pub(super) mod crd;
+mod crd;
 mod cron_job;
 mod daemon_set;
 mod deployment;
@@ -130,6 +130,7 @@ impl Cluster {
             Work::CronJob(path) => self.keep_cron_job(&path, now),
             Work::Service(path) => self.keep_endpoints(&path, now),
             Work::Budget(path) => self.keep_budget(&path, now),
+            Work::Definition(path) => self.end_definition(&path, now),
             Work::Owned(resource, path) => self.keep_owned(resource, &path, now),
         }
     }

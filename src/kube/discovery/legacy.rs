@@ -70,7 +70,7 @@ fn entry(resource: &Resource) -> Value {
         "singularName": resource.singular,
         "namespaced": resource.namespaced,
         "kind": resource.kind,
-        "verbs": if resource.custom { json!(CUSTOM_VERBS) } else { json!(verbs(resource.verbs)) }
+        "verbs": if resource.custom { custom_verbs(resource.verbs) } else { verbs(resource.verbs) }
     });
     if !resource.short_names.is_empty() {
         entry["shortNames"] = json!(resource.short_names);
@@ -86,7 +86,11 @@ fn entry(resource: &Resource) -> Value {
 }
 
 /// In the order in which custom kinds name them.
-const CUSTOM_VERBS: [&str; 8] = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
+fn custom_verbs(known: Verbs) -> Vec<&'static str> {
+    let order = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
+    let known = verbs(known);
+    order.into_iter().filter(|verb| known.contains(verb)).collect()
+}
 
 pub(super) fn verbs(verbs: Verbs) -> Vec<&'static str> {
     verbs.iter().map(Verb::as_str).collect()

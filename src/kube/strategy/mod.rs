@@ -8,10 +8,10 @@ mod secret;
 mod service;
 mod shape;
 
-use super::controllers::{crd, namespace, node_taints, volumes};
+use super::controllers::{namespace, node_taints, volumes};
 use super::object::{Uid, time};
 use super::served::Served;
-use super::{Cause, Cluster, Status, structural, tree, types};
+use super::{Cause, Cluster, Status, definition, structural, tree, types};
 use defaults::default_spec;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -69,10 +69,8 @@ impl Cluster {
                 tree::set(object, &["status", "lastPhaseTransitionTime"], time(now.as_second()));
             }
             ("apiextensions.k8s.io", "customresourcedefinitions") => {
-                complete_definition(served, object, true)?;
-                let versions = object["spec"]["versions"].as_array().into_iter().flatten();
-                let stored: Vec<Value> = versions.filter(|v| v["storage"] == true).map(|v| v["name"].clone()).collect();
-                tree::set(object, &["status", "storedVersions"], stored);
+                definition::complete(object);
+                definition::store_versions(object);
             }
             _ => {}
         }
@@ -137,7 +135,10 @@ impl Cluster {
             ("", "configmaps") => frozen(served, old, object)?,
             ("apps", "daemonsets") => defaults::default_metadata(served, object),
             ("", "services") => self.complete_service(object, Some(old))?,
-            ("apiextensions.k8s.io", "customresourcedefinitions") => complete_definition(served, object, false)?,
+            ("apiextensions.k8s.io", "customresourcedefinitions") => {
+                definition::complete(object);
+                definition::store_versions(object);
+            }
             _ => {}
         }
         Ok(())
@@ -261,14 +262,6 @@ fn frozen(served: &Served, old: &Value, object: &Value) -> Result<(), Status> {
     if object["immutable"] != true {
         causes.push(Cause::forbidden("immutable", "field is immutable when `immutable` is set"));
     }
-    refuse(served, object, causes)
-}
-
-fn complete_definition(served: &Served, object: &mut Value, is_new: bool) -> Result<(), Status> {
-    crd::complete(object);
-    let mut causes = crd::problems(object);
-    // A group that changes is refused as such.
-    causes.retain(|cause| is_new || cause.field != "metadata.name");
     refuse(served, object, causes)
 }
 

@@ -5,7 +5,7 @@ mod format;
 mod prune;
 mod validate;
 
-pub(super) use prune::prune;
+pub(super) use prune::{prune, prune_within};
 pub(super) use validate::validate;
 
 use serde_json::{Map, Value};

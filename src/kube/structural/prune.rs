@@ -5,8 +5,13 @@ use serde_json::Value;
 
 /// Removes what a schema does not know, and returns its paths. `kind`, `apiVersion` and `metadata` of a whole object are never unknown.
 pub(in crate::kube) fn prune(schema: &Value, object: &mut Value) -> Vec<String> {
+    prune_within(schema, object, true)
+}
+
+/// The same of a value within an object, which may be an object itself.
+pub(in crate::kube) fn prune_within(schema: &Value, value: &mut Value, is_object: bool) -> Vec<String> {
     let mut unknown = Vec::new();
-    within(schema, object, true, &mut String::new(), &mut unknown);
+    within(schema, value, is_object, &mut String::new(), &mut unknown);
     unknown
 }
 

@@ -2,21 +2,34 @@
 
 use super::frozen_pod;
 use super::special::{VOLUME_FIELDS, go_map};
-use crate::kube::Cause;
 use crate::kube::quantity::Quantity;
 use crate::kube::served::Served;
+use crate::kube::{Cause, definition};
 use serde_json::{Value, json};
 
 /// What an update changes and may not.
 pub(in crate::kube) fn changes(served: &Served, old: &Value, object: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
+    if served.is("apiextensions.k8s.io", "customresourcedefinitions") {
+        // What is served already cannot become something else.
+        let names: &[&str] = if definition::is_established(old) {
+            &["/spec/scope", "/spec/names/kind", "/spec/group", "/spec/names/plural"]
+        } else {
+            &["/spec/group", "/spec/names/plural"]
+        };
+        let changed = names.iter().filter(|pointer| old.pointer(pointer) != object.pointer(pointer));
+        causes.extend(changed.map(|pointer| {
+            let value = object.pointer(pointer).unwrap_or(&Value::Null);
+            Cause::invalid(field_of(pointer), value, "field is immutable")
+        }));
+    }
     let rows = FROZEN.iter().filter(|(group, plural, ..)| served.group == *group && served.plural == *plural);
     for (_, _, pointer, words) in rows {
         let (before, after) = (old.pointer(pointer), object.pointer(pointer));
         if before == after {
             continue;
         }
-        let field = pointer.trim_start_matches('/').replace('/', ".");
+        let field = field_of(pointer);
         causes.push(match words {
             Words::Immutable if *pointer == "/spec/selector" => {
                 let labels = go_map(after.map_or(&Value::Null, |selector| &selector["matchLabels"]));
@@ -52,6 +65,11 @@ pub(in crate::kube) fn changes(served: &Served, old: &Value, object: &Value) -> 
         _ => {}
     }
     causes
+}
+
+/// What messages call a place.
+fn field_of(pointer: &str) -> String {
+    pointer.trim_start_matches('/').replace('/', ".")
 }
 
 #[derive(Debug)]
@@ -181,8 +199,6 @@ const FROZEN: &[(&str, &str, &str, Words)] = &[
     ("storage.k8s.io", "storageclasses", "/provisioner", Words::Forbidden("updates to provisioner are forbidden.")),
     ("storage.k8s.io", "storageclasses", "/reclaimPolicy", Words::Forbidden("updates to reclaimPolicy are forbidden.")),
     ("storage.k8s.io", "storageclasses", "/volumeBindingMode", Words::Immutable),
-    ("apiextensions.k8s.io", "customresourcedefinitions", "/spec/group", Words::Immutable),
-    ("apiextensions.k8s.io", "customresourcedefinitions", "/spec/scope", Words::Immutable),
 ];
 const STATEFUL_FREE: &[&str] = &[
     "replicas",
@@ -258,6 +274,23 @@ mod tests {
         let plain = with(&job, "/spec/completionMode", json!("NonIndexed"));
         let more = with(&plain, "/spec/completions", json!(3));
         assert_eq!(told(&plain, &more), ["spec.completions: Invalid value: 3: field is immutable"]);
+    }
+
+    #[test]
+    fn a_kind_that_is_served_stays_what_it_is() {
+        let status = json!({"conditions": [{"type": "Established", "status": "True"}]});
+        let names = json!({"plural": "widgets", "kind": "Widget", "singular": "widget"});
+        let old = json!({"spec": {"group": "a.b", "scope": "Cluster", "names": names}, "status": status});
+        let told = |old: &Value, object: &Value| told("apiextensions.k8s.io", "customresourcedefinitions", old, object);
+        let fresh = with(&old, "/status", json!({}));
+        for (pointer, is_always) in
+            [("/spec/scope", false), ("/spec/names/kind", false), ("/spec/group", true), ("/spec/names/plural", true)]
+        {
+            let expected = format!("{}: Invalid value: \"x\": field is immutable", pointer[1..].replace('/', "."));
+            assert_eq!(told(&old, &with(&old, pointer, json!("x"))), [expected]);
+            assert_eq!(told(&fresh, &with(&fresh, pointer, json!("x"))).len(), usize::from(is_always));
+        }
+        assert_eq!(told(&old, &with(&old, "/spec/names/singular", json!("x"))), [""; 0]);
     }
 
     #[test]

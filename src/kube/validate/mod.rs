@@ -6,6 +6,7 @@ mod check;
 mod containers;
 mod frozen;
 mod frozen_pod;
+mod limits;
 mod network;
 mod portion;
 mod rules;

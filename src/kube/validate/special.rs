@@ -1,10 +1,10 @@
 //! Rules that take more than one field.
 
-use super::{network, portion, schedule, size};
+use super::{limits, network, portion, schedule, size};
 use crate::kube::names::{check_qualified_name, check_subdomain};
 use crate::kube::quantity::Quantity;
 use crate::kube::tree::{items, text};
-use crate::kube::{Cause, LabelSelector};
+use crate::kube::{Cause, LabelSelector, definition};
 use core::net::{Ipv4Addr, Ipv6Addr};
 use serde_json::{Value, json};
 
@@ -30,6 +30,7 @@ pub(super) fn problems(group: &str, plural: &str, object: &Value, causes: &mut V
             secret(object, causes);
         }
         ("", "services") => network::service(&object["spec"], causes),
+        ("", "limitranges") => limits::problems(&object["spec"]["limits"], causes),
         ("", "nodes") => taints(&object["spec"]["taints"], causes),
         ("", "persistentvolumeclaims") => claim(&object["spec"]["resources"]["requests"]["storage"], causes),
         ("", "persistentvolumes") => volume(&object["spec"], causes),
@@ -39,6 +40,7 @@ pub(super) fn problems(group: &str, plural: &str, object: &Value, causes: &mut V
                 causes.push(Cause::invalid("involvedObject.namespace", involved, "does not match event.namespace"));
             }
         }
+        ("apiextensions.k8s.io", "customresourcedefinitions") => causes.extend(definition::problems(object)),
         ("apiregistration.k8s.io", "apiservices") => api_service(object, causes),
         ("scheduling.k8s.io", "priorityclasses") => priority_class(object, causes),
         ("autoscaling", "horizontalpodautoscalers") => autoscaler(&object["spec"], causes),

@@ -7,13 +7,16 @@ use crate::kube::names;
 use crate::kube::object::Uid;
 use crate::kube::served::Served;
 use crate::kube::store::Version;
-use crate::kube::{Cause, Cluster, Response, Status, tree, validate};
+use crate::kube::{Cause, Cluster, Response, Status, Verb, definition, tree, validate};
 use jiff::Timestamp;
 use serde_json::Value;
 
 impl Cluster {
     /// Makes the object in the body.
     pub(in crate::kube) fn create(&mut self, call: &Call<'_>) -> Result<Response, Status> {
+        if !call.served.verbs.contains(Verb::Create) {
+            return Err(Status::kind_is_ending(&call.served));
+        }
         call.query.check_write("CreateOptions")?;
         let mut object = self.body_of(call, &*call.served)?;
         fit_to_path(&*call.served, call.namespace(), None, &mut object)?;
@@ -47,6 +50,9 @@ impl Cluster {
         self.keep_limits(served, &mut object)?;
         self.prepare_new(served, &mut object, &uid, now)?;
         let mut causes = metadata_problems(served, &object);
+        if served.is("apiextensions.k8s.io", "customresourcedefinitions") {
+            causes.extend(definition::misnamed(&object));
+        }
         causes.extend(validate::problems(served, &object));
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         if !causes.is_empty() {

@@ -3,10 +3,11 @@
 use super::write::{Keep, is_held};
 use crate::kube::dispatch::Call;
 use crate::kube::listing::Listing;
+use crate::kube::object::time;
 use crate::kube::quote::quote;
 use crate::kube::served::Served;
 use crate::kube::store::{Version, name_of};
-use crate::kube::{Cause, Cluster, Response, Status, decode, tree};
+use crate::kube::{Cause, Cluster, Response, Status, decode, definition, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -163,13 +164,18 @@ impl Cluster {
             return Err(Status::forbidden(served, name, "this namespace may not be deleted"));
         }
         let mut object = self.value(served, version);
+        let is_definition = served.is("apiextensions.k8s.io", "customresourcedefinitions");
         let finalizer = match options.propagation {
+            _ if is_definition => None,
             Propagation::Background => None,
             Propagation::Foreground => Some("foregroundDeletion"),
             Propagation::Orphan => Some("orphan"),
         };
         if let Some(finalizer) = finalizer.filter(|_| self.store.stamp(version).deleted_s.is_none()) {
             tree::include(&mut object, &["metadata", "finalizers"], finalizer);
+        }
+        if is_definition && self.store.stamp(version).deleted_s.is_none() {
+            definition::ends_soon(&mut object, &time(now.as_second()));
         }
         if is_held(served, &object) {
             if self.store.stamp(version).deleted_s.is_some() {

@@ -156,8 +156,9 @@ impl Cluster {
         let mut stamp = self.store.stamp(before);
         if stamp.deleted_s.is_none() {
             stamp.deleted_s = Some(now.as_second());
-            // The wish to be gone counts as asked for.
-            stamp.generation += u32::from(has_generation(served));
+            // The wish to be gone counts as asked for, but of a definition.
+            let counts = has_generation(served) && !served.is("apiextensions.k8s.io", "customresourcedefinitions");
+            stamp.generation += u32::from(counts);
         }
         let body = self.compile(served, object, Holes::Stamp)?;
         Ok(self.keep(served, &path(object), stamp, body, keep))
