@@ -80,6 +80,7 @@ impl Cluster {
         let accept = request.headers.get("Accept");
         let custom = || self.kinds.resources();
         Ok(match route {
+            Route::Root => discovery::paths(&custom()),
             Route::Version => discovery::version(self.baseline.kubernetes_version()),
             Route::Health { endpoint, check } => health::respond(endpoint, check.as_deref(), &query),
             Route::ApiVersions => discovery::api_versions(accept)?,
@@ -135,7 +136,11 @@ impl Cluster {
         if served.namespaced && path.namespace.is_none() && matches!(verb, Verb::Create | Verb::DeleteCollection) {
             return Err(Status::method_not_allowed());
         }
-        let form = negotiate::objects(request.headers.get("Accept"))?;
+        let accept = request.headers.get("Accept");
+        if below.is_none() && !served.custom {
+            negotiate::routed(accept, matches!(verb, Verb::List | Verb::Watch))?;
+        }
+        let form = negotiate::objects(accept)?;
         let include = match form {
             Form::Table(_) => IncludeObject::parse(query.include_object.as_deref())?,
             Form::Object | Form::Yaml | Form::Metadata(_) => IncludeObject::default(),
@@ -257,6 +262,20 @@ mod tests {
         assert!(yaml.as_str().unwrap().contains("kind: Namespace\n"), "{yaml}");
         let protobuf = [("Accept", "application/vnd.kubernetes.protobuf")];
         assert_eq!(bench.call(Method::Get, "/api/v1/nodes", &protobuf, b"").code, 406);
+        // Routes of built-in kinds know no half of a media type.
+        let half = [("Accept", "text/html;q=1, application/*")];
+        let refused = bench.call(Method::Get, "/api/v1/nodes/edge-worker-1", &half, b"");
+        assert_eq!(
+            (refused.code, refused.message()),
+            (
+                406,
+                "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, \
+                 application/vnd.kubernetes.protobuf"
+            )
+        );
+        assert!(bench.call(Method::Get, "/api/v1/nodes", &half, b"").message().ends_with("protobuf;stream=watch"));
+        let any = [("Accept", "application/*, */*;q=0.1")];
+        assert_eq!(bench.call(Method::Get, "/api/v1/nodes", &any, b"").ok()["kind"], "NodeList");
         let either = [("Accept", "application/vnd.kubernetes.protobuf,application/json")];
         assert_eq!(bench.call(Method::Get, "/api/v1/nodes", &either, b"").ok()["kind"], "NodeList");
     }
@@ -270,6 +289,15 @@ mod tests {
         assert_eq!(bench.get("/version").ok()["gitVersion"], "v1.31.4");
         assert_eq!(bench.get("/readyz").ok(), json!("ok"));
         assert_eq!(bench.get("/nothing").code, 404);
+        let paths = bench.get("/").ok()["paths"].as_array().unwrap().clone();
+        for path in
+            ["/api", "/api/v1", "/apis", "/apis/apps", "/apis/apps/v1", "/livez/ping", "/openapi/v2", "/version"]
+        {
+            assert!(paths.contains(&json!(path)), "{path}");
+        }
+        for path in paths {
+            assert_ne!(bench.get(path.as_str().unwrap()).code, 404, "{path}");
+        }
         assert_eq!(bench.get("/api/v1/namespaces/web/pods/web-1/nothing").code, 404);
     }
 

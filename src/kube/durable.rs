@@ -145,6 +145,10 @@ impl Cluster {
             DurableState::Deleted => None,
             DurableState::Forgotten => return Ok(()),
         };
+        if object.is_none() && &*place.kind == DEFINITIONS {
+            // The template has it; nobody is told of its end a second time.
+            Arc::make_mut(&mut self.kinds).forget(&place.path);
+        }
         self.store.restore(id, &place.path, object);
         // Controllers pick up where they were: to them everything is new.
         if RESUMED.contains(&&*place.kind)
@@ -282,6 +286,24 @@ mod tests {
         bench.pass(30);
         bench.cluster.report(Heartbeat::LeasesAndNodes, bench.now);
         assert_eq!(bench.cluster.written_since(written.revision).places, []);
+    }
+
+    #[test]
+    fn a_definition_of_the_template_that_was_deleted_stays_so() {
+        let definition = json!({
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "widgets.example.com"},
+            "spec": {
+                "group": "example.com", "scope": "Cluster", "names": {"plural": "widgets", "kind": "Widget"},
+                "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object"}}}]
+            }
+        });
+        let limits = Limits { watch_history: 100, objects: 100, object_bytes: 100_000 };
+        let mut bench = Bench::of(crate::kube::testing::compile(vec![definition]).unwrap(), limits);
+        assert_eq!(bench.get("/apis/example.com/v1/widgets").names(), [""; 0]);
+        bench.delete("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.example.com").ok();
+        let kept = bench.cluster.written_since(bench.cluster.start_revision());
+        let mut later = bench.restarted(1, kept.places).unwrap();
+        assert_eq!(later.get("/apis/example.com/v1/widgets").code, 404);
     }
 
     #[test]

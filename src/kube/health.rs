@@ -27,6 +27,16 @@ pub fn respond(endpoint: &str, check: Option<&str>, query: &Query) -> Response {
     text(format!("{report}{endpoint} check passed\n"))
 }
 
+/// The paths of the endpoints and of the checks of each.
+pub(super) fn paths() -> impl Iterator<Item = String> {
+    let of = |endpoint: &'static str| {
+        let ready = READINESS.iter().filter(move |_| endpoint == "readyz");
+        let checks = CHECKS.iter().chain(ready).map(move |check| format!("/{endpoint}/{check}"));
+        checks.chain([format!("/{endpoint}")])
+    };
+    ["livez", "readyz", "healthz"].into_iter().flat_map(of)
+}
+
 /// The answer of a single check.
 fn plain(body: String) -> Response {
     let mut response = text(body);

@@ -15,6 +15,19 @@ pub enum Form {
     Metadata(&'static str),
 }
 
+/// Whether a route of a built-in kind answers in any of the media types of `accept`, in the words of go-restful: that looks before the
+/// API server does, and knows no wildcard but `*/*`. Collections can also be watched.
+pub fn routed(accept: Option<&str>, is_collection: bool) -> Result<(), Status> {
+    let Some(accept) = accept.filter(|accept| !accept.trim().is_empty()) else { return Ok(()) };
+    let mut asked = accept.split(',').map(|clause| clause.split(';').next().unwrap_or_default().trim());
+    if asked.any(|media_type| media_type == "*/*" || PRODUCED.contains(&media_type)) {
+        return Ok(());
+    }
+    let watched = ["application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch"];
+    let all: Vec<&str> = PRODUCED.into_iter().chain(watched.into_iter().filter(|_| is_collection)).collect();
+    Err(Status::no_representation(&all))
+}
+
 /// The form of `/api` and `/apis`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DiscoveryForm {
@@ -130,6 +143,8 @@ impl<'a> Clause<'a> {
 
 const JSON: &str = "application/json";
 const YAML: &str = "application/yaml";
+/// What routes of built-in kinds say they answer in.
+const PRODUCED: [&str; 3] = [JSON, YAML, "application/vnd.kubernetes.protobuf"];
 /// The media type of an OpenAPI v2 document in protobuf.
 pub(super) const OPENAPI_V2_PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 /// The same before kube-openapi found out that a media type cannot hold an `@`.

@@ -5,6 +5,8 @@ use super::{Query, Status};
 /// What a request's path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
+    /// `/`: what paths there are.
+    Root,
     /// `/version`.
     Version,
     /// `/livez`, `/readyz`, `/healthz` and their single checks below them.
@@ -78,8 +80,11 @@ pub fn parse(target: &str) -> Result<(Route, Query), Status> {
     let path = path.strip_prefix('/').unwrap_or(path);
     let segments: Vec<String> = path.strip_suffix('/').unwrap_or(path).split('/').map(decode).collect();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let route =
-        if segments.iter().any(|segment| segment.is_empty()) { Route::Unknown } else { route(&segments, &mut query) };
+    let route = match segments.as_slice() {
+        [""] if path.is_empty() => Route::Root,
+        segments if segments.iter().any(|segment| segment.is_empty()) => Route::Unknown,
+        segments => route(segments, &mut query),
+    };
     Ok((route, query))
 }
 
@@ -253,7 +258,8 @@ mod tests {
             route("/healthz/poststarthook/rbac/bootstrap-roles"),
             Route::Health { endpoint: "healthz", check: some("poststarthook/rbac/bootstrap-roles") }
         );
-        for unknown in ["/", "", "/metrics2", "/openapi", "/api/v1//pods", "//"] {
+        assert_eq!((route("/"), route("/?x=y")), (Route::Root, Route::Root));
+        for unknown in ["/metrics2", "/openapi", "/api/v1//pods", "//"] {
             assert_eq!(route(unknown), Route::Unknown, "{unknown}");
         }
     }

@@ -179,6 +179,12 @@ impl Status {
         Status::new(406, "NotAcceptable", message)
     }
 
+    /// 406 of a route none of whose `produced` media types the client accepts.
+    pub fn no_representation(produced: &[&str]) -> Status {
+        let message = format!("406: Not Acceptable\n\nAvailable representations: {}", produced.join(", "));
+        Status::new(406, "NotAcceptable", message).with(Details::default())
+    }
+
     /// 415: the body is in none of the `accepted` media types.
     pub fn unsupported_media_type(accepted: &[&str]) -> Status {
         let message = format!(

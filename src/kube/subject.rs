@@ -25,6 +25,7 @@ impl Subject {
     /// That of a request outside of resources.
     pub(super) fn of_route(method: &Method, route: &Route) -> Subject {
         let path = match route {
+            Route::Root => "/",
             Route::Version => "/version",
             Route::Health { endpoint: "livez", .. } => "/livez",
             Route::Health { endpoint: "readyz", .. } => "/readyz",

@@ -58,7 +58,8 @@ impl Cluster {
 
     fn make_set(&mut self, sets: &Served, rollout: &Rollout, now: Timestamp) -> bool {
         let deployment = &rollout.deployment;
-        let hash = hash_of(&deployment["spec"]["template"]);
+        let (template, collisions) = (&deployment["spec"]["template"], number(&deployment["status"]["collisionCount"]));
+        let hash = if collisions > 0 { hash_of(&json!([template, collisions])) } else { hash_of(template) };
         let name = format!("{}-{hash}", text(&deployment["metadata"]["name"]));
         let replicas = (rollout.most() - rollout.total()).clamp(0, rollout.replicas());
         let mut annotations = deployment["metadata"]["annotations"].clone();
@@ -87,10 +88,22 @@ impl Cluster {
         tree::set(&mut set, &["metadata", "annotations", REVISION], (rollout.last_revision() + 1).to_string());
         rollout.annotate(&mut set);
         if let Err(status) = self.spawn(sets, set, now) {
-            let words = format!("Failed to create new replica set \"{name}\": ");
             let work = Work::Deployment(rollout.path.as_str().into());
-            self.refused(work, deployment, &status, ("ReplicaSetCreateError", &words), CONTROLLER, now);
-            return false;
+            if status.reason == "AlreadyExists" {
+                // Somebody else's set has the name: there is another for every count.
+                self.set_status("apps", "deployments", &rollout.path, now, |status, _| {
+                    tree::set(status, &["collisionCount"], collisions + 1);
+                });
+                self.agenda.add(work);
+                return true;
+            }
+            let words = format!("Failed to create new replica set \"{name}\": ");
+            let problem = format!("{words}{}", status.message);
+            self.set_status("apps", "deployments", &rollout.path, now, |status, now| {
+                put(tree::at(status, &["conditions"]), "Progressing", ("False", CREATE_ERROR, &problem), now);
+            });
+            self.refused(work, deployment, &status, (CREATE_ERROR, &words), CONTROLLER, now);
+            return true;
         }
         if replicas > 0 {
             self.tell_scaled(rollout, &name, (0, replicas), now);
@@ -355,7 +368,8 @@ fn progress(
             format!("ReplicaSet \"{set}\" has successfully progressed."),
         )));
     }
-    let same_set = known.is_some_and(|known| text(&known["message"]).contains(&format!("\"{set}\"")));
+    let names_it = |known: &Value| text(&known["message"]).contains(&format!("\"{set}\""));
+    let same_set = known.is_some_and(|known| known["reason"] != CREATE_ERROR && names_it(known));
     // A deployment that was complete and lost or gained pods is not rolled out anew.
     if was_complete && nothing_old && same_set {
         return Ok(None);
@@ -425,8 +439,74 @@ fn revision(set: &Value) -> i64 {
 }
 
 const CONTROLLER: &str = "deployment-controller";
+/// Why a rollout does not begin (`FailedRSCreateReason`).
+const CREATE_ERROR: &str = "ReplicaSetCreateError";
 const REVISION: &str = "deployment.kubernetes.io/revision";
 const REVISION_HISTORY: &str = "deployment.kubernetes.io/revision-history";
 const HASH: &str = "pod-template-hash";
 /// `kubectl apply` keeps here what it applied; it is the deployment's own.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+#[cfg(test)]
+mod tests {
+    use crate::kube::testing::Bench;
+    use serde_json::{Value, json};
+
+    const TARGET: &str = "/apis/apps/v1/namespaces/web/deployments/api";
+    const SETS: &str = "/apis/apps/v1/namespaces/web/replicasets";
+
+    fn deployment() -> Value {
+        let template =
+            json!({"metadata": {"labels": {"app": "api"}}, "spec": {"containers": [{"name": "a", "image": "a:1"}]}});
+        json!({"metadata": {"name": "api"}, "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "api"}}, "template": template}})
+    }
+
+    fn names(bench: &mut Bench) -> Vec<String> {
+        bench.get(SETS).names().into_iter().filter(|name| name.starts_with("api-")).collect()
+    }
+
+    #[test]
+    fn a_set_of_somebody_else_is_avoided() {
+        let mut bench = Bench::new();
+        bench.post("/apis/apps/v1/namespaces/web/deployments", deployment()).ok();
+        let own = names(&mut bench);
+        bench.delete(TARGET).ok();
+        assert_eq!(names(&mut bench), [""; 0]);
+        let mut foreign = deployment();
+        foreign["metadata"]["name"] = json!(own[0]);
+        foreign["spec"]["selector"]["matchLabels"] = json!({"app": "other"});
+        foreign["spec"]["template"]["metadata"]["labels"] = json!({"app": "other"});
+        bench.post(SETS, foreign).ok();
+        bench.post("/apis/apps/v1/namespaces/web/deployments", deployment()).ok();
+        for _ in 0..5 {
+            bench.pass(1);
+        }
+        assert_eq!(names(&mut bench).len(), 2);
+        let status = bench.get(TARGET).ok()["status"].clone();
+        assert_eq!((&status["collisionCount"], &status["availableReplicas"]), (&json!(1), &json!(1)));
+    }
+
+    #[test]
+    fn a_rollout_that_cannot_begin_says_so() {
+        let mut bench = Bench::new();
+        let quotas = "/api/v1/namespaces/web/resourcequotas";
+        let quota = json!({"metadata": {"name": "none"}, "spec": {"hard": {"count/replicasets.apps": "0"}}});
+        bench.post(quotas, quota).ok();
+        bench.post("/apis/apps/v1/namespaces/web/deployments", deployment()).ok();
+        let progress = |bench: &mut Bench| {
+            let deployment = bench.get(TARGET).ok();
+            let conditions = deployment["status"]["conditions"].as_array().unwrap().clone();
+            conditions.into_iter().find(|condition| condition["type"] == "Progressing").unwrap()
+        };
+        let stuck = progress(&mut bench);
+        assert_eq!((&stuck["status"], &stuck["reason"]), (&json!("False"), &json!("ReplicaSetCreateError")));
+        let message = stuck["message"].as_str().unwrap();
+        assert!(message.starts_with("Failed to create new replica set \"api-"), "{message}");
+        assert!(message.contains("exceeded quota: none"), "{message}");
+        bench.delete(&format!("{quotas}/none")).ok();
+        for _ in 0..8 {
+            bench.pass(1);
+        }
+        assert_eq!(progress(&mut bench)["reason"], "NewReplicaSetAvailable");
+    }
+}

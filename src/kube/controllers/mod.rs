@@ -34,6 +34,7 @@ mod report;
 mod revision;
 mod schedule;
 mod service_account;
+mod set_claims;
 mod stateful_set;
 mod taints;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::taints::stay_s;
 use crate::kube::object::time;
 use crate::kube::pod_resources::of_pod;
 use crate::kube::quantity::Quantity;
-use crate::kube::tree::text;
+use crate::kube::tree::{items, text};
 use crate::kube::{Cluster, tree};
 use core::net::Ipv4Addr;
 use jiff::Timestamp;
@@ -70,6 +70,8 @@ impl Cluster {
             let mut pod = old.clone();
             let place = match text(&pod["spec"]["nodeName"]) {
                 "" if ![SCHEDULER, ""].contains(&text(&pod["spec"]["schedulerName"])) => continue,
+                // Who put the gates there takes them away.
+                "" if items(&pod["spec"]["schedulingGates"]).next().is_some() => continue,
                 "" => choose(&pod, &mut places),
                 // Somebody else has bound it; a node that is not there never starts it.
                 node => places.iter_mut().find(|place| place.name() == node).ok_or(String::new()),
@@ -300,6 +302,7 @@ const PLACED_AT_ONCE: usize = 100;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kube::testing::Bench;
 
     fn node(labels: Value, taints: Value) -> Value {
         json!({"metadata": {"name": "n-1", "labels": labels}, "spec": {"taints": taints}})
@@ -383,5 +386,38 @@ mod tests {
         let (pods, requests) = &load.nodes["n-1"];
         assert_eq!((*pods, requests["cpu"]), (0, Quantity::default()));
         assert!(load.addresses.is_empty());
+    }
+
+    #[test]
+    fn a_pod_behind_gates_waits_for_them_to_go() {
+        let mut bench = Bench::new();
+        let gates = json!([{"name": "example.com/a"}, {"name": "b"}]);
+        let container = json!({"name": "a", "image": "a:1"});
+        let pod = |spec: Value| json!({"metadata": {"name": "gated"}, "spec": spec});
+        let made = bench
+            .post("/api/v1/namespaces/web/pods", pod(json!({"schedulingGates": gates, "containers": [container]})))
+            .ok();
+        let condition = &made["status"]["conditions"][0];
+        assert_eq!((&condition["type"], &condition["reason"]), (&json!("PodScheduled"), &json!("SchedulingGated")));
+        let target = "/api/v1/namespaces/web/pods/gated";
+        let phase = |bench: &mut Bench| {
+            (0..5).for_each(|_| bench.pass(1));
+            bench.get(target).ok()["status"]["phase"].clone()
+        };
+        assert_eq!(phase(&mut bench), "Pending");
+        bench.merge(target, json!({"spec": {"schedulingGates": [{"name": "b"}]}})).ok();
+        assert_eq!(phase(&mut bench), "Pending");
+        bench.merge(target, json!({"spec": {"schedulingGates": []}})).ok();
+        assert_eq!(phase(&mut bench), "Running");
+        let pushed = pod(
+            json!({"nodeName": "edge-worker-1", "schedulingGates": [{"name": "b"}, {"name": "b"}], "containers": [container]}),
+        );
+        let refused = bench.post("/api/v1/namespaces/web/pods", pushed);
+        assert!(refused.message().contains("spec.schedulingGates[1]: Duplicate value: \"b\""), "{}", refused.body);
+        assert!(
+            refused.message().contains("cannot be set until all schedulingGates have been cleared"),
+            "{}",
+            refused.body
+        );
     }
 }

@@ -4,7 +4,7 @@ use super::agenda::Work;
 use super::owned::controlled_by;
 use super::pods::{is_active, is_available, is_ready, number, of_template, set_counts};
 use super::replica_set::BURST;
-use super::revision::path_beside;
+use super::set_claims::claim_name;
 use crate::kube::store::Version;
 use crate::kube::tree::text;
 use crate::kube::{Cluster, tree};
@@ -28,6 +28,9 @@ impl Cluster {
         }
         let first = number(&set["spec"]["ordinals"]["start"]);
         let wanted = first..first + number(&set["spec"]["replicas"]);
+        for (ordinal, (_, pod)) in &present {
+            self.tie_claims(path, &set, pod, !wanted.contains(ordinal));
+        }
         let in_turn = set["spec"]["podManagementPolicy"] != "Parallel";
         let mut acted = 0;
         for ordinal in wanted.clone() {
@@ -76,11 +79,7 @@ impl Cluster {
     }
 
     fn make_numbered(&mut self, path: &str, set: &Value, ordinal: i64, revision: &str, now: Timestamp) -> bool {
-        let (Some(pods), Some(claims)) =
-            (Cluster::built_in("", "pods"), Cluster::built_in("", "persistentvolumeclaims"))
-        else {
-            return false;
-        };
+        let Some(pods) = Cluster::built_in("", "pods") else { return false };
         let set_name = text(&set["metadata"]["name"]);
         let name = format!("{set_name}-{ordinal}");
         let mut pod = of_template(
@@ -102,7 +101,7 @@ impl Cluster {
         }
         for template in set["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten() {
             let template_name = text(&template["metadata"]["name"]);
-            let claim_name = format!("{template_name}-{name}");
+            let claim_name = claim_name(template, &name);
             let volume = json!({"name": template_name, "persistentVolumeClaim": {"claimName": claim_name}});
             match tree::at(&mut pod, &["spec", "volumes"]) {
                 // A claim takes the place of a volume of its name.
@@ -112,22 +111,12 @@ impl Cluster {
                 }
                 other => *other = json!([volume]),
             }
-            if self.store.get(claims.storage, &path_beside(path, &claim_name)).is_none() {
-                let claim = json!({
-                    "apiVersion": "v1", "kind": "PersistentVolumeClaim", "spec": template["spec"],
-                    "metadata": {
-                        "name": claim_name, "namespace": set["metadata"]["namespace"],
-                        "labels": set["spec"]["selector"]["matchLabels"], "annotations": template["metadata"]["annotations"]
-                    }
-                });
-                if let Err(status) = self.spawn(&claims, claim, now) {
-                    let words =
-                        format!("create Claim {claim_name} Pod {name} in StatefulSet {set_name} failed error: ");
-                    let work = Work::StatefulSet(path.into());
-                    self.refused(work, set, &status, ("FailedCreate", &words), CONTROLLER, now);
-                    return false;
-                }
-            }
+        }
+        if let Err((claim, status)) = self.make_claims(path, set, &name, now) {
+            let words = format!("create Claim {claim} Pod {name} in StatefulSet {set_name} failed error: ");
+            let work = Work::StatefulSet(path.into());
+            self.refused(work, set, &status, ("FailedCreate", &words), CONTROLLER, now);
+            return false;
         }
         match self.spawn(&pods, pod, now) {
             Ok(_) => {

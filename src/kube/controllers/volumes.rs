@@ -3,9 +3,10 @@
 use super::agenda::Work;
 use super::pods::has_ended;
 use crate::kube::quantity::Quantity;
+use crate::kube::served::Served;
 use crate::kube::store::{Version, name_of, namespace_of};
 use crate::kube::tree::text;
-use crate::kube::{Cluster, tree};
+use crate::kube::{Cluster, Status, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ impl Cluster {
         };
         let Some(volumes) = Cluster::built_in("", "persistentvolumes") else { return };
         if claim["status"]["phase"] == "Bound" {
-            return;
+            return self.grow(path, &claim, now);
         }
         let class = self.class_of(&claim);
         let reference = json!({
@@ -93,6 +94,46 @@ impl Cluster {
         let listed = self.store.list(claims.storage, None).into_iter().filter(|found| waits(&found.version));
         let waiting: Vec<Arc<str>> = listed.filter(|_| is_offered).map(|found| found.path.as_ref().into()).collect();
         waiting.into_iter().for_each(|claim| self.agenda.add(Work::Claim(claim)));
+    }
+
+    /// Gives a bound claim the size that it asks for (`external-resizer`); that its class lets it grow was checked when it asked.
+    fn grow(&mut self, path: &str, claim: &Value, now: Timestamp) {
+        let (wanted, held) =
+            (&claim["spec"]["resources"]["requests"]["storage"], &claim["status"]["capacity"]["storage"]);
+        if Quantity::of(wanted) <= Quantity::of(held) || !self.is_expandable(claim) {
+            return;
+        }
+        let (Some(claims), Some(volumes)) =
+            (Cluster::built_in("", "persistentvolumeclaims"), Cluster::built_in("", "persistentvolumes"))
+        else {
+            return;
+        };
+        let size = |object: &mut Value, part| tree::set(object, &[part, "capacity", "storage"], wanted.clone());
+        self.rewrite(&volumes, text(&claim["spec"]["volumeName"]), |volume| size(volume, "spec"));
+        self.rewrite(&claims, path, |claim| size(claim, "status"));
+        let by = format!("external-resizer {PROVISIONER}");
+        self.tell(claim, "Normal", "VolumeResizeSuccessful", "Resize volume succeeded", &by, now);
+    }
+
+    /// Refuses a claim that asks for more, unless it is bound and its class lets it grow (admission `PersistentVolumeClaimResize`).
+    pub(in crate::kube) fn check_growth(&self, served: &Served, old: &Value, claim: &Value) -> Result<(), Status> {
+        let wanted = |claim: &Value| Quantity::of(&claim["spec"]["resources"]["requests"]["storage"]);
+        let why = if wanted(claim) <= wanted(old) {
+            return Ok(());
+        } else if old["status"]["phase"] != "Bound" {
+            "Only bound persistent volume claims can be expanded"
+        } else if !self.is_expandable(claim) {
+            "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize"
+        } else {
+            return Ok(());
+        };
+        Err(Status::forbidden(served, text(&claim["metadata"]["name"]), why))
+    }
+
+    fn is_expandable(&self, claim: &Value) -> bool {
+        let Some(classes) = Cluster::built_in("storage.k8s.io", "storageclasses") else { return false };
+        let found = self.store.get(classes.storage, text(&claim["spec"]["storageClassName"]));
+        found.is_some_and(|class| self.value(&classes, &class)["allowVolumeExpansion"] == true)
     }
 
     /// Lets go of a deleted claim that no pod uses.
@@ -179,3 +220,41 @@ const BOUND_HERE: &str = "pv.kubernetes.io/bound-by-controller";
 const PROVISIONER: &str = "rancher.io/local-path";
 /// What stands for a class where the cluster has none: claims of clusters in a lab are expected to bind.
 const DEFAULT_CLASS: &str = "local-path";
+
+#[cfg(test)]
+mod tests {
+    use crate::kube::testing::Bench;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_claim_grows_if_its_class_lets_it() {
+        let mut bench = Bench::new();
+        for (name, grows) in [("elastic", true), ("stiff", false)] {
+            let class =
+                json!({"metadata": {"name": name}, "provisioner": "example.com/disk", "allowVolumeExpansion": grows});
+            bench.post("/apis/storage.k8s.io/v1/storageclasses", class).ok();
+            let spec = json!({
+                "storageClassName": name, "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}
+            });
+            let claim = json!({"metadata": {"name": name}, "spec": spec});
+            bench.post("/api/v1/namespaces/web/persistentvolumeclaims", claim).ok();
+        }
+        let target = |name: &str| format!("/api/v1/namespaces/web/persistentvolumeclaims/{name}");
+        let more = || json!({"spec": {"resources": {"requests": {"storage": "2Gi"}}}});
+        let refused = bench.merge(&target("stiff"), more());
+        assert_eq!(
+            (refused.code, refused.message()),
+            (
+                403,
+                "persistentvolumeclaims \"stiff\" is forbidden: only dynamically provisioned pvc can be resized and the storageclass that \
+                 provisions the pvc must support resize"
+            )
+        );
+        bench.merge(&target("elastic"), more()).ok();
+        let claim: Value = bench.get(&target("elastic")).ok();
+        assert_eq!(claim["status"]["capacity"]["storage"], "2Gi");
+        let volume =
+            bench.get(&format!("/api/v1/persistentvolumes/{}", claim["spec"]["volumeName"].as_str().unwrap())).ok();
+        assert_eq!(volume["spec"]["capacity"]["storage"], "2Gi");
+    }
+}

@@ -12,7 +12,7 @@ pub use version::version;
 
 use super::catalog::api_version;
 use super::negotiate::{self, DiscoveryForm};
-use super::{Body, Resource, Response, Status, page_not_found};
+use super::{Body, Resource, Response, Status, health, page_not_found};
 use crate::http1::Headers;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -79,6 +79,25 @@ pub fn api_resources(group: &str, version: &str, custom: &[&Resource]) -> Respon
     found.map_or_else(page_not_found, |(group, version)| {
         json(Body::Shared(bytes(&legacy::api_resources(group, version))))
     })
+}
+
+/// `/`: every path that is served, in order.
+pub fn paths(custom: &[&Resource]) -> Response {
+    let mut paths: Vec<String> = ["/api", "/apis", "/apis/", "/openapi/v2", "/openapi/v3", "/openapi/v3/", "/version"]
+        .map(str::to_owned)
+        .to_vec();
+    for group in groups(custom) {
+        let versions = group.versions.iter().map(|version| group.api_version(version));
+        if group.is_core() {
+            paths.extend(versions.map(|version| format!("/api/{version}")));
+        } else {
+            paths.extend(versions.map(|version| format!("/apis/{version}")));
+            paths.push(format!("/apis/{}", group.name));
+        }
+    }
+    paths.extend(health::paths());
+    paths.sort();
+    json(Body::Shared(bytes(&serde_json::json!({"paths": paths}))))
 }
 
 fn named<'a, 'b>(groups: &'b [Group<'a>]) -> impl Iterator<Item = &'b Group<'a>> {

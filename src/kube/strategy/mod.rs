@@ -61,7 +61,10 @@ impl Cluster {
                 self.fill_token(object);
             }
             ("", "services") => self.complete_service(object, None)?,
-            ("", "pods") => self.complete_pod(served, object)?,
+            ("", "pods") => {
+                self.complete_pod(served, object)?;
+                pod::hold(object, now);
+            }
             ("batch", "jobs") => name_job(object, uid),
             ("", "persistentvolumeclaims") => tree::include(object, &["metadata", "finalizers"], volumes::CLAIM_IN_USE),
             ("", "persistentvolumes") => {

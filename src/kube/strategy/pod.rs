@@ -1,7 +1,10 @@
 //! What admission does to a new pod: its account, its token, its priority and its tolerations.
 
+use crate::kube::object::time;
 use crate::kube::served::Served;
+use crate::kube::tree::items;
 use crate::kube::{Cluster, Status, names, tree};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 impl Cluster {
@@ -83,6 +86,17 @@ impl Cluster {
         tree::set(pod, &["spec", "priority"], value);
         tree::set(pod, &["spec", "preemptionPolicy"], policy);
         Ok(())
+    }
+}
+
+/// Says of a pod with scheduling gates that it is held (core `podStrategy.PrepareForCreate`).
+pub(super) fn hold(pod: &mut Value, now: Timestamp) {
+    if items(&pod["spec"]["schedulingGates"]).next().is_some() {
+        let condition = json!({
+            "type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "lastProbeTime": null,
+            "lastTransitionTime": time(now.as_second()), "message": "Scheduling is blocked due to non-empty scheduling gates"
+        });
+        tree::set(pod, &["status", "conditions"], json!([condition]));
     }
 }
 

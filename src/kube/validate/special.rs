@@ -57,6 +57,7 @@ pub(super) fn problems(group: &str, plural: &str, object: &Value, causes: &mut V
 
 /// What is wrong with a pod's spec at `field` beyond the tables.
 pub(super) fn pod_problems(plural: &str, field: &str, spec: &Value, causes: &mut Vec<Cause>) {
+    gates(plural, field, spec, causes);
     let policy = &spec["restartPolicy"];
     let at = format!("{field}.restartPolicy");
     match plural {
@@ -72,6 +73,22 @@ pub(super) fn pod_problems(plural: &str, field: &str, spec: &Value, causes: &mut
         "jobs" | "cronjobs" => {}
         _ if *policy != "Always" => causes.push(Cause::not_supported(at, policy, &["Always"])),
         _ => {}
+    }
+}
+
+/// What holds a pod has a name, and nobody sends a held pod anywhere.
+fn gates(plural: &str, field: &str, spec: &Value, causes: &mut Vec<Cause>) {
+    let gates: Vec<&Value> = items(&spec["schedulingGates"]).map(|gate| &gate["name"]).collect();
+    for (index, name) in gates.iter().enumerate() {
+        let at = || format!("{field}.schedulingGates[{index}]");
+        causes.extend(check_qualified_name(text(name)).iter().map(|problem| Cause::invalid(at(), name, problem)));
+        if gates[..index].contains(name) {
+            causes.push(Cause::duplicate(at(), name));
+        }
+    }
+    if plural == "pods" && !gates.is_empty() && !text(&spec["nodeName"]).is_empty() {
+        let problem = "cannot be set until all schedulingGates have been cleared";
+        causes.push(Cause::forbidden(format!("{field}.nodeName"), problem));
     }
 }
 

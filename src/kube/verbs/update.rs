@@ -108,6 +108,7 @@ impl Cluster {
         if part == Part::Whole {
             if served.is("", "persistentvolumeclaims") && old["spec"]["resources"] != object["spec"]["resources"] {
                 self.keep_limits(served, &mut object)?;
+                self.check_growth(served, &old, &object)?;
             }
             self.check_quotas(served, Some(&old), &object)?;
         }
