@@ -32,20 +32,43 @@ impl Handshake {
                 return Err(io::Error::other(format!("the proxy {} answers without an end", via.authority)));
             }
         }
-        self.judge().map_err(|found| io::Error::other(format!("the proxy {} answered {found}", via.authority)))?;
+        judge(&self.answer)
+            .map_err(|found| io::Error::other(format!("the proxy {} answered {found}", via.authority)))?;
         Ok(true)
     }
+}
 
-    fn judge(&self) -> Result<(), String> {
-        let line = self.answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
-        let line = String::from_utf8_lossy(line).replace(|c: char| c.is_control(), " ");
-        match line.split_once(' ') {
-            Some((version, rest)) if version.starts_with("HTTP/1.") && rest.starts_with('2') => Ok(()),
-            Some((version, rest)) if version.starts_with("HTTP/1.") => Err(rest.to_owned()),
-            _ => Err("with something that is no HTTP".into()),
-        }
+/// Whether an answer's status line grants the connection, or what it says instead.
+fn judge(answer: &[u8]) -> Result<(), String> {
+    let line = answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    // Every cluster keeps it as its last error.
+    let line = String::from_utf8_lossy(&line[..line.len().min(STATUS_LINE_BYTES)]);
+    let line = line.replace(|c: char| c.is_control(), " ");
+    match line.split_once(' ') {
+        Some((version, rest)) if version.starts_with("HTTP/1.") && rest.starts_with('2') => Ok(()),
+        Some((version, rest)) if version.starts_with("HTTP/1.") => Err(rest.to_owned()),
+        _ => Err("with something that is no HTTP".into()),
     }
 }
 
 /// More than any proxy's answer has before its body.
 const ANSWER_LIMIT_BYTES: usize = 16 << 10;
+/// As much of a status line as anybody reads.
+const STATUS_LINE_BYTES: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_proxy_says_is_a_short_line() {
+        assert_eq!(judge(b"HTTP/1.1 200 Connection established\r\n\r\n"), Ok(()));
+        let refused = "407 Proxy Authentication Required";
+        assert_eq!(judge(format!("HTTP/1.0 {refused}\r\nX: y\r\n\r\n").as_bytes()), Err(refused.to_owned()));
+        for nonsense in [&b""[..], b"\r\n\r\n", b"SSH-2.0-x\r\n\r\n", b"\xff\xfe 200\r\n\r\n"] {
+            assert_eq!(judge(nonsense), Err("with something that is no HTTP".to_owned()));
+        }
+        let said = judge(&[b"HTTP/1.1 500 \x1b[31m\n", &[b'x'; 16_000][..]].concat()).unwrap_err();
+        assert!(said.len() < 200 && said.starts_with("500  [31m x"), "{said:?}");
+    }
+}

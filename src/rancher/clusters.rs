@@ -15,10 +15,10 @@ pub struct Cluster {
     /// The display name.
     pub name: String,
     /// `pending`, `provisioning`, `active`, …
-    #[serde(default)]
+    #[serde(default, deserialize_with = "brief")]
     pub state: String,
     /// What Rancher waits for or complains about, in its own words.
-    #[serde(default, rename = "transitioningMessage", deserialize_with = "null_as_default")]
+    #[serde(default, rename = "transitioningMessage", deserialize_with = "brief")]
     pub message: String,
     /// What Rancher found out of the cluster, step by step.
     #[serde(default, deserialize_with = "null_as_default")]
@@ -248,12 +248,21 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// As much of a text as anybody reads, since it is kept of every cluster; null is none.
+fn brief<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text: Option<String> = Option::deserialize(deserializer)?;
+    let text = text.unwrap_or_default();
+    Ok(if text.len() > BRIEF_CHARS { text.chars().take(BRIEF_CHARS).collect() } else { text })
+}
+
 /// Rancher writes no time as an empty text.
 fn time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let text: Option<String> = Option::deserialize(deserializer)?;
     Ok(text.and_then(|text| text.parse().ok()))
 }
 
+/// Longer than what Rancher says of a cluster in earnest.
+const BRIEF_CHARS: usize = 1_000;
 /// The cluster that Rancher itself runs in.
 const LOCAL: &str = "local";
 /// A cluster is some 20 kB, so that a page is 2 MB: little enough to be read while other calls wait.
@@ -262,3 +271,21 @@ const PAGE_LENGTH: usize = 100;
 const MAX_LIST_PAGES: usize = 10_000;
 /// A filtered list has one page; this bounds a server that always promises another.
 const MAX_PAGES: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_rancher_says_of_a_cluster_is_kept_in_brief() {
+        let page = |message: Value| {
+            let cluster = json!({"id": "c-1", "name": "edge", "state": null, "transitioningMessage": message});
+            ClusterPage::read(json!({"data": [cluster], "pagination": {"next": ""}})).unwrap()
+        };
+        let read = page("ü".repeat(100_000).into());
+        assert_eq!((read.clusters[0].message.chars().count(), read.next), (1_000, None));
+        let read = page(Value::Null);
+        assert_eq!((read.clusters[0].message.as_str(), read.clusters[0].state.as_str()), ("", ""));
+        assert!(ClusterPage::read(json!({})).is_err() && ClusterPage::read(json!(5)).is_err());
+    }
+}

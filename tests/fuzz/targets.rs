@@ -281,6 +281,7 @@ pub fn rancher_answers(data: &[u8]) {
     match read {
         Ok(page) => page.clusters.iter().for_each(|cluster| {
             let _ = (cluster.is_active(), cluster.is_true("Connected"), cluster.true_since("Ready"));
+            assert!(cluster.state.chars().count() + cluster.message.chars().count() <= 2_000);
         }),
         Err(error) => {
             let said = error.to_string();
