@@ -47,10 +47,10 @@ impl Cluster {
         }
         let status = definition["status"].take();
         if status != before {
-            let gave_up = before["acceptedNames"] != status["acceptedNames"];
+            let is_renamed = before["acceptedNames"] != status["acceptedNames"];
             let is_established = definition::is_established(&json!({"status": &status}));
             self.amend(served, name, Part::Status, |definition| tree::set(definition, &["status"], status));
-            if gave_up {
+            if is_renamed {
                 self.name_others(served, &group, name, now);
             }
             if !is_established {

@@ -27,7 +27,6 @@ pub(super) fn granted(
     let problem = |name: &str, held: &str, taken: &BTreeSet<String>| {
         (name != held && taken.contains(name)).then(|| format!("{} is already in use", quote(name)))
     };
-    let none = || json!([]);
     for (field, taken, reason) in [
         ("plural", &taken.resources, "PluralConflict"),
         ("singular", &taken.resources, "SingularConflict"),
@@ -43,7 +42,7 @@ pub(super) fn granted(
             name => problem(text(name), text(&held[field]), taken).into_iter().collect(),
         };
         let given = if problems.is_empty() { &wanted[field] } else { &held[field] };
-        if !given.is_null() && *given != none() {
+        if !(given.is_null() || given.as_array().is_some_and(Vec::is_empty)) {
             names.insert(field.into(), given.clone());
         }
         match problems.as_slice() {
