@@ -3,7 +3,7 @@
 use crate::faults::Fault;
 use crate::http1::Request;
 use crate::kube::Status;
-use crate::kube::path::{self, Route};
+use crate::kube::request::path::{self, Route};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 

@@ -2,11 +2,12 @@
 
 use super::{BaselineError, Source, bootstrap};
 use crate::kube::custom::CustomKinds;
-use crate::kube::generation::has_generation;
+use crate::kube::custom::definition;
 use crate::kube::object::{CREATED, owner_uid};
-use crate::kube::served::Served;
+use crate::kube::request::served::Served;
 use crate::kube::store::{namespace_of, path_of};
-use crate::kube::{ResourceId, catalog, definition, tree};
+use crate::kube::strategy::generation::has_generation;
+use crate::kube::{ResourceId, catalog, tree};
 use serde_json::Value;
 use std::collections::BTreeMap;
 

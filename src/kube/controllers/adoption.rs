@@ -4,7 +4,7 @@
 use super::agenda::Work;
 use super::owned::{Owner, controlled_by, controller};
 use super::pods::is_active;
-use crate::kube::served::Served;
+use crate::kube::request::served::Served;
 use crate::kube::store::{Version, namespace_of};
 use crate::kube::tree::text;
 use crate::kube::{Cluster, LabelSelector, tree};

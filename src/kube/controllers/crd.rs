@@ -3,9 +3,9 @@
 
 use super::Happening;
 use super::agenda::Work;
-use crate::kube::definition::{self, CLEANUP};
+use crate::kube::custom::definition::{self, CLEANUP};
 use crate::kube::object::time;
-use crate::kube::served::Served;
+use crate::kube::request::served::Served;
 use crate::kube::strategy::Part;
 use crate::kube::tree::{items, text};
 use crate::kube::verbs::DeleteOptions;

@@ -4,7 +4,7 @@ use super::agenda::Work;
 use super::owned::controlled_by;
 use super::pods::{after, condition, hash_of, moment, number, remove_condition, scaled, set_condition, set_counts};
 use super::replica_set::REPLICA_FAILURE;
-use crate::kube::served::Served;
+use crate::kube::request::served::Served;
 use crate::kube::strategy::defaulted;
 use crate::kube::tree::text;
 use crate::kube::{Cluster, tree};

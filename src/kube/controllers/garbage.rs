@@ -3,7 +3,7 @@
 use super::Happening;
 use super::agenda::Work;
 use super::pods::after;
-use crate::kube::served::Served;
+use crate::kube::request::served::Served;
 use crate::kube::store::{Version, namespace_of, path_of};
 use crate::kube::strategy::Part;
 use crate::kube::tree::text;

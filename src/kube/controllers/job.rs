@@ -5,7 +5,7 @@ use super::owned::controlled_by;
 use super::pods::{after, condition, is_active, is_ready, moment, number, of_template, set_condition, set_counts};
 use super::refusal::FAILED_CREATE;
 use super::replica_set::BURST;
-use crate::kube::served::Served;
+use crate::kube::request::served::Served;
 use crate::kube::store::{Version, path_of};
 use crate::kube::tree::text;
 use crate::kube::{Cluster, tree};

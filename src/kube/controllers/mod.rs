@@ -45,11 +45,11 @@ pub(super) use agenda::Agenda;
 pub(super) use placement::Load;
 
 use super::object::time;
-use super::served::Served;
 use super::store::{Version, Write, name_of};
 use super::strategy::Part;
 use super::verbs::{By, DeleteOptions, Keep};
 use super::{Cluster, Status, tree};
+use crate::kube::request::served::Served;
 use agenda::Work;
 use jiff::Timestamp;
 use replica_set::{REPLICA_SETS, REPLICATION_CONTROLLERS};

@@ -2,7 +2,7 @@
 
 use super::Happening;
 use crate::kube::object::time;
-use crate::kube::served::Served;
+use crate::kube::request::served::Served;
 use crate::kube::store::{Version, namespace_of};
 use crate::kube::strategy::Part;
 use crate::kube::verbs::DeleteOptions;

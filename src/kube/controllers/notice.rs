@@ -6,7 +6,7 @@ use super::endpoints;
 use super::owned::controller;
 use super::pods::{condition, has_ended};
 use super::volumes::claims_of;
-use crate::kube::served::Served;
+use crate::kube::request::served::Served;
 use crate::kube::store::{Version, namespace_of, path_of};
 use crate::kube::tree::text;
 use crate::kube::{Cluster, LabelSelector};

@@ -2,7 +2,7 @@
 
 use crate::kube::Cluster;
 use crate::kube::object::Uid;
-use crate::kube::served::Served;
+use crate::kube::request::served::Served;
 use crate::kube::store::{Version, namespace_of};
 use serde_json::{Value, json};
 

@@ -3,8 +3,8 @@
 use super::kubelet;
 use super::pods::{after, has_ended, set_condition};
 use super::taints::stay_s;
+use crate::kube::admission::pod_resources::of_pod;
 use crate::kube::object::time;
-use crate::kube::pod_resources::of_pod;
 use crate::kube::quantity::Quantity;
 use crate::kube::tree::{items, text};
 use crate::kube::{Cluster, tree};

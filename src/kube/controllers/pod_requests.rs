@@ -2,7 +2,7 @@
 //!
 //! In a real cluster Rancher's agent writes them (`managementagent/podresources`); Rancher itself never lists pods.
 
-use crate::kube::pod_resources::{Amounts, of_pod};
+use crate::kube::admission::pod_resources::{Amounts, of_pod};
 use serde_json::{Map, Value, json};
 
 /// The annotation of the sum of requests: a JSON string of a `ResourceList`.

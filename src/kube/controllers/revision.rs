@@ -2,7 +2,7 @@
 
 use super::owned::controlled_by;
 use super::pods::{hash_of, number};
-use crate::kube::served::Served;
+use crate::kube::request::served::Served;
 use crate::kube::store::Version;
 use crate::kube::tree::text;
 use crate::kube::{Cluster, tree};

@@ -3,7 +3,7 @@
 use super::agenda::Work;
 use super::pods::has_ended;
 use crate::kube::quantity::Quantity;
-use crate::kube::served::Served;
+use crate::kube::request::served::Served;
 use crate::kube::store::{Version, name_of, namespace_of};
 use crate::kube::tree::text;
 use crate::kube::{Cluster, Status, tree};

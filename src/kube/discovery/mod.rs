@@ -4,6 +4,7 @@
 
 mod aggregated;
 mod groups;
+pub(in crate::kube) mod health;
 mod legacy;
 mod version;
 
@@ -11,9 +12,9 @@ pub use groups::{Group, GroupVersion, groups};
 pub use version::version;
 
 use super::catalog::api_version;
-use super::negotiate::{self, DiscoveryForm};
-use super::{Body, Resource, Response, Status, health, page_not_found};
+use super::{Body, Resource, Response, Status, page_not_found};
 use crate::http1::Headers;
+use crate::kube::request::negotiate::{self, DiscoveryForm};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};

@@ -12,9 +12,9 @@ mod v3;
 
 use super::custom::CustomVersion;
 use super::discovery::{Group, groups};
-use super::negotiate::{self, OpenApiForm};
 use super::{Body, Resource, Response, Status};
 use crate::http1::Headers;
+use crate::kube::request::negotiate::{self, OpenApiForm};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};

@@ -3,7 +3,7 @@
 use super::order::arrange;
 use super::schema::{Field, PLAIN, Schema};
 use crate::kube::Status;
-use crate::kube::quote::go_value;
+use crate::kube::response::quote::go_value;
 use crate::kube::types::Patch;
 use serde_json::{Map, Value};
 

@@ -1,6 +1,6 @@
 //! Field selectors: `metadata.name=x,status.phase!=Running`.
 
-use crate::kube::quote::quote;
+use crate::kube::response::quote::quote;
 use crate::kube::{Resource, Status};
 use serde_json::Value;
 use std::borrow::Cow;

@@ -3,7 +3,7 @@
 use super::lexer::{Token, TokenKind, tokens};
 use crate::kube::Status;
 use crate::kube::names::{check_label_value, check_qualified_name};
-use crate::kube::quote::quote;
+use crate::kube::response::quote::quote;
 use serde_json::{Map, Value};
 use std::fmt::{self, Display, Formatter};
 use std::iter::Peekable;

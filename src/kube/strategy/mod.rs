@@ -2,7 +2,9 @@
 //!
 //! Only what clients depend on: what the server decides of an object, and what of it may not change.
 
+pub(in crate::kube) mod convert;
 mod defaults;
+pub(in crate::kube) mod generation;
 mod pod;
 mod secret;
 mod service;
@@ -10,8 +12,9 @@ mod shape;
 
 use super::controllers::{namespace, node_taints, volumes};
 use super::object::{Uid, time};
-use super::served::Served;
-use super::{Cause, Cluster, Status, definition, structural, tree, types};
+use super::{Cause, Cluster, Status, tree, types};
+use crate::kube::custom::{definition, structural};
+use crate::kube::request::served::Served;
 use defaults::default_spec;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};

@@ -1,7 +1,7 @@
 //! What admission does to a new pod: its account, its token, its priority and its tolerations.
 
 use crate::kube::object::time;
-use crate::kube::served::Served;
+use crate::kube::request::served::Served;
 use crate::kube::tree::items;
 use crate::kube::{Cluster, Status, names, tree};
 use jiff::Timestamp;

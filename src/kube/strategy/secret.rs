@@ -1,7 +1,7 @@
 //! Secrets: plain strings into base64, and tokens of service accounts.
 
+use crate::kube::cluster::token::{Account, legacy_token};
 use crate::kube::object::Uid;
-use crate::kube::token::{Account, legacy_token};
 use crate::kube::{Cluster, store, tree};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

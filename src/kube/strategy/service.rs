@@ -1,7 +1,7 @@
 //! Services: their addresses and ports.
 
 use super::refuse;
-use crate::kube::served::Served;
+use crate::kube::request::served::Served;
 use crate::kube::{Cause, Cluster, Status, tree};
 use serde_json::{Value, json};
 use std::collections::HashSet;

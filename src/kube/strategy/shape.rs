@@ -2,8 +2,8 @@
 
 use crate::kube::Status;
 use crate::kube::decode::type_name;
-use crate::kube::quote::quote;
-use crate::kube::served::Served;
+use crate::kube::request::served::Served;
+use crate::kube::response::quote::quote;
 use serde_json::Value;
 
 /// Refuses what is no object where the kind has one, and texts that are none; nulls are left out, as a typed decoder does.

@@ -1,10 +1,10 @@
 //! `serviceaccounts/<name>/token`: TokenRequest.
 
 use crate::kube::admission::fit_to_path;
-use crate::kube::dispatch::Call;
+use crate::kube::cluster::token::{Account, ISSUER, bound_token};
 use crate::kube::object::time;
-use crate::kube::render::answer_value;
-use crate::kube::token::{Account, ISSUER, bound_token};
+use crate::kube::request::dispatch::Call;
+use crate::kube::response::render::answer_value;
 use crate::kube::{Cause, Cluster, Response, Status, tree};
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! What needs a kubelet or a running program behind it: refused as an API server does that cannot reach one.
 
 use super::log::choose;
-use crate::kube::dispatch::Call;
+use crate::kube::request::dispatch::Call;
 use crate::kube::{Cluster, Response, Status};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;

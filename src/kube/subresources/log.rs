@@ -1,9 +1,9 @@
 //! `pods/<name>/log`: what a container might have printed, the same whenever it is asked for.
 
-use crate::kube::body::Streaming;
-use crate::kube::dispatch::Call;
 use crate::kube::object::Stamp;
-use crate::kube::render::response;
+use crate::kube::request::dispatch::Call;
+use crate::kube::response::body::Streaming;
+use crate::kube::response::render::response;
 use crate::kube::store::Version;
 use crate::kube::{Body, Cluster, Progress, Response, Status};
 use jiff::{SignedDuration, Timestamp};

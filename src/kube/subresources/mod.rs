@@ -8,10 +8,10 @@ mod scale;
 
 pub(super) use log::Log;
 
-use super::dispatch::Call;
 use super::strategy::Part;
 use super::{Cluster, Response, Status, Verb};
 use crate::kube::admission::fit_to_path;
+use crate::kube::request::dispatch::Call;
 
 impl Cluster {
     /// Answers a request below an object; the subresource exists and allows the verb.

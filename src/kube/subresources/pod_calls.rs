@@ -1,8 +1,8 @@
 //! What pods are told: `eviction`, `binding`.
 
 use crate::kube::admission::fit_to_path;
-use crate::kube::dispatch::Call;
 use crate::kube::object::time;
+use crate::kube::request::dispatch::Call;
 use crate::kube::store::path_of;
 use crate::kube::verbs::{DeleteOptions, Keep};
 use crate::kube::{Cause, Cluster, Response, Status, tree};
@@ -91,5 +91,5 @@ fn created() -> Response {
     let status = Status { code: 201, reason: "", message: String::new(), details: None, continue_token: None };
     let mut object = status.to_json();
     object["code"] = json!(201);
-    crate::kube::render::json(201, format!("{object}\n").into_bytes())
+    crate::kube::response::render::json(201, format!("{object}\n").into_bytes())
 }

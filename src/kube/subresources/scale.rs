@@ -1,9 +1,9 @@
 //! `scale`: an object's replicas as `autoscaling/v1` `Scale`.
 
 use crate::kube::admission::fit_to_path;
-use crate::kube::dispatch::Call;
 use crate::kube::patch::{self, PatchKind};
-use crate::kube::render::answer_value;
+use crate::kube::request::dispatch::Call;
+use crate::kube::response::render::answer_value;
 use crate::kube::strategy::Part;
 use crate::kube::verbs::{By, Keep};
 use crate::kube::{Cause, Cluster, Response, Status, Verb, tree, types};

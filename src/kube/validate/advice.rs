@@ -1,6 +1,6 @@
 //! What an API server warns of without refusing it: labels of nodes that go by other names by now (core `pod/warnings.go`).
 
-use crate::kube::served::Served;
+use crate::kube::request::served::Served;
 use crate::kube::tree::items;
 use serde_json::Value;
 

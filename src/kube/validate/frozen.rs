@@ -2,9 +2,10 @@
 
 use super::frozen_pod;
 use super::special::{VOLUME_FIELDS, go_map};
+use crate::kube::Cause;
+use crate::kube::custom::definition;
 use crate::kube::quantity::Quantity;
-use crate::kube::served::Served;
-use crate::kube::{Cause, definition};
+use crate::kube::request::served::Served;
 use serde_json::{Value, json};
 
 /// What an update changes and may not.

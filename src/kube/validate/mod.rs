@@ -18,7 +18,7 @@ pub(super) use advice::{advice, pod_spec};
 pub(super) use frozen::changes;
 
 use super::Cause;
-use super::served::Served;
+use crate::kube::request::served::Served;
 use check::{Check, places};
 use serde_json::Value;
 

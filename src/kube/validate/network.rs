@@ -2,7 +2,7 @@
 
 use crate::kube::Cause;
 use crate::kube::names::{check_label, check_port_name};
-use crate::kube::quote::quote;
+use crate::kube::response::quote::quote;
 use crate::kube::tree::{items, text};
 use serde_json::{Value, json};
 use std::collections::HashSet;

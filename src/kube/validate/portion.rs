@@ -2,7 +2,7 @@
 
 use crate::kube::Cause;
 use crate::kube::names::check_percent;
-use crate::kube::quote::quote;
+use crate::kube::response::quote::quote;
 use serde_json::Value;
 
 /// What is wrong with the rollout of a Deployment or a DaemonSet.

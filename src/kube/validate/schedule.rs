@@ -1,7 +1,7 @@
 //! What a CronJob's schedule may say, in the words of the library that an API server reads it with (`robfig/cron` v3).
 
 use crate::kube::Cause;
-use crate::kube::quote::quote;
+use crate::kube::response::quote::quote;
 use serde_json::Value;
 
 /// What is wrong with a schedule; that it is not empty is another rule.

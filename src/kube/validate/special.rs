@@ -1,10 +1,11 @@
 //! Rules that take more than one field.
 
 use super::{limits, network, portion, schedule, size};
+use crate::kube::custom::definition;
 use crate::kube::names::{check_qualified_name, check_subdomain};
 use crate::kube::quantity::Quantity;
 use crate::kube::tree::{items, text};
-use crate::kube::{Cause, LabelSelector, definition};
+use crate::kube::{Cause, LabelSelector};
 use core::net::{Ipv4Addr, Ipv6Addr};
 use serde_json::{Value, json};
 

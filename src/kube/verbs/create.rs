@@ -2,12 +2,13 @@
 
 use super::write::{Keep, path};
 use crate::kube::admission::{fit_to_path, metadata_problems};
-use crate::kube::dispatch::Call;
+use crate::kube::custom::definition;
 use crate::kube::names;
 use crate::kube::object::Uid;
-use crate::kube::served::Served;
+use crate::kube::request::dispatch::Call;
+use crate::kube::request::served::Served;
 use crate::kube::store::Version;
-use crate::kube::{Cause, Cluster, Response, Status, Verb, definition, tree, validate};
+use crate::kube::{Cause, Cluster, Response, Status, Verb, tree, validate};
 use jiff::Timestamp;
 use serde_json::Value;
 

@@ -1,13 +1,14 @@
 //! Deletes of single objects and of collections.
 
 use super::write::{Keep, is_held};
-use crate::kube::dispatch::Call;
-use crate::kube::listing::Listing;
+use crate::kube::custom::definition;
 use crate::kube::object::time;
-use crate::kube::quote::quote;
-use crate::kube::served::Served;
+use crate::kube::request::dispatch::Call;
+use crate::kube::request::served::Served;
+use crate::kube::response::listing::Listing;
+use crate::kube::response::quote::quote;
 use crate::kube::store::{Version, name_of};
-use crate::kube::{Cause, Cluster, Response, Status, decode, definition, tree};
+use crate::kube::{Cause, Cluster, Response, Status, decode, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! GET of one object.
 
 use super::revision::requested;
-use crate::kube::dispatch::Call;
+use crate::kube::request::dispatch::Call;
 use crate::kube::{Cluster, Response, Status};
 
 impl Cluster {

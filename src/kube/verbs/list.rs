@@ -1,10 +1,10 @@
 //! Lists.
 
 use super::revision::{Continue, requested};
-use crate::kube::dispatch::Call;
-use crate::kube::listing::Listing;
-use crate::kube::negotiate::Form;
-use crate::kube::render::{Filter, response, yaml};
+use crate::kube::request::dispatch::Call;
+use crate::kube::request::negotiate::Form;
+use crate::kube::response::listing::Listing;
+use crate::kube::response::render::{Filter, response, yaml};
 use crate::kube::store::{Found, path_of};
 use crate::kube::{Body, Cluster, FieldSelector, LabelSelector, Progress, Response, Status, Streaming};
 use serde_json::{Value, json};

@@ -5,6 +5,7 @@ mod delete;
 mod get;
 mod list;
 mod patch;
+mod review;
 mod revision;
 mod update;
 mod watch;

@@ -3,9 +3,9 @@
 use super::update::{By, written_elsewhere};
 use super::write::{Keep, typed};
 use crate::kube::admission::{Expected, fit_to_path};
-use crate::kube::dispatch::Call;
 use crate::kube::ownership::{self, Applied};
 use crate::kube::patch::{self, PatchKind};
+use crate::kube::request::dispatch::Call;
 use crate::kube::store::Version;
 use crate::kube::strategy::{Part, in_full};
 use crate::kube::{Cause, Cluster, Response, Status, types};

@@ -1,7 +1,7 @@
 //! What requests say of revisions: `resourceVersion` and continue tokens.
 
 use crate::kube::Status;
-use crate::kube::quote::quote;
+use crate::kube::response::quote::quote;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};

@@ -3,10 +3,10 @@
 use super::create::other_uid;
 use super::write::Keep;
 use crate::kube::admission::{fit_to_path, metadata_problems};
-use crate::kube::dispatch::Call;
 use crate::kube::ownership::{self, Author};
-use crate::kube::quote::quote;
-use crate::kube::served::Served;
+use crate::kube::request::dispatch::Call;
+use crate::kube::request::served::Served;
+use crate::kube::response::quote::quote;
 use crate::kube::store::Version;
 use crate::kube::strategy::{Part, in_full};
 use crate::kube::{Cause, Cluster, Response, Status, tree, validate};

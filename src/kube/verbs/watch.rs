@@ -2,11 +2,11 @@
 
 use super::list::filter;
 use super::revision::requested;
-use crate::kube::dispatch::Call;
-use crate::kube::negotiate::Form;
-use crate::kube::render::response;
+use crate::kube::request::dispatch::Call;
+use crate::kube::request::negotiate::Form;
+use crate::kube::response::render::response;
+use crate::kube::response::watching::{Initial, Watching};
 use crate::kube::store::Resumption;
-use crate::kube::watching::{Initial, Watching};
 use crate::kube::{Body, Cluster, Response, Status, Streaming};
 use jiff::{SignedDuration, Timestamp};
 

@@ -2,15 +2,16 @@
 
 use crate::kube::admission::{Expected, fit_kind};
 use crate::kube::catalog::api_version;
-use crate::kube::dispatch::Call;
-use crate::kube::generation::{has_generation, is_asked_otherwise};
+use crate::kube::custom::structural;
 use crate::kube::object::{HEARTBEAT, Holes, ObjectBody, RENEWAL, SHORTEST_NAME_BYTES, Stamp, Uid, micro_time, time};
-use crate::kube::quote::quote;
-use crate::kube::served::Served;
+use crate::kube::request::dispatch::Call;
+use crate::kube::request::served::Served;
+use crate::kube::response::quote::quote;
 use crate::kube::store::{Stored, Version, path_of};
+use crate::kube::strategy::generation::{has_generation, is_asked_otherwise};
 use crate::kube::tree::{self, DEPTH_LIMIT, depth};
 use crate::kube::types::{self, Mismatch};
-use crate::kube::{Cause, Cluster, Resource, Status, decode, structural};
+use crate::kube::{Cause, Cluster, Resource, Status, decode};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::sync::Arc;

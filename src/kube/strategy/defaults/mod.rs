@@ -4,7 +4,7 @@ mod pod;
 
 pub(super) use pod::qos_class;
 
-use crate::kube::served::Served;
+use crate::kube::request::served::Served;
 use crate::kube::tree;
 use serde_json::{Map, Value, json};
 
