@@ -2,8 +2,8 @@
 
 use super::audit::Refusals;
 use super::body::header;
+use super::method::changes_something;
 use super::problem::{Kind, Problem};
-use super::route::changes_something;
 use crate::config::{ApiKey, Role};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,21 +1,18 @@
 //! A request as its handler sees it, and what the handler makes of it.
 
 use super::field::Values;
-use super::server::Shared;
+use super::surroundings::Surroundings;
 use crate::manager::{Action, Answer};
 use serde::Serialize;
 
 /// A request that a route takes: everything in it is what the route says.
-pub(super) struct Call<'a> {
+pub(super) struct Call {
     /// What the path's `{…}` stand for.
     pub(super) names: Vec<(&'static str, String)>,
     /// The query parameters.
     pub(super) query: Values,
     /// The fields of the body; none where the route takes no body.
     pub(super) body: Values,
-    /// What every handler may use.
-    #[allow(dead_code, reason = "for handlers that answer without the manager")]
-    pub(super) shared: &'a Shared,
 }
 
 /// What a handler makes of a request.
@@ -29,7 +26,7 @@ pub(super) enum Reaction {
 }
 
 /// Makes a page of an answer, or gives back what is no answer to the question, such as a refusal.
-pub(super) type Present = fn(&Shared, Answer) -> Result<Page, Answer>;
+pub(super) type Present = fn(&Surroundings, Answer) -> Result<Page, Answer>;
 
 /// An answer on its way to the client.
 pub(super) struct Page {
@@ -43,7 +40,7 @@ pub(super) struct Page {
     pub(super) body: Vec<u8>,
 }
 
-impl Call<'_> {
+impl Call {
     /// What `{name}` in the path stands for; empty if the path has no such part.
     pub(super) fn name(&self, name: &str) -> String {
         self.names.iter().find(|(known, _)| *known == name).map(|(_, text)| text.clone()).unwrap_or_default()

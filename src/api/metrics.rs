@@ -1,21 +1,21 @@
 //! `GET /metrics`: what everybody counts, and the registry as it is now.
 
 use super::call::Page;
-use super::server::Shared;
+use super::surroundings::Surroundings;
 use crate::kube::is_everywhere;
 use crate::manager::{Answer, HealthView};
 use crate::telemetry::{Exposition, Latency, RequestTotals};
 use std::collections::BTreeMap;
 
 /// The page, made from the manager's answer to [`crate::manager::Action::Metrics`].
-pub(super) fn page(shared: &Shared, answer: Answer) -> Result<Page, Answer> {
+pub(super) fn page(surroundings: &Surroundings, answer: Answer) -> Result<Page, Answer> {
     let Answer::Metrics(both) = answer else { return Err(answer) };
     let (mut health, requests) = *both;
-    shared.complete(&mut health);
+    surroundings.complete(&mut health);
     let mut out = Exposition::default();
     expose_health(&health, &mut out);
     expose_requests(&requests, &mut out);
-    shared.metrics.expose(&mut out);
+    surroundings.metrics.expose(&mut out);
     Ok(Page::new(200, Exposition::MEDIA_TYPE, out.into_text()))
 }
 

@@ -15,6 +15,7 @@ mod call;
 mod field;
 mod gate;
 mod handlers;
+mod method;
 mod metrics;
 mod openapi;
 mod page;
@@ -26,6 +27,7 @@ mod server;
 mod source;
 mod stats;
 mod subject;
+mod surroundings;
 mod waiting;
 mod worker;
 

@@ -28,7 +28,7 @@ pub(super) struct Route {
     /// The problems that are its own, beyond those that every route has.
     pub(super) problems: &'static [Kind],
     /// Turns a request into what is to be done.
-    pub(super) handle: fn(&Call<'_>) -> Result<Reaction, Problem>,
+    pub(super) handle: fn(&Call) -> Result<Reaction, Problem>,
 }
 
 /// An answer of a route.
@@ -119,11 +119,6 @@ impl Route {
     pub(super) fn braces(&self) -> impl Iterator<Item = &'static str> {
         self.path.split('/').filter_map(brace)
     }
-}
-
-/// Whether a request of this method is meant to change anything: all but those that RFC 9110 §9.2.1 calls safe.
-pub(super) fn changes_something(method: &str) -> bool {
-    !matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE")
 }
 
 fn brace(segment: &'static str) -> Option<&'static str> {

@@ -6,10 +6,11 @@ use super::gate::{self, Certificate, Gate, GateConfig, GateLimits};
 use super::problem::Problem;
 use super::respond;
 use super::stats::Stats;
+use super::surroundings::Surroundings;
 use super::waiting::{MAX_UNDER_WAY, source, without_query};
 use super::worker;
 use crate::config::ApiKey;
-use crate::manager::{Command, HealthView};
+use crate::manager::Command;
 use crate::telemetry::{Gauge, Metrics};
 use crossbeam_channel::Sender;
 use std::io;
@@ -42,14 +43,13 @@ pub struct ApiConfig {
     pub audit: AuditConfig,
 }
 
-/// What every handler may use.
+/// What every request may need.
 pub(super) struct Shared {
     /// Where commands go.
     pub(super) commands: Sender<Command>,
-    /// What the agent counts.
-    pub(super) metrics: Metrics,
     pub(super) auth: Auth,
     pub(super) auditor: Arc<Auditor>,
+    pub(super) surroundings: Surroundings,
     pub(super) stats: Arc<Stats>,
     pub(super) max_body_bytes: usize,
 }
@@ -106,8 +106,9 @@ impl Api {
         metrics.add_queue("requests", MAX_UNDER_WAY as usize, move || usize::try_from(counted.get()).unwrap_or(0));
         let notes = auditor.notes().clone();
         metrics.add_queue("audit", notes.capacity().unwrap_or(0), move || notes.len());
+        let surroundings = Surroundings { metrics, auditor: auditor.clone() };
         let (commands, auth) = (config.commands, Auth::new(config.keys, refusals));
-        let shared = Arc::new(Shared { commands, metrics, auth, auditor, stats, max_body_bytes });
+        let shared = Arc::new(Shared { commands, auth, auditor, surroundings, stats, max_body_bytes });
 
         worker::start(server.clone(), &shared, under_way.clone()).map_err(|error| failed(&error))?;
         Ok(Api { gate, server, shared, under_way, certificate: config.certificate, address })
@@ -169,14 +170,6 @@ fn inner_listener(home: &Path) -> io::Result<(UnixListener, PathBuf)> {
 }
 
 impl Shared {
-    /// Adds what the manager does not know of to the agent's health.
-    pub(super) fn complete(&self, health: &mut HealthView) {
-        if let Some(problem) = self.auditor.problem() {
-            health.problems.push(problem);
-            health.status = "failing";
-        }
-    }
-
     /// Refuses a request for which there is no place.
     pub(super) fn turn_away(&self, request: Request) {
         let problem = Problem::overloaded();

@@ -4,7 +4,7 @@ use super::call::Call;
 use crate::manager::{Action, Answer};
 
 /// As far as the request says, before anybody knows whether it makes sense.
-pub(super) fn of_call(call: &Call<'_>) -> Option<String> {
+pub(super) fn of_call(call: &Call) -> Option<String> {
     let one = Some(call.name("name")).filter(|name| !name.is_empty()).or_else(|| call.body.text("name"));
     let many = || call.body.text("prefix").or_else(|| call.query.text("prefix")).map(|prefix| of_prefix(&prefix, None));
     one.or_else(many).or_else(|| call.body.text("select"))

@@ -6,9 +6,10 @@ use super::body::{header, read_object};
 use super::call::{Call, Page, Reaction};
 use super::field::Values;
 use super::gate::SOURCE_FIELD;
+use super::method::changes_something;
 use super::problem::{Kind, Problem};
 use super::respond;
-use super::route::{Found, Route, changes_something};
+use super::route::{Found, Route};
 use super::server::Shared;
 use super::subject;
 use crate::telemetry::Gauge;
@@ -82,7 +83,7 @@ impl Waiting {
             Some(fields) => Values::from_object(read_object(request, shared.max_body_bytes)?, fields)?,
             None => Values::default(),
         };
-        let call = Call { names, query, body, shared };
+        let call = Call { names, query, body };
         if let Some(deed) = deed {
             deed.cluster = subject::of_call(&call);
         }

@@ -111,7 +111,7 @@ impl Worker {
             deed.cluster = deed.cluster.take().or_else(|| subject::of_answer(&answer));
         }
         let page = match present {
-            Some(present) => present(&self.shared, answer).or_else(respond::answer),
+            Some(present) => present(&self.shared.surroundings, answer).or_else(respond::answer),
             None => respond::answer(answer),
         };
         match page {
@@ -131,6 +131,7 @@ mod tests {
     use crate::api::audit::{Auditor, Refusals};
     use crate::api::auth::Auth;
     use crate::api::gate::SOURCE_FIELD;
+    use crate::api::surroundings::Surroundings;
     use crate::api::waiting::MAX_CHANGING;
     use crate::telemetry::Metrics;
     use crossbeam_channel::unbounded;
@@ -153,9 +154,9 @@ mod tests {
             let (sender, commands) = unbounded();
             let shared = Arc::new(Shared {
                 commands: sender,
-                metrics: Metrics::default(),
                 auth: Auth::new(Vec::new(), refusals),
-                auditor,
+                auditor: auditor.clone(),
+                surroundings: Surroundings { metrics: Metrics::default(), auditor },
                 stats: Arc::default(),
                 max_body_bytes: 1024,
             });

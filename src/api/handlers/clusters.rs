@@ -9,7 +9,7 @@ use crate::kube::Size;
 use crate::manager::{Action, ClusterName, NameError, State, Wanted, Which, check_names};
 use crate::ramp::{InFlightUntil, Rate, Spec, parse_run};
 
-pub(in crate::api) fn list(call: &Call<'_>) -> Result<Reaction, Problem> {
+pub(in crate::api) fn list(call: &Call) -> Result<Reaction, Problem> {
     let state = call.query.text("state");
     Ok(Reaction::Ask(Action::List {
         state: State::ALL.into_iter().find(|known| state.as_deref() == Some(known.as_str())),
@@ -18,7 +18,7 @@ pub(in crate::api) fn list(call: &Call<'_>) -> Result<Reaction, Problem> {
     }))
 }
 
-pub(in crate::api) fn create(call: &Call<'_>) -> Result<Reaction, Problem> {
+pub(in crate::api) fn create(call: &Call) -> Result<Reaction, Problem> {
     let body = &call.body;
     let wanted = Wanted {
         server: body.text("server"),
@@ -60,7 +60,7 @@ fn create_one(body: &Values, wanted: Wanted, wait: bool) -> Result<Reaction, Pro
     Ok(Reaction::Ask(Action::Create { name, wanted, wait }))
 }
 
-pub(in crate::api) fn delete_many(call: &Call<'_>) -> Result<Reaction, Problem> {
+pub(in crate::api) fn delete_many(call: &Call) -> Result<Reaction, Problem> {
     let prefix = call.query.text("prefix").unwrap_or_default();
     let run = call.query.text("run");
     if prefix.is_empty() && run.is_none() {
@@ -77,15 +77,15 @@ pub(in crate::api) fn delete_many(call: &Call<'_>) -> Result<Reaction, Problem> 
     Ok(Reaction::Ask(Action::DeleteMany(Which { prefix, run })))
 }
 
-pub(in crate::api) fn show(call: &Call<'_>) -> Result<Reaction, Problem> {
+pub(in crate::api) fn show(call: &Call) -> Result<Reaction, Problem> {
     Ok(Reaction::Ask(Action::Get(call.name("name"))))
 }
 
-pub(in crate::api) fn requests(call: &Call<'_>) -> Result<Reaction, Problem> {
+pub(in crate::api) fn requests(call: &Call) -> Result<Reaction, Problem> {
     Ok(Reaction::Ask(Action::ClusterRequests(call.name("name"))))
 }
 
-pub(in crate::api) fn resize(call: &Call<'_>) -> Result<Reaction, Problem> {
+pub(in crate::api) fn resize(call: &Call) -> Result<Reaction, Problem> {
     let size = Size { nodes: call.body.whole("nodes"), pods: call.body.whole("pods") };
     if size == Size::default() {
         let remedy = r#"send for example {"nodes": 5, "pods": 40}"#;
@@ -94,19 +94,19 @@ pub(in crate::api) fn resize(call: &Call<'_>) -> Result<Reaction, Problem> {
     Ok(Reaction::Ask(Action::Resize(call.name("name"), size)))
 }
 
-pub(in crate::api) fn delete(call: &Call<'_>) -> Result<Reaction, Problem> {
+pub(in crate::api) fn delete(call: &Call) -> Result<Reaction, Problem> {
     Ok(Reaction::Ask(Action::Delete { name: call.name("name"), wait: wait(call) }))
 }
 
-pub(in crate::api) fn retry(call: &Call<'_>) -> Result<Reaction, Problem> {
+pub(in crate::api) fn retry(call: &Call) -> Result<Reaction, Problem> {
     Ok(Reaction::Ask(Action::Retry(call.name("name"))))
 }
 
-pub(in crate::api) fn rotate_token(call: &Call<'_>) -> Result<Reaction, Problem> {
+pub(in crate::api) fn rotate_token(call: &Call) -> Result<Reaction, Problem> {
     Ok(Reaction::Ask(Action::RotateToken(call.name("name"))))
 }
 
-fn wait(call: &Call<'_>) -> bool {
+fn wait(call: &Call) -> bool {
     call.query.flag("wait").unwrap_or(true)
 }
 

@@ -6,11 +6,11 @@ use crate::faults::{Injection, KINDS, PRESETS};
 use crate::manager::Action;
 use serde_json::{Value, json};
 
-pub(in crate::api) fn list(_: &Call<'_>) -> Result<Reaction, Problem> {
+pub(in crate::api) fn list(_: &Call) -> Result<Reaction, Problem> {
     Ok(Reaction::Ask(Action::Faults))
 }
 
-pub(in crate::api) fn start(call: &Call<'_>) -> Result<Reaction, Problem> {
+pub(in crate::api) fn start(call: &Call) -> Result<Reaction, Problem> {
     let injection = Injection::from_json(call.body.object()).map_err(|error| {
         let remedy =
             r#"mend that field, as in {"fault":"errors","status":503,"select":"prefix=edge-,10%","duration":"5m"}"#;
@@ -19,11 +19,11 @@ pub(in crate::api) fn start(call: &Call<'_>) -> Result<Reaction, Problem> {
     Ok(Reaction::Ask(Action::Inject(Box::new(injection))))
 }
 
-pub(in crate::api) fn show(call: &Call<'_>) -> Result<Reaction, Problem> {
+pub(in crate::api) fn show(call: &Call) -> Result<Reaction, Problem> {
     Ok(Reaction::Ask(Action::Fault(id(call)?)))
 }
 
-pub(in crate::api) fn end(call: &Call<'_>) -> Result<Reaction, Problem> {
+pub(in crate::api) fn end(call: &Call) -> Result<Reaction, Problem> {
     Ok(Reaction::Ask(Action::EndFault(id(call)?)))
 }
 
@@ -37,7 +37,7 @@ pub(in crate::api) fn scalar() -> Value {
     json!({ "type": ["string", "number"] })
 }
 
-fn id(call: &Call<'_>) -> Result<u64, Problem> {
+fn id(call: &Call) -> Result<u64, Problem> {
     let text = call.name("id");
     text.parse().map_err(|_| {
         let detail = format!("{text:?} is no fault's number");

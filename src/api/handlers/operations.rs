@@ -4,19 +4,19 @@ use crate::api::call::{Call, Reaction};
 use crate::api::problem::{Kind, Problem};
 use crate::manager::Action;
 
-pub(in crate::api) fn list(_: &Call<'_>) -> Result<Reaction, Problem> {
+pub(in crate::api) fn list(_: &Call) -> Result<Reaction, Problem> {
     Ok(Reaction::Ask(Action::Operations))
 }
 
-pub(in crate::api) fn show(call: &Call<'_>) -> Result<Reaction, Problem> {
+pub(in crate::api) fn show(call: &Call) -> Result<Reaction, Problem> {
     Ok(Reaction::Ask(Action::Operation(number(call)?)))
 }
 
-pub(in crate::api) fn cancel(call: &Call<'_>) -> Result<Reaction, Problem> {
+pub(in crate::api) fn cancel(call: &Call) -> Result<Reaction, Problem> {
     Ok(Reaction::Ask(Action::Cancel(number(call)?)))
 }
 
-fn number(call: &Call<'_>) -> Result<u64, Problem> {
+fn number(call: &Call) -> Result<u64, Problem> {
     let text = call.name("id");
     text.parse().map_err(|_| {
         let detail = format!("{text:?} is no operation's number");
