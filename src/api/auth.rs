@@ -92,7 +92,7 @@ impl Auth {
             let denial = if shown.is_some() { Denial::Wrong } else { Denial::Missing };
             // Whoever has a key is never kept waiting by others at the same address: a key has 256 random bits, so the limit is there to
             // spare the logs, not to stop guessing.
-            let standing = self.refusals.count(source, now);
+            let standing = self.refusals.count_keyless(source, now);
             return Err(match standing.wait {
                 Some(wait) => refused(Caller::nobody(), Denial::Limited, limited(wait), standing.is_worth_a_record),
                 None => refused(Caller::nobody(), denial, unauthorized(denial), standing.is_worth_a_record),

@@ -7,7 +7,7 @@ use super::problem::Problem;
 use super::respond;
 use super::stats::Stats;
 use super::surroundings::Surroundings;
-use super::waiting::{MAX_UNDER_WAY, source, without_query};
+use super::waiting::{max_changing, source, without_query};
 use super::worker;
 use crate::config::ApiKey;
 use crate::manager::Command;
@@ -52,6 +52,8 @@ pub(super) struct Shared {
     pub(super) surroundings: Surroundings,
     pub(super) stats: Arc<Stats>,
     pub(super) max_body_bytes: usize,
+    /// How many requests may be under way where one more changes something.
+    pub(super) max_changing: i64,
 }
 
 /// The running API.
@@ -90,6 +92,7 @@ impl Api {
         let tls = config.certificate.as_ref().map(Certificate::server_config).transpose();
         let tls = tls.map_err(|error| failed(&error))?;
         let max_body_bytes = config.limits.max_body_bytes;
+        let max_changing = max_changing(config.limits.connections);
         let refused = {
             let auditor = auditor.clone();
             move |refused: &gate::Refused<'_>| {
@@ -103,12 +106,15 @@ impl Api {
         metrics.add(gate.stats());
         let under_way = Arc::<Gauge>::default();
         let counted = under_way.clone();
-        metrics.add_queue("requests", MAX_UNDER_WAY as usize, move || usize::try_from(counted.get()).unwrap_or(0));
+        // Full is where changes are refused; those that look may be more.
+        metrics.add_queue("requests", usize::try_from(max_changing).unwrap_or(0), move || {
+            usize::try_from(counted.get()).unwrap_or(0)
+        });
         let notes = auditor.notes().clone();
         metrics.add_queue("audit", notes.capacity().unwrap_or(0), move || notes.len());
         let surroundings = Surroundings { metrics, auditor: auditor.clone() };
         let (commands, auth) = (config.commands, Auth::new(config.keys, refusals));
-        let shared = Arc::new(Shared { commands, auth, auditor, surroundings, stats, max_body_bytes });
+        let shared = Arc::new(Shared { commands, auth, auditor, surroundings, stats, max_body_bytes, max_changing });
 
         worker::start(server.clone(), &shared, under_way.clone()).map_err(|error| failed(&error))?;
         Ok(Api { gate, server, shared, under_way, certificate: config.certificate, address })

@@ -131,8 +131,8 @@ impl Drop for Waiting {
 
 impl Place {
     /// One of those that this counts, if one is left for such a request. For one thread to ask.
-    pub(super) fn among(under_way: &Arc<Gauge>, method: &str) -> Option<Place> {
-        let limit = if changes_something(method) { MAX_CHANGING } else { MAX_UNDER_WAY };
+    pub(super) fn among(under_way: &Arc<Gauge>, method: &str, max_changing: i64) -> Option<Place> {
+        let limit = if changes_something(method) { max_changing } else { MAX_UNDER_WAY };
         (under_way.get() < limit).then(|| {
             under_way.add(1);
             Place(under_way.clone())
@@ -160,6 +160,9 @@ pub(super) fn source(request: &Request) -> IpAddr {
 
 /// Requests that may be under way at once. Clients that leave do not end what they asked for, so it may be more than there are clients.
 pub(super) const MAX_UNDER_WAY: i64 = 4096;
-/// Where so many are, those that change something are refused: they may wait long for Rancher, and must not take the place of those that
-/// look, which are answered at once.
-pub(super) const MAX_CHANGING: i64 = 3072;
+/// Where so many are under way, those that change something are refused: they may wait long for Rancher, and must not take the place
+/// of those that look, which are answered at once. Of the connections too they leave a quarter.
+pub(super) fn max_changing(max_connections: usize) -> i64 {
+    let connections = i64::try_from(max_connections).unwrap_or(MAX_UNDER_WAY).min(MAX_UNDER_WAY);
+    (connections * 3 / 4).max(1)
+}

@@ -49,7 +49,7 @@ impl Acceptor {
     }
 
     fn take(&self, request: Request) {
-        let place = Place::among(&self.under_way, request.method().as_str());
+        let place = Place::among(&self.under_way, request.method().as_str(), self.shared.max_changing);
         let Some(place) = place else { return self.shared.turn_away(request) };
         // There is room: each request under way waits at one place at most. Where nobody works any more it is answered as it is dropped.
         let _ = self.work.try_send(Work::Read(Waiting::new(request, &self.shared, place)));
@@ -132,11 +132,12 @@ mod tests {
     use crate::api::auth::Auth;
     use crate::api::gate::SOURCE_FIELD;
     use crate::api::surroundings::Surroundings;
-    use crate::api::waiting::MAX_CHANGING;
     use crate::telemetry::Metrics;
     use crossbeam_channel::unbounded;
     use serde_json::Value;
     use tiny_http::{Header, TestRequest};
+
+    const MAX_CHANGING: i64 = 96;
 
     struct Bench {
         folder: tempfile::TempDir,
@@ -159,6 +160,7 @@ mod tests {
                 surroundings: Surroundings { metrics: Metrics::default(), auditor },
                 stats: Arc::default(),
                 max_body_bytes: 1024,
+                max_changing: MAX_CHANGING,
             });
             let (work, queue) = bounded(MAX_UNDER_WAY as usize);
             let server = Arc::new(Server::http("127.0.0.1:0").unwrap());

@@ -43,7 +43,7 @@ impl Agent {
             Failure::new(error.to_string()).remedy(remedy)
         })?;
         let authority = Arc::new(Authority::load_or_create(home).map_err(|error| Failure::new(error.to_string()))?);
-        let compile = |file: TemplateFile| compile(file, &settings.kubernetes_version, &authority);
+        let compile = |file: TemplateFile| compile(file, &settings.kubernetes_version, authority.certificate_pem());
         let baseline = compile(load_template(None, loaded)?)?;
         let templates = named_templates(loaded)?.into_iter().map(|(name, file)| Ok((name, compile(file)?)));
         let templates = templates.collect::<Result<BTreeMap<_, _>, Failure>>()?;
@@ -141,9 +141,10 @@ impl Agent {
     }
 }
 
-fn compile(file: TemplateFile, kubernetes_version: &str, authority: &Authority) -> Result<Arc<Baseline>, Failure> {
+/// Makes of a template what all its clusters share; the CA is what they show as their own.
+pub(super) fn compile(file: TemplateFile, kubernetes_version: &str, ca_pem: &str) -> Result<Arc<Baseline>, Failure> {
     let objects = file.template.objects(&Variables { kubernetes_version, created: CREATED_PLACEHOLDER });
-    let source = Source { objects, ca_pem: authority.certificate_pem(), kubernetes_version };
+    let source = Source { objects, ca_pem, kubernetes_version };
     let baseline = Baseline::compile(source)
         .map_err(|error| Failure::new(format!("{}: {error}", file.name)).remedy("mend the object in the template"))?;
     Ok(Arc::new(baseline))

@@ -1,5 +1,6 @@
 //! `check-config`: every setting with its value and origin.
 
+use super::agent::compile;
 use super::args::{CheckConfigArgs, ReportFormat};
 use super::{Failure, load_template, named_templates, print_stdout, print_warnings, serve};
 use crate::config::Loaded;
@@ -24,8 +25,11 @@ pub(super) fn run(loaded: &Loaded, args: &CheckConfigArgs) -> Result<ExitCode, F
 fn can_run(loaded: &Loaded) -> Result<(), Failure> {
     loaded.settings.require_rancher()?;
     serve::certificate(&loaded.settings)?;
-    load_template(None, loaded)?;
-    named_templates(loaded)?;
+    let templates = named_templates(loaded)?.into_values();
+    for file in [load_template(None, loaded)?].into_iter().chain(templates) {
+        // Whose CA it is makes no difference.
+        compile(file, &loaded.settings.kubernetes_version, "")?;
+    }
     for (server, _) in loaded.settings.rancher_servers() {
         let trust = Trust::load(server.ca_file.as_deref(), false);
         trust.map_err(|error| Failure::new(error.to_string()).remedy(error.remedy()))?;

@@ -214,6 +214,9 @@ impl ClientError {
 fn http(tls: Option<Arc<rustls::ClientConfig>>) -> ureq::Agent {
     let config = ureq::Agent::config_builder()
         .http_status_as_error(false)
+        // Whoever answers with another address must not get the key.
+        .max_redirects(0)
+        .max_redirects_will_error(false)
         .timeout_global(Some(CALL_TIMEOUT))
         // The agent is on this host or in this lab, whatever leads out of it.
         .proxy(None)

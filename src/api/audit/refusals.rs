@@ -14,11 +14,20 @@ pub(in crate::api) struct Refusals(Mutex<State>);
 struct State {
     since: Option<Instant>,
     /// How often, by address.
-    by_source: HashMap<IpAddr, u32>,
+    by_source: HashMap<IpAddr, Count>,
     /// How many of them are on record.
     recorded: u32,
     /// Those that are not, of this minute and of earlier ones that nobody has asked for yet.
     unrecorded: Unrecorded,
+}
+
+/// How often an address was refused.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    /// For whatever reason.
+    all: u32,
+    /// For want of a key that is known.
+    keyless: u32,
 }
 
 /// Refusals that were not put on record one by one.
@@ -40,8 +49,17 @@ pub(in crate::api) struct Standing {
 }
 
 impl Refusals {
-    /// Counts one.
+    /// Counts one for want of a key that is known: whoever has too many of them has to wait.
+    pub(in crate::api) fn count_keyless(&self, source: IpAddr, now: Instant) -> Standing {
+        self.add(source, now, 1)
+    }
+
+    /// Counts one for another reason.
     pub(in crate::api) fn count(&self, source: IpAddr, now: Instant) -> Standing {
+        self.add(source, now, 0)
+    }
+
+    fn add(&self, source: IpAddr, now: Instant, keyless: u32) -> Standing {
         let mut state = self.0.lock();
         if state.since.is_none_or(|since| now.saturating_duration_since(since) >= WINDOW) {
             state.begin(now);
@@ -50,19 +68,20 @@ impl Refusals {
         let has_room = state.by_source.len() < MAX_ADDRESSES || state.by_source.contains_key(&source);
         let count = if has_room {
             let count = state.by_source.entry(source).or_default();
-            *count = count.saturating_add(1);
+            count.all = count.all.saturating_add(1);
+            count.keyless = count.keyless.saturating_add(keyless);
             *count
         } else {
-            1
+            Count { all: 1, keyless }
         };
         let over = state.since.map_or(WINDOW, |since| (since + WINDOW).saturating_duration_since(now));
-        let is_worth_a_record = count <= REFUSALS_EACH + 1 && state.recorded < RECORDS;
+        let is_worth_a_record = count.all <= REFUSALS_EACH + 1 && state.recorded < RECORDS;
         if is_worth_a_record {
             state.recorded += 1;
         } else {
             state.unrecorded.add(source);
         }
-        Standing { wait: (count > REFUSALS_EACH).then_some(over), is_worth_a_record }
+        Standing { wait: (count.keyless > REFUSALS_EACH).then_some(over), is_worth_a_record }
     }
 
     /// One that was worth a record found no way to it.
@@ -136,16 +155,17 @@ mod tests {
     fn an_address_that_is_refused_often_waits_until_the_minute_is_over() {
         let refusals = Refusals::default();
         let (now, source) = (Instant::now(), IpAddr::from([192, 0, 2, 1]));
-        let waits: Vec<bool> = (0..12).map(|_| refusals.count(source, now).wait.is_some()).collect();
+        let waits: Vec<bool> = (0..12).map(|_| refusals.count_keyless(source, now).wait.is_some()).collect();
         assert_eq!(waits, [[false; 10].as_slice(), &[true; 2]].concat());
-        assert_eq!(refusals.count(source, now + WINDOW).wait, None);
+        assert_eq!(refusals.count_keyless(source, now + WINDOW).wait, None);
         assert_eq!(refusals.unrecorded(now + WINDOW, true), Some(Unrecorded { count: 1, last: Some(source) }));
+        (0..12).for_each(|_| assert_eq!(refusals.count(source, now + 2 * WINDOW).wait, None, "not for want of a key"));
     }
 
     #[test]
     fn a_network_of_ipv6_is_one_address() {
         let refusals = Refusals::default();
-        let count = |address: String| refusals.count(address.parse().unwrap(), Instant::now()).wait.is_some();
+        let count = |address: String| refusals.count_keyless(address.parse().unwrap(), Instant::now()).wait.is_some();
         let waits: Vec<bool> = (0..=REFUSALS_EACH).map(|number| count(format!("2001:db8:1:2::{number:x}"))).collect();
         assert_eq!(waits.last(), Some(&true));
         assert!(!count("2001:db8:1:3::1".into()));

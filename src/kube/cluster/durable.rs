@@ -92,6 +92,7 @@ impl Cluster {
         for place in past.places.iter().filter(is_definition) {
             cluster.put_back(place)?;
         }
+        cluster.resume_definitions();
         cluster.hear(now);
         for place in past.places.iter().filter(|place| !is_definition(place)) {
             cluster.put_back(place)?;

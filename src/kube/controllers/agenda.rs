@@ -30,7 +30,7 @@ pub(in crate::kube) enum Work {
     Service(Arc<str>),
     /// A pod disruption budget.
     Budget(Arc<str>),
-    /// A definition that was deleted.
+    /// A definition that waits for names, or was deleted.
     Definition(Arc<str>),
     /// An object of any kind whose owners may be gone.
     Owned(ResourceId, Arc<str>),

@@ -46,19 +46,20 @@ impl Cluster {
             return;
         }
         let status = definition["status"].take();
+        let is_established = definition::is_established(&json!({"status": &status}));
         if status != before {
             let is_renamed = before["acceptedNames"] != status["acceptedNames"];
-            let is_established = definition::is_established(&json!({"status": &status}));
             self.amend(served, name, Part::Status, |definition| tree::set(definition, &["status"], status));
             if is_renamed {
-                self.name_others(served, &group, name, now);
-            }
-            if !is_established {
-                return;
+                self.name_others(&group, name);
             }
         }
+        if !is_established {
+            return;
+        }
         let Some(services) = Cluster::built_in("apiregistration.k8s.io", "apiservices") else { return };
-        for version in items(&definition["spec"]["versions"]).map(|version| text(&version["name"])) {
+        let versions = items(&definition["spec"]["versions"]).filter(|version| version["served"] == true);
+        for version in versions.map(|version| text(&version["name"])) {
             let service = format!("{version}.{group}");
             if !version.is_empty() && self.store.get(services.storage, &service).is_none() {
                 self.ensure(&services, baseline::api_service(&group, version, false), now);
@@ -68,14 +69,33 @@ impl Cluster {
         }
     }
 
-    /// Looks at the definitions that wait for names of a group.
-    fn name_others(&mut self, served: &Served, group: &str, name: &str, now: Timestamp) {
+    /// Knows of all definitions what names they have, before any asks for more.
+    pub(in crate::kube) fn resume_definitions(&mut self) {
+        let Some(definitions) = Cluster::built_in("apiextensions.k8s.io", "customresourcedefinitions") else { return };
+        let found: Vec<_> = self.store.list(definitions.storage, None).into_iter().map(|found| found.version).collect();
+        for version in found {
+            let definition = self.value(&definitions, &version);
+            if definition["status"]["acceptedNames"].is_object() {
+                Arc::make_mut(&mut self.kinds).define(&definition);
+            }
+        }
+    }
+
+    /// Has the definitions looked at that wait for names of a group. In their turn: each may free names for the next.
+    fn name_others(&mut self, group: &str, name: &str) {
         let others = self.kinds.contested(group).into_iter().filter(|other| **other != *name);
-        others.collect::<Vec<_>>().iter().for_each(|other| self.serve_definition(served, other, now));
+        others.for_each(|other| self.agenda.add(Work::Definition(other.into())));
+    }
+
+    /// Gives a definition the names that it waits for, or sees to its end.
+    pub(super) fn keep_definition(&mut self, name: &str, now: Timestamp) {
+        let Some(definitions) = Cluster::built_in("apiextensions.k8s.io", "customresourcedefinitions") else { return };
+        self.serve_definition(&definitions, name, now);
+        self.end_definition(name, now);
     }
 
     /// Deletes the objects of a deleted definition, and lets it go once there are none.
-    pub(super) fn end_definition(&mut self, name: &str, now: Timestamp) {
+    fn end_definition(&mut self, name: &str, now: Timestamp) {
         let Some(definitions) = Cluster::built_in("apiextensions.k8s.io", "customresourcedefinitions") else { return };
         let Some(version) = self.store.get(definitions.storage, name) else { return };
         let definition = self.value(&definitions, &version);
@@ -101,6 +121,10 @@ impl Cluster {
         let found: Vec<_> = self.store.list(id, None).into_iter().map(|found| found.version).collect();
         let mut left = 0;
         for version in found {
+            if self.store.stamp(&version).deleted_s.is_some() {
+                left += 1;
+                continue;
+            }
             let deleted = self.delete_object(served, &version, &DeleteOptions::default(), now);
             left += usize::from(!deleted.is_ok_and(|deleted| deleted.is_gone));
         }
@@ -115,9 +139,8 @@ impl Cluster {
             self.drop_api_services(served, now);
         }
         Arc::make_mut(&mut self.kinds).forget(name);
-        let definitions = Cluster::built_in("apiextensions.k8s.io", "customresourcedefinitions");
-        if let (Some(served), Some(definitions)) = (served, definitions) {
-            self.name_others(&definitions, &served.group, name, now);
+        if let Some(served) = served {
+            self.name_others(&served.group, name);
         }
     }
 
@@ -326,6 +349,7 @@ mod tests {
     #[test]
     fn a_name_goes_to_who_comes_first_and_then_to_who_waits() {
         let mut bench = Bench::new();
+        let start = bench.cluster.start_revision();
         served(&mut bench);
         let mut gadgets = definition();
         gadgets["metadata"]["name"] = json!("gadgets.example.com");
@@ -337,6 +361,11 @@ mod tests {
         assert_eq!(waiting["status"]["conditions"][0]["reason"], "ListKindConflict");
         assert_eq!(waiting["status"]["acceptedNames"], json!({"plural": "gadgets", "kind": ""}));
         assert_eq!(bench.get("/apis/example.com/v1/gadgets").code, 404);
+        // Though it comes first by name.
+        let mut after = bench.restarted(1, bench.cluster.written_since(start).places).unwrap();
+        after.pass(5);
+        assert_eq!(after.get(&target).ok()["status"], waiting["status"]);
+        assert!(definition::is_established(&after.get(DEFINITION).ok()));
         bench.delete(DEFINITION).ok();
         assert!(definition::is_established(&bench.get(&target).ok()));
         assert_eq!(bench.get("/apis/example.com/v1/gadgets").names(), [""; 0]);
@@ -345,6 +374,45 @@ mod tests {
         let deleted = bench.delete(DEFINITION).ok();
         assert!(!definition::is_established(&deleted));
         assert_eq!(bench.get(DEFINITION).code, 404);
+    }
+
+    #[test]
+    fn names_that_one_frees_for_the_next_go_down_a_long_row() {
+        let mut bench = Bench::new();
+        let row = 20;
+        let define = |number: usize| {
+            let mut definition = definition();
+            definition["metadata"]["name"] = json!(format!("w{number}s.example.com"));
+            definition["spec"]["names"] = json!({
+                "plural": format!("w{number}s"), "singular": format!("s{number}"), "kind": format!("K{number}"), "listKind": format!("L{number}")
+            });
+            definition
+        };
+        for number in 0..row {
+            bench.post(DEFINITIONS, define(number)).ok();
+        }
+        let target = |number: usize| format!("{DEFINITIONS}/w{number}s.example.com");
+        let singular =
+            |bench: &mut Bench, number| bench.get(&target(number)).ok()["status"]["acceptedNames"]["singular"].clone();
+        for number in 0..row - 1 {
+            let next = json!({"spec": {"names": {"singular": format!("s{}", number + 1)}}});
+            bench.merge(&target(number), next).ok();
+        }
+        assert_eq!(singular(&mut bench, 0), "s0", "the next has it");
+        bench.delete(&target(row - 1)).ok();
+        (0..30).for_each(|_| bench.pass(1));
+        for number in 0..row - 1 {
+            assert_eq!(singular(&mut bench, number), *format!("s{}", number + 1));
+        }
+    }
+
+    #[test]
+    fn a_version_that_is_not_served_has_no_api_service() {
+        let mut bench = Bench::new();
+        let mut definition = definition();
+        definition["spec"]["versions"][0]["served"] = json!(false);
+        bench.post(DEFINITIONS, definition).ok();
+        assert_eq!(bench.get("/apis/apiregistration.k8s.io/v1/apiservices/v1.example.com").code, 404);
     }
 
     #[test]

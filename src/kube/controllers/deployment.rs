@@ -58,7 +58,8 @@ impl Cluster {
 
     fn make_set(&mut self, sets: &Served, rollout: &Rollout, now: Timestamp) -> bool {
         let deployment = &rollout.deployment;
-        let (template, collisions) = (&deployment["spec"]["template"], number(&deployment["status"]["collisionCount"]));
+        let template = &deployment["spec"]["template"];
+        let collisions = number(&deployment["status"]["collisionCount"]).max(0);
         let hash = if collisions > 0 { hash_of(&json!([template, collisions])) } else { hash_of(template) };
         let name = format!("{}-{hash}", text(&deployment["metadata"]["name"]));
         let replicas = (rollout.most() - rollout.total()).clamp(0, rollout.replicas());
@@ -91,10 +92,13 @@ impl Cluster {
             let work = Work::Deployment(rollout.path.as_str().into());
             if status.reason == "AlreadyExists" {
                 // Somebody else's set has the name: there is another for every count.
+                let revision = self.store.revision();
                 self.set_status("apps", "deployments", &rollout.path, now, |status, _| {
-                    tree::set(status, &["collisionCount"], collisions + 1);
+                    tree::set(status, &["collisionCount"], collisions.saturating_add(1));
                 });
-                self.agenda.add(work);
+                if self.store.revision() != revision {
+                    self.agenda.add(work);
+                }
                 return true;
             }
             let words = format!("Failed to create new replica set \"{name}\": ");
@@ -484,6 +488,26 @@ mod tests {
         assert_eq!(names(&mut bench).len(), 2);
         let status = bench.get(TARGET).ok()["status"].clone();
         assert_eq!((&status["collisionCount"], &status["availableReplicas"]), (&json!(1), &json!(1)));
+    }
+
+    #[test]
+    fn a_count_of_collisions_that_is_none_counts_from_the_beginning() {
+        let mut bench = Bench::new();
+        bench.post("/apis/apps/v1/namespaces/web/deployments", deployment()).ok();
+        let own = bench.get("/apis/apps/v1/namespaces/web/replicasets").ok()["items"][0].clone();
+        bench.delete(TARGET).ok();
+        (0..5).for_each(|_| bench.pass(1));
+        let set = json!({"metadata": {"name": own["metadata"]["name"]}, "spec": own["spec"]});
+        bench.post("/apis/apps/v1/namespaces/web/replicasets", set).ok();
+        let mut deployment = deployment();
+        deployment["spec"]["paused"] = json!(true);
+        bench.post("/apis/apps/v1/namespaces/web/deployments", deployment).ok();
+        bench.merge(&format!("{TARGET}/status"), json!({"status": {"collisionCount": i32::MIN}})).ok();
+        let before = bench.cluster.start_revision();
+        bench.merge(TARGET, json!({"spec": {"paused": null}})).ok();
+        (0..5).for_each(|_| bench.pass(1));
+        assert_eq!(bench.get(TARGET).ok()["status"]["collisionCount"], 1);
+        assert!(bench.get(TARGET).revision() - before < 200, "it is no endless search");
     }
 
     #[test]

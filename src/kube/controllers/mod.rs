@@ -131,7 +131,7 @@ impl Cluster {
             Work::CronJob(path) => self.keep_cron_job(&path, now),
             Work::Service(path) => self.keep_endpoints(&path, now),
             Work::Budget(path) => self.keep_budget(&path, now),
-            Work::Definition(path) => self.end_definition(&path, now),
+            Work::Definition(path) => self.keep_definition(&path, now),
             Work::Owned(resource, path) => self.keep_owned(resource, &path, now),
         }
     }

@@ -90,9 +90,12 @@ impl Cluster {
                 tree::set(volume, &["status", "phase"], "Available");
             }
         });
+        if !is_offered {
+            return;
+        }
         let waits = |version: &Version| self.value(&claims, version)["status"]["phase"] == "Pending";
         let listed = self.store.list(claims.storage, None).into_iter().filter(|found| waits(&found.version));
-        let waiting: Vec<Arc<str>> = listed.filter(|_| is_offered).map(|found| found.path.as_ref().into()).collect();
+        let waiting: Vec<Arc<str>> = listed.map(|found| found.path.as_ref().into()).collect();
         waiting.into_iter().for_each(|claim| self.agenda.add(Work::Claim(claim)));
     }
 
@@ -203,7 +206,10 @@ fn suits(volume: &Value, claim: &Value, class: &str) -> bool {
     let named = text(&claim["spec"]["volumeName"]);
     let reference = &volume["spec"]["claimRef"];
     let is_free = reference.is_null()
-        || (reference["name"] == claim["metadata"]["name"] && reference["namespace"] == claim["metadata"]["namespace"]);
+        || (reference["name"] == claim["metadata"]["name"]
+            && reference["namespace"] == claim["metadata"]["namespace"]
+            // One of another uid is a claim that is gone: its volume is released, not free.
+            && (text(&reference["uid"]).is_empty() || reference["uid"] == claim["metadata"]["uid"]));
     is_free
         && (named.is_empty() || volume["metadata"]["name"] == *named)
         && text(&volume["spec"]["storageClassName"]) == class
@@ -256,5 +262,26 @@ mod tests {
         let volume =
             bench.get(&format!("/api/v1/persistentvolumes/{}", claim["spec"]["volumeName"].as_str().unwrap())).ok();
         assert_eq!(volume["spec"]["capacity"]["storage"], "2Gi");
+    }
+
+    #[test]
+    fn a_volume_that_a_claim_left_is_not_for_another_of_its_name() {
+        let mut bench = Bench::new();
+        let claims = "/api/v1/namespaces/web/persistentvolumeclaims";
+        let spec = json!({"storageClassName": "", "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
+        let volume = json!({"metadata": {"name": "kept"}, "spec": {
+            "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "persistentVolumeReclaimPolicy": "Retain",
+            "hostPath": {"path": "/kept"}
+        }});
+        bench.post("/api/v1/persistentvolumes", volume).ok();
+        let claim = json!({"metadata": {"name": "data"}, "spec": spec});
+        for (phase, volume) in [("Bound", json!("kept")), ("Pending", Value::Null)] {
+            bench.post(claims, claim.clone()).ok();
+            bench.pass(1);
+            let claim = bench.get(&format!("{claims}/data")).ok();
+            assert_eq!((&claim["status"]["phase"], &claim["spec"]["volumeName"]), (&phase.into(), &volume));
+            bench.delete(&format!("{claims}/data")).ok();
+            bench.pass(1);
+        }
     }
 }

@@ -5,6 +5,7 @@ use crate::http1::Headers;
 use crate::kube::{Body, Resource, Response};
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::HashSet;
 
 /// A failure (or a bare success) as an API server reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,13 +122,10 @@ impl Status {
     fn invalid_kind(kind: &str, group: &str, name: &str, causes: Vec<Cause>) -> Status {
         let dot_group = if group.is_empty() { String::new() } else { format!(".{group}") };
         let mut message = format!("{kind}{dot_group} {} is invalid", quote(name));
-        let mut problems: Vec<String> = Vec::new();
-        for cause in &causes {
-            let problem = format!("{}: {}", cause.field, cause.message);
-            if !problems.contains(&problem) {
-                problems.push(problem);
-            }
-        }
+        let mut told = HashSet::new();
+        let mut problems: Vec<String> =
+            causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
+        problems.retain(|problem| told.insert(problem.clone()));
         match problems.as_slice() {
             [] => {}
             [problem] => message.push_str(&format!(": {problem}")),

@@ -113,7 +113,7 @@ impl Cluster {
             }
             Part::Finalize => {
                 restore(object, old, "status");
-                if let Some(spec) = object["spec"].as_object_mut() {
+                if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
                     // Nothing shows as nothing.
                     spec.retain(|_, value| !value.is_null() && *value != json!([]));
                 }

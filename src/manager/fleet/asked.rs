@@ -45,8 +45,9 @@ impl Fleet {
     /// Draws the line under what was asked, once the workers have told of the last of it.
     pub(super) fn conclude_requests(&self, ramp: &mut Ramp, now: Now) {
         let told = |end: Now| now.instant.saturating_duration_since(end.instant) >= TOTALS_AGE;
-        if ramp.finished.is_some_and(told) {
-            ramp.asked = Asked(Line::Drawn(ramp.asked.rows(|| self.all_requests())));
+        let is_told = ramp.finished.is_some_and(told);
+        if let Some(asked) = ramp.asked.as_mut().filter(|_| is_told) {
+            *asked = Asked(Line::Drawn(asked.rows(|| self.all_requests())));
         }
     }
 }

@@ -58,7 +58,8 @@ impl Fleet {
         match self.cannot_ramp(&spec) {
             Some(refusal) => reply.send(Answer::Refused(refusal)),
             None => {
-                let ramp = Ramp::new(spec, self.config.shard, goal, Asked::since(self.all_requests()), now);
+                let asked = (goal == Milestone::Active).then(|| Asked::since(self.all_requests()));
+                let ramp = Ramp::new(spec, self.config.shard, goal, asked, now);
                 let number = self.begin(Work::Create(Box::new(ramp)), now);
                 // It wants to know sooner than usual what Rancher thinks.
                 self.hasten_polls(now);

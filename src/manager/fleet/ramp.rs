@@ -46,7 +46,8 @@ pub(super) struct Ramp {
     holding: Option<Instant>,
     pub(super) end: End,
     pub(super) finished: Option<Now>,
-    pub(super) asked: Asked,
+    /// None of a ramp that nobody measures.
+    pub(super) asked: Option<Asked>,
 }
 
 /// One of its clusters.
@@ -63,7 +64,7 @@ struct Member {
 
 impl Ramp {
     /// Begins now. A cluster is done once it has reached `goal`.
-    pub(super) fn new(spec: Spec, shard: Shard, goal: Milestone, asked: Asked, now: Now) -> Ramp {
+    pub(super) fn new(spec: Spec, shard: Shard, goal: Milestone, asked: Option<Asked>, now: Now) -> Ramp {
         Ramp {
             pace: Pace::new(spec.schedule(), shard, spec.limit(), now.instant),
             shard,
@@ -103,7 +104,8 @@ impl Ramp {
 
     /// Whether anything is left to look after.
     pub(super) fn is_live(&self) -> bool {
-        self.end == End::Running || if self.is_measured() { self.asked.is_open() } else { !self.open.is_empty() }
+        self.end == End::Running
+            || if self.is_measured() { self.asked.as_ref().is_some_and(Asked::is_open) } else { !self.open.is_empty() }
     }
 
     /// Whether it waits for Rancher's opinion of its clusters.

@@ -5,6 +5,7 @@ use crate::kube::Cause;
 use crate::kube::names::{check_label_1035, check_subdomain};
 use crate::kube::tree::{items, text};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 
 /// What is wrong with the name of a new definition.
 pub(in crate::kube) fn misnamed(definition: &Value) -> Option<Cause> {
@@ -52,7 +53,8 @@ pub(in crate::kube) fn problems(definition: &Value) -> Vec<Cause> {
         }
     }
     let mut refuse = |problem: &str| causes.push(Cause::invalid_go("spec.versions", &version::shown(all), problem));
-    if all.iter().enumerate().any(|(index, one)| all[..index].iter().any(|other| other["name"] == one["name"])) {
+    let mut names = HashSet::new();
+    if !all.iter().all(|version| names.insert(text(&version["name"]))) {
         refuse("must contain unique version names");
     }
     if all.iter().filter(|version| version["storage"] == true).count() != 1 {

@@ -3,6 +3,7 @@
 use crate::kube::Cause;
 use crate::kube::tree::{items, text};
 use serde_json::Value;
+use std::collections::HashSet;
 
 /// What a schema may not have at its root.
 pub(super) fn root(schema: &Value, at: &str, has_status: bool, causes: &mut Vec<Cause>) {
@@ -183,8 +184,16 @@ fn list_map(entry: &Value, keys: &[&Value], at: &str, causes: &mut Vec<Cause>) {
         causes.push(Cause::invalid(field("items.type"), &text(&entry["type"]).into(), problem));
         return;
     }
-    let shown = || format!("[]string{{{}}}", keys.iter().map(|key| key.to_string()).collect::<Vec<_>>().join(", "));
-    for (index, key) in keys.iter().enumerate() {
+    let shown = format!("[]string{{{}}}", keys.iter().map(|key| key.to_string()).collect::<Vec<_>>().join(", "));
+    // Each time with all keys, of which a hostile list has many: what is said once needs no repetition.
+    let mut refused = HashSet::new();
+    let mut refuse_once = |causes: &mut Vec<Cause>, problem: &'static str| {
+        if refused.insert(problem) {
+            causes.push(Cause::invalid_go(keys_field.clone(), &shown, problem));
+        }
+    };
+    let mut known = HashSet::new();
+    for key in keys {
         match entry["properties"].get(text(key)) {
             Some(property) if ["array", "object"].contains(&text(&property["type"])) => {
                 let field = field(&format!("items.properties[{}].type", text(key)));
@@ -193,13 +202,10 @@ fn list_map(entry: &Value, keys: &[&Value], at: &str, causes: &mut Vec<Cause>) {
             }
             Some(_) => {}
             None if entry.is_null() => {}
-            None => {
-                let problem = "entries must all be names of item properties";
-                causes.push(Cause::invalid_go(keys_field.clone(), &shown(), problem));
-            }
+            None => refuse_once(causes, "entries must all be names of item properties"),
         }
-        if keys[..index].contains(key) {
-            causes.push(Cause::invalid_go(keys_field.clone(), &shown(), "must not contain duplicate entries"));
+        if !known.insert(text(key)) {
+            refuse_once(causes, "must not contain duplicate entries");
         }
     }
 }

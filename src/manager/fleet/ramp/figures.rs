@@ -73,7 +73,7 @@ impl Fleet {
             behind_max: ramp.behind_max.into(),
             timeline: ramp.timeline.clone(),
             calls: ramp.calls.iter().map(|(endpoint, calls)| ((*endpoint).to_owned(), calls.clone())).collect(),
-            requests: ramp.asked.rows(|| self.all_requests()),
+            requests: ramp.asked.as_ref().map(|asked| asked.rows(|| self.all_requests())).unwrap_or_default(),
             agent: self.config.about.clone(),
             clusters: self.rows(number, ramp),
         }
