@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 /// What is wrong with the limits of a range.
 pub(super) fn problems(limits: &Value, causes: &mut Vec<Cause>) {
-    let mut kinds: Vec<&Value> = Vec::new();
+    let mut kinds = BTreeSet::new();
     for (index, limit) in items(limits).enumerate() {
         let at = format!("spec.limits[{index}]");
         let kind = &limit["type"];
@@ -19,10 +19,9 @@ pub(super) fn problems(limits: &Value, causes: &mut Vec<Cause>) {
             let problem = "must be a standard limit type or fully qualified";
             causes.push(Cause::invalid(format!("{at}.type"), kind, problem));
         }
-        if kinds.contains(&kind) {
+        if !kinds.insert(text(kind)) {
             causes.push(Cause::duplicate(format!("{at}.type"), kind));
         }
-        kinds.push(kind);
         item(limit, &at, causes);
     }
 }

@@ -8,6 +8,7 @@ use crate::kube::tree::{items, text};
 use crate::kube::{Cause, LabelSelector};
 use core::net::{Ipv4Addr, Ipv6Addr};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 
 /// What is wrong beyond the tables.
 pub(super) fn problems(group: &str, plural: &str, object: &Value, causes: &mut Vec<Cause>) {
@@ -80,10 +81,11 @@ pub(super) fn pod_problems(plural: &str, field: &str, spec: &Value, causes: &mut
 /// What holds a pod has a name, and nobody sends a held pod anywhere.
 fn gates(plural: &str, field: &str, spec: &Value, causes: &mut Vec<Cause>) {
     let gates: Vec<&Value> = items(&spec["schedulingGates"]).map(|gate| &gate["name"]).collect();
+    let mut known = HashSet::new();
     for (index, name) in gates.iter().enumerate() {
         let at = || format!("{field}.schedulingGates[{index}]");
         causes.extend(check_qualified_name(text(name)).iter().map(|problem| Cause::invalid(at(), name, problem)));
-        if gates[..index].contains(name) {
+        if !known.insert(text(name)) {
             causes.push(Cause::duplicate(at(), name));
         }
     }

@@ -4,6 +4,7 @@ use crate::kube::Cause;
 use crate::kube::names::check_label_1035;
 use crate::kube::tree::{items, text};
 use serde_json::Value;
+use std::collections::HashSet;
 
 /// What is wrong with the conversion of a definition (`validateCustomResourceConversion`).
 pub(super) fn problems(conversion: &Value, causes: &mut Vec<Cause>) {
@@ -59,9 +60,10 @@ fn review_versions(versions: &Value, causes: &mut Vec<Cause>) {
     if versions.is_empty() {
         return causes.push(Cause::required(at, ""));
     }
+    let mut known = HashSet::new();
     for (index, version) in versions.iter().enumerate() {
         let field = format!("{at}[{index}]");
-        if versions[..index].contains(version) {
+        if !known.insert(text(version)) {
             causes.push(Cause::invalid(field, version, "duplicate version"));
             continue;
         }

@@ -5,6 +5,7 @@ use crate::kube::Cause;
 use crate::kube::response::quote::quote;
 use crate::kube::tree::{items, text};
 use serde_json::Value;
+use std::collections::HashSet;
 
 /// What is wrong with the warning of a deprecated version.
 pub(super) fn deprecation(version: &Value, at: &str, causes: &mut Vec<Cause>) {
@@ -77,7 +78,7 @@ pub(super) fn columns(columns: &Value, at: &str, causes: &mut Vec<Cause>) {
 
 /// What is wrong with the fields that objects are selected by; `at` is the place of what has them.
 pub(super) fn selectable(fields: &Value, schema: &Value, at: &str, causes: &mut Vec<Cause>) {
-    let mut seen: Vec<&Value> = Vec::new();
+    let mut seen = HashSet::new();
     for (index, path) in items(fields).map(|field| &field["jsonPath"]).enumerate() {
         let at = format!("{at}.selectableFields[{index}].jsonPath");
         if text(path).is_empty() {
@@ -99,10 +100,8 @@ pub(super) fn selectable(fields: &Value, schema: &Value, at: &str, causes: &mut 
                 }
             }
         }
-        if seen.contains(&path) {
+        if !seen.insert(text(path)) {
             causes.push(Cause::duplicate(at, path));
-        } else {
-            seen.push(path);
         }
     }
     if seen.len() > MOST_SELECTABLE {
@@ -136,7 +135,9 @@ fn follow<'a>(path: &str, schema: &'a Value) -> Result<&'a Value, String> {
 pub(super) fn shown(versions: &[Value]) -> String {
     // The server prints where in its memory things are.
     let pointer = |kind: &str, there: bool| format!("(*{kind})({})", if there { "0xc000000000" } else { "nil" });
-    let own = |version: &Value, field: &str| common(versions, field).is_none() && !version[field].is_null();
+    let fields = ["schema", "subresources", "additionalPrinterColumns", "selectableFields"];
+    let differing: HashSet<&str> = fields.into_iter().filter(|field| common(versions, field).is_none()).collect();
+    let own = |version: &Value, field: &str| differing.contains(field) && !version[field].is_null();
     let list = |version: &Value, field: &str, kind: &str| {
         format!("[]apiextensions.{kind}{}", if own(version, field) { "{}" } else { "(nil)" })
     };
