@@ -49,9 +49,38 @@ pub(crate) fn go_value(value: &Value) -> String {
     }
 }
 
+/// A value as Go's `%#v` prints it: `map[string]interface {}{"a":1}`.
+pub(crate) fn go_syntax(value: &Value) -> String {
+    match value {
+        Value::Null => "interface {}(nil)".into(),
+        Value::Array(items) => {
+            format!("[]interface {{}}{{{}}}", items.iter().map(go_syntax).collect::<Vec<_>>().join(", "))
+        }
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| format!("{}:{}", quote(name), go_syntax(value)));
+            format!("map[string]interface {{}}{{{}}}", fields.collect::<Vec<_>>().join(", "))
+        }
+        scalar => bad_value(scalar),
+    }
+}
+
+/// A list of strings as Go's `%#v` prints it: `[]string{"a", "b"}`.
+pub(crate) fn go_strings<'a>(values: impl IntoIterator<Item = &'a Value>) -> String {
+    format!("[]string{{{}}}", values.into_iter().map(bad_value).collect::<Vec<_>>().join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_shown_as_go_does() {
+        let value = serde_json::json!({"a": [1, null, "x"], "b": {"c": true}});
+        assert_eq!(go_value(&value), "map[a:[1 <nil> x] b:map[c:true]]");
+        let shown = r#"map[string]interface {}{"a":[]interface {}{1, interface {}(nil), "x"}, "b":map[string]interface {}{"c":true}}"#;
+        assert_eq!(go_syntax(&value), shown);
+        assert_eq!(go_strings(&["a".into(), "b\n".into()]), r#"[]string{"a", "b\n"}"#);
+    }
 
     #[test]
     fn strings_are_quoted_as_go_does() {

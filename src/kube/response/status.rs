@@ -1,6 +1,6 @@
 //! `metav1.Status`, the body of every answer that is not an object, in the words of apimachinery's `api/errors`.
 
-use super::quote::{bad_value, quote};
+use super::quote::{bad_value, go_syntax, quote};
 use crate::http1::Headers;
 use crate::kube::{Body, Resource, Response};
 use serde::Serialize;
@@ -377,7 +377,7 @@ impl Cause {
 
     /// A name or key that occurs twice.
     pub fn duplicate(field: impl Into<String>, value: &Value) -> Cause {
-        Cause::duplicate_go(field, &go_value(value))
+        Cause::duplicate_go(field, &go_syntax(value))
     }
 
     /// The same for a value in Go's own form.
@@ -393,17 +393,6 @@ impl Cause {
     fn new(reason: &'static str, field: impl Into<String>, problem: &str, detail: &str) -> Cause {
         let message = if detail.is_empty() { problem.to_owned() } else { format!("{problem}: {detail}") };
         Cause { reason, message, field: field.into() }
-    }
-}
-
-/// A list entry as Go shows it.
-fn go_value(value: &Value) -> String {
-    match value {
-        Value::Object(fields) => {
-            let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{}:{value}", quote(name))).collect();
-            format!("map[string]interface {{}}{{{}}}", fields.join(", "))
-        }
-        other => bad_value(other),
     }
 }
 

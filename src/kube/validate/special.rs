@@ -4,6 +4,7 @@ use super::{limits, network, portion, schedule, size};
 use crate::kube::custom::definition;
 use crate::kube::names::{check_qualified_name, check_subdomain};
 use crate::kube::quantity::Quantity;
+use crate::kube::response::quote::go_strings;
 use crate::kube::tree::{items, text};
 use crate::kube::{Cause, LabelSelector};
 use core::net::{Ipv4Addr, Ipv6Addr};
@@ -142,7 +143,7 @@ fn rules(plural: &str, role: &Value, causes: &mut Vec<Cause>) {
             causes.push(Cause::required(at("verbs"), "verbs must contain at least one value"));
         }
         if !is_empty("nonResourceURLs") {
-            let shown = go_list(&rule["nonResourceURLs"]);
+            let shown = go_strings(items(&rule["nonResourceURLs"]));
             if plural == "roles" {
                 let problem = "namespaced rules cannot apply to non-resource URLs";
                 causes.push(Cause::invalid_go(at("nonResourceURLs"), &shown, problem));
@@ -363,12 +364,6 @@ pub(super) fn go_map(map: &Value) -> String {
             format!("map[string]string{{{}}}", entries.join(", "))
         }
     }
-}
-
-/// As Go shows a list of strings.
-fn go_list(list: &Value) -> String {
-    let list: Vec<String> = items(list).map(Value::to_string).collect();
-    format!("[]string{{{}}}", list.join(", "))
 }
 
 /// What the spec of a volume has beside its source.

@@ -2,6 +2,7 @@
 
 use crate::kube::Cause;
 use crate::kube::names::check_label_1035;
+use crate::kube::response::quote::go_strings;
 use crate::kube::tree::{items, text};
 use serde_json::Value;
 use std::collections::HashSet;
@@ -71,9 +72,7 @@ fn review_versions(versions: &Value, causes: &mut Vec<Cause>) {
         causes.extend(problems.iter().map(|problem| Cause::invalid(field.clone(), version, problem)));
     }
     if !versions.iter().any(|version| ["v1", "v1beta1"].contains(&text(version))) {
-        let shown: Vec<String> = versions.iter().map(|version| version.to_string()).collect();
-        let shown = format!("[]string{{{}}}", shown.join(", "));
-        causes.push(Cause::invalid_go(at, &shown, "must include at least one of v1, v1beta1"));
+        causes.push(Cause::invalid_go(at, &go_strings(versions), "must include at least one of v1, v1beta1"));
     }
 }
 

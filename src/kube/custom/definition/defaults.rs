@@ -2,6 +2,7 @@
 
 use crate::kube::Cause;
 use crate::kube::custom::structural;
+use crate::kube::response::quote::go_syntax;
 use serde_json::Value;
 
 /// What is wrong with the defaults of a structural schema.
@@ -16,7 +17,7 @@ fn check(schema: &Value, at: &str, is_resource: bool, is_in_metadata: bool, caus
         let at = format!("{at}.default");
         let mut pruned = default.clone();
         if !is_in_metadata && !structural::prune_within(schema, &mut pruned, is_resource).is_empty() {
-            causes.push(Cause::invalid_go(at.clone(), &go_value(default), "must not have unknown fields"));
+            causes.push(Cause::invalid_go(at.clone(), &go_syntax(default), "must not have unknown fields"));
         }
         causes.extend(structural::validate(schema, default).into_iter().map(|cause| {
             let field = match cause.field.as_str() {
@@ -38,24 +39,6 @@ fn check(schema: &Value, at: &str, is_resource: bool, is_in_metadata: bool, caus
 
 fn check_below(schema: &Value, at: &str, is_in_metadata: bool, causes: &mut Vec<Cause>) {
     check(schema, at, schema["x-kubernetes-embedded-resource"] == true, is_in_metadata, causes);
-}
-
-/// A tree as Go shows it.
-fn go_value(value: &Value) -> String {
-    match value {
-        Value::Null => "interface {}(nil)".into(),
-        Value::Array(items) => {
-            format!("[]interface {{}}{{{}}}", items.iter().map(go_value).collect::<Vec<_>>().join(", "))
-        }
-        Value::Object(fields) => {
-            let fields: Vec<String> = fields
-                .iter()
-                .map(|(name, value)| format!("{}:{}", Value::from(name.as_str()), go_value(value)))
-                .collect();
-            format!("map[string]interface {{}}{{{}}}", fields.join(", "))
-        }
-        scalar => scalar.to_string(),
-    }
 }
 
 #[cfg(test)]

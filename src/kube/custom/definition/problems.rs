@@ -3,6 +3,7 @@
 use super::{common, conversion, defaults, names, schema, structural, version, versions};
 use crate::kube::Cause;
 use crate::kube::names::{check_label_1035, check_subdomain};
+use crate::kube::response::quote::go_strings;
 use crate::kube::tree::{items, text};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -124,12 +125,12 @@ fn stored_versions(definition: &Value, causes: &mut Vec<Cause>) {
     }
     let all = versions(definition);
     for version in all.iter().filter(|version| version["storage"] == true && !stored.contains(&&version["name"])) {
-        let shown: Vec<String> = stored.iter().map(|version| version.to_string()).collect();
         let problem = format!("must have the storage version {}", text(&version["name"]));
-        causes.push(Cause::invalid_go(at, &format!("[]string{{{}}}", shown.join(", ")), &problem));
+        causes.push(Cause::invalid_go(at, &go_strings(stored.iter().copied()), &problem));
     }
+    let names: HashSet<&str> = all.iter().map(|version| text(&version["name"])).collect();
     for (index, version) in stored.iter().enumerate() {
-        if !all.iter().any(|known| known["name"] == **version) {
+        if !names.contains(text(version)) {
             causes.push(Cause::invalid(format!("{at}[{index}]"), version, "must appear in spec.versions"));
         }
     }

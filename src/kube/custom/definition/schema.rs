@@ -1,6 +1,7 @@
 //! Rules of every schema in a definition (apiextensions `ValidateCustomResourceDefinitionOpenAPISchema`).
 
 use crate::kube::Cause;
+use crate::kube::response::quote::go_strings;
 use crate::kube::tree::{items, text};
 use serde_json::Value;
 use std::collections::HashSet;
@@ -184,7 +185,7 @@ fn list_map(entry: &Value, keys: &[&Value], at: &str, causes: &mut Vec<Cause>) {
         causes.push(Cause::invalid(field("items.type"), &text(&entry["type"]).into(), problem));
         return;
     }
-    let shown = format!("[]string{{{}}}", keys.iter().map(|key| key.to_string()).collect::<Vec<_>>().join(", "));
+    let shown = go_strings(keys.iter().copied());
     // Each time with all keys, of which a hostile list has many: what is said once needs no repetition.
     let mut refused = HashSet::new();
     let mut refuse_once = |causes: &mut Vec<Cause>, problem: &'static str| {
